@@ -1,0 +1,6 @@
+"""The fixed feature extractor as hardware: Amaranth units, folding, timing, Verilog."""
+
+from bitlight_hw.accelerator import Accelerator
+from bitlight_hw.folding import fold
+
+__all__ = ["Accelerator", "fold"]

@@ -1,0 +1,169 @@
+"""Folding: how many rows (PE) and columns (SIMD) of each weight matrix work in one cycle.
+
+A layer of MH outputs and MW inputs takes (MH/PE)·(MW/SIMD)·OH·OW cycles per image, as in FINN
+(Umuroglu et al., FPGA 2017, section 4).
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from bitlight import Conv2d, FoldingError, MaxPool2d, Network
+
+Folding = list[tuple[int, int]]
+
+# Lanes of the folding that is chosen when nothing is asked for: a small FPGA's worth.
+DEFAULT_LANES = 4096
+
+
+def fold(net: Network, cycles: int | None = None) -> Folding:
+    """Choose a folding.
+
+    Parameters
+    ----------
+    net : Network
+    cycles : int, optional
+        The interval to reach, in cycles per image. By default the shortest interval that 4,096
+        XNOR lanes (PE·SIMD, summed over the layers) can have.
+
+    Returns
+    -------
+    list of (PE, SIMD), one for each Conv2d and Linear: the fewest lanes that reach the interval
+
+    Raises
+    ------
+    FoldingError
+        If no folding is that fast.
+
+    Examples
+    --------
+    >>> from bitlight import Linear
+    >>> weight = np.ones((8, 16), dtype=bool)
+    >>> fold(Network((16,), 1, [Linear(weight, np.zeros(8, dtype=np.int32))]), cycles=32)
+    [(1, 4)]
+    """
+    if cycles is None:
+        return _fastest(net, DEFAULT_LANES)
+    fastest = minimum_cycles(net)
+    if cycles < fastest:
+        raise FoldingError(
+            f"no folding reaches {cycles} cycles per image, the fastest is {fastest}"
+        )
+    return [_smallest(net, index, cycles) for index in computing(net)]
+
+
+def computing(net: Network) -> list[int]:
+    """Indices of the layers that have a folding: Conv2d and Linear."""
+    return [index for index, layer in enumerate(net.layers) if not isinstance(layer, MaxPool2d)]
+
+
+def check(net: Network, folding: Any) -> Folding:
+    """The folding as a list of pairs, or FoldingError with what is wrong."""
+    layers = computing(net)
+    if not isinstance(folding, Sequence) or len(folding) != len(layers):
+        raise FoldingError(
+            f"folding must have {len(layers)} pairs (PE, SIMD), one for each Conv2d and Linear, "
+            f"not {folding!r}"
+        )
+    for index, pair in zip(layers, folding, strict=True):
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise FoldingError(f"layer {index}: folding must be (PE, SIMD), not {pair!r}")
+        outputs, fan_in = _matrix(net, index)
+        for name, value, size, what in [
+            ("PE", pair[0], outputs, "outputs"),
+            ("SIMD", pair[1], fan_in, "inputs"),
+        ]:
+            if not isinstance(value, int | np.integer) or value < 1 or size % value:
+                raise FoldingError(
+                    f"layer {index}: {name} must divide {size} {what}, not {value!r}"
+                )
+    return [(int(pe), int(simd)) for pe, simd in folding]
+
+
+def layer_cycles(net: Network, index: int, pe: int, simd: int) -> int:
+    """Cycles per image of one layer: (MH/PE)·(MW/SIMD)·OH·OW."""
+    outputs, fan_in = _matrix(net, index)
+    return (outputs // pe) * (fan_in // simd) * _windows(net, index)
+
+
+def layer_interval(net: Network, index: int, pe: int, simd: int) -> int:
+    """Cycles per image of one layer, or the words that its buffer takes where these are more."""
+    shape, layer = net.shapes[index], net.layers[index]
+    if not isinstance(layer, Conv2d):
+        return layer_cycles(net, index, pe, simd)
+    rows, columns = (n + 2 * p for n, p in zip(shape, layer.padding, strict=False))
+    inner = shape[2] // simd if shape[2] % simd == 0 else 1
+    return max(layer_cycles(net, index, pe, simd), rows * columns * inner)
+
+
+def minimum_cycles(net: Network) -> int:
+    """The interval of the widest folding: the beats that its streams still carry."""
+    from bitlight_hw.chain import Chain
+
+    return max(Chain.of(net, [_matrix(net, index) for index in computing(net)]).stream_beats)
+
+
+def slowest_layer(net: Network, folding: Folding) -> int:
+    """The most cycles per image that a layer takes."""
+    pairs = zip(computing(net), folding, strict=True)
+    return max((layer_cycles(net, index, *pair) for index, pair in pairs), default=1)
+
+
+def _matrix(net: Network, index: int) -> tuple[int, int]:
+    layer = net.layers[index]
+    assert not isinstance(layer, MaxPool2d)
+    return len(layer.weight), layer.fan_in
+
+
+def _windows(net: Network, index: int) -> int:
+    shape = net.shapes[index + 1]
+    return shape[0] * shape[1] if len(shape) == 3 else 1
+
+
+def _divisors(n: int) -> list[int]:
+    return [d for d in range(1, n + 1) if n % d == 0]
+
+
+def _choices(net: Network, index: int) -> Iterator[tuple[int, int]]:
+    outputs, fan_in = _matrix(net, index)
+    for pe in _divisors(outputs):
+        for simd in _divisors(fan_in):
+            yield pe, simd
+
+
+def _smallest(net: Network, index: int, cycles: int) -> tuple[int, int]:
+    """Fewest lanes, where a window held in registers counts as much as its bits; then few PEs."""
+    channels = net.shapes[index][-1]
+    window = net.depth(index) * _matrix(net, index)[1]
+
+    def cost(choice: tuple[int, int]) -> tuple[int, int]:
+        pe, simd = choice
+        sliding = _windows(net, index) > 1 and channels % simd
+        return pe * simd + (window if sliding else 0), pe
+
+    return min(
+        (c for c in _choices(net, index) if layer_interval(net, index, *c) <= cycles), key=cost
+    )
+
+
+def _fastest(net: Network, lanes: int) -> Folding:
+    fastest = minimum_cycles(net)
+    intervals = sorted(
+        {
+            max(fastest, layer_interval(net, index, *choice))
+            for index in computing(net)
+            for choice in _choices(net, index)
+        }
+    )
+    if not intervals:  # nothing but pools
+        return []
+    low, high = 0, len(intervals) - 1
+    while low < high:
+        middle = (low + high) // 2
+        folding = fold(net, intervals[middle])
+        if sum(pe * simd for pe, simd in folding) <= lanes:
+            high = middle
+        else:
+            low = middle + 1
+    return fold(net, intervals[high])

@@ -1,0 +1,79 @@
+"""A frame of constant pixels around each image of a stream."""
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from amaranth import Const, Module, Mux, Signal
+
+from bitlight_hw.timing import AWAIT, GIVE, TAKE, Step
+from bitlight_hw.units.unit import Unit, counter
+
+
+class Pad(Unit):
+    """o[y, x, n] = i[y − rows, x − columns, n] inside the image, `value` outside.
+
+    Begins when the first pixel is there: nothing leaves for an image that has not come. Then it
+    gives a beat in every cycle: (H + 2·rows)·(W + 2·columns)·inner beats for each image, of which
+    those outside take nothing from `i`.
+
+    Parameters
+    ----------
+    width : int, bits of a beat
+    height, across : int, size of the image that comes in
+    inner : int, beats of a pixel
+    rows, columns : int, of the frame on each side
+    value : int, one beat of the frame
+    """
+
+    def __init__(
+        self,
+        width: int,
+        *,
+        height: int,
+        across: int,
+        inner: int,
+        rows: int,
+        columns: int,
+        value: int,
+    ) -> None:
+        self.width = width
+        self.height = height
+        self.across = across
+        self.inner = inner
+        self.rows = rows
+        self.columns = columns
+        self.value = value
+        super().__init__(width, width)
+
+    @cached_property
+    def timing(self) -> tuple[Step]:
+        """Gives always; takes inside the image; awaits the image before it begins."""
+        actions = np.full((self.height, self.across), TAKE | GIVE, np.uint8)
+        frame = [(self.rows, self.rows), (self.columns, self.columns)]
+        actions = np.pad(actions, frame, constant_values=GIVE)
+        steps = np.repeat(actions.ravel(), self.inner)
+        steps[0] |= AWAIT
+        return (Step(steps),)
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        sizes = (self.height + 2 * self.rows, self.across + 2 * self.columns, self.inner)
+        y, x, n = counters = [counter(size, name) for size, name in zip(sizes, "yxn", strict=True)]
+        inside, first = Signal(), Signal()
+        above = (y < self.rows) | (x < self.columns)
+        below = (y >= self.rows + self.height) | (x >= self.columns + self.across)
+        m.d.comb += [
+            inside.eq(~(above | below)),
+            first.eq((y == 0) & (x == 0) & (n == 0)),
+            self.o.valid.eq(self.i.valid | ~(inside | first)),
+            self.o.payload.eq(Mux(inside, self.i.payload, Const(self.value, self.width))),
+            self.i.ready.eq(self.o.ready & inside),
+        ]
+        turn = self.o.valid & self.o.ready
+        for place, size in zip(reversed(counters), reversed(sizes), strict=True):
+            end = place == size - 1
+            with m.If(turn):
+                m.d.sync += place.eq(Mux(end, 0, place + 1))
+            turn = turn & end
+        return m

@@ -1,0 +1,74 @@
+"""State that is visited in turn, and strobes that come at even distances."""
+
+from typing import Any
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+
+class Recall(wiring.Component):
+    """One word of state for each of `depth` positions that are visited one after the other.
+
+    `state` is the word of the present position. In a cycle with `step` it becomes `update` and the
+    next position is present from the next cycle on; `last` marks the last position. The word of the
+    next position is fetched while the present one is written, so block RAM can hold them.
+    """
+
+    step: Any
+    update: Any
+    state: Any
+    last: Any
+
+    def __init__(self, width: int, depth: int) -> None:
+        self.depth = depth
+        super().__init__({"step": In(1), "update": In(width), "state": Out(width), "last": Out(1)})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        if self.depth == 1:
+            m.d.comb += self.last.eq(1)
+            with m.If(self.step):
+                m.d.sync += self.state.eq(self.update)
+            return m
+        index = Signal(range(self.depth))
+        following = Signal(range(self.depth))
+        m.submodules.memory = memory = Memory(shape=self.update.shape(), depth=self.depth, init=[])
+        write, read = memory.write_port(), memory.read_port()
+        m.d.comb += [
+            self.last.eq(index == self.depth - 1),
+            following.eq(Mux(self.last, 0, index + 1)),
+            write.addr.eq(index),
+            write.data.eq(self.update),
+            write.en.eq(self.step),
+            read.addr.eq(following),
+            read.en.eq(self.step),
+            self.state.eq(read.data),
+        ]
+        with m.If(self.step):
+            m.d.sync += index.eq(following)
+        return m
+
+
+class Strobe(wiring.Component):
+    """High at the steps `first`, `first + period`, …, counted from each `restart`."""
+
+    step: Any
+    restart: Any
+    now: Any
+
+    def __init__(self, first: int, period: int) -> None:
+        self.first = first
+        self.period = period
+        super().__init__({"step": In(1), "restart": In(1), "now": Out(1)})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        wait = Signal(range(max(self.first + 1, self.period, 2)), init=self.first)
+        m.d.comb += self.now.eq(wait == 0)
+        with m.If(self.step):
+            m.d.sync += wait.eq(Mux(self.now, self.period - 1, wait - 1))
+            with m.If(self.restart):
+                m.d.sync += wait.eq(self.first)
+        return m

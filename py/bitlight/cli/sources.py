@@ -1,0 +1,46 @@
+"""What NETWORK and IMAGES stand for on the command line."""
+
+from pathlib import Path
+
+import numpy as np
+
+from bitlight import DataError, Network, data, extractors
+from bitlight.extractors.shipped import CUTS
+
+
+def network(name: str, *, whole: bool = False) -> Network:
+    """A .bnn file, or a network that comes with bitlight: its extractor, or the whole of it."""
+    if name in CUTS:
+        return extractors.load(name) if whole else extractors.features(name)
+    return Network.load(name)
+
+
+def images(name: str, net: Network) -> tuple[np.ndarray, np.ndarray]:
+    """Images for the network and their labels; labels are −1 where there are none.
+
+    Raises
+    ------
+    DataError
+        If there is no such data set, file or folder, or it cannot be read.
+    """
+    if name == "animals":
+        return data.animals()
+    if name == "digits":
+        return data.digits()
+    kind, _, split = name.partition(":")
+    if kind == "fashion-mnist":
+        return data.fashion_mnist(split or "test")  # type: ignore[arg-type]
+    path = Path(name)
+    if path.is_dir():
+        found, labels, _ = data.image_folder(path, net.input_shape)  # type: ignore[arg-type]
+        return found, labels
+    if path.suffix == ".npy" and path.is_file():
+        try:
+            found = np.load(path, allow_pickle=False)
+        except (ValueError, OSError, EOFError) as error:
+            raise DataError(f"{path} is not a whole .npy file: {error}") from error
+        return found, np.full(len(found), -1, np.int64)
+    raise DataError(
+        f"no images {name!r}: give animals, digits, fashion-mnist:train, fashion-mnist:test, "
+        "a .npy file, or a folder with one sub-folder for each class"
+    )

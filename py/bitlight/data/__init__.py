@@ -1,0 +1,17 @@
+"""Images and labels that install offline: every loader gives uint8 (N, H, W, C) and int64 (N,)."""
+
+from bitlight.data.animals import ANIMALS, animal_split, animals
+from bitlight.data.digits import digits
+from bitlight.data.folder import image_folder
+from bitlight.data.idx import FASHION, fashion_mnist, read_idx
+
+__all__ = [
+    "ANIMALS",
+    "FASHION",
+    "animal_split",
+    "animals",
+    "digits",
+    "fashion_mnist",
+    "image_folder",
+    "read_idx",
+]

@@ -1,0 +1,29 @@
+"""The errors that bitlight raises on purpose; the command line shows each as one line."""
+
+
+class BitlightError(Exception):
+    """Anything the user can put right: the message names the value and what would be right."""
+
+
+class NetworkError(BitlightError, ValueError):
+    """A network, its file, or the images given to it are not as they should be."""
+
+
+class FoldingError(BitlightError, ValueError):
+    """A folding does not fit its network, or no folding can reach what is asked for."""
+
+
+class SimulationError(BitlightError, RuntimeError):
+    """A simulation could not be built or run, stalled, or came out different."""
+
+
+class DataError(BitlightError, ValueError):
+    """A data set is missing, damaged, or not of the expected form."""
+
+
+class FreezingError(BitlightError, ValueError):
+    """A torch module that no binary network can represent exactly."""
+
+
+class HeadError(BitlightError, ValueError):
+    """A head, its parameters, its file, or what it is trained on is not as it should be."""

@@ -1,0 +1,1 @@
+"""The golden model: two engines that must agree, `plain` and `packed`."""

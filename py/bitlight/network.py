@@ -1,0 +1,205 @@
+"""A binary network as integers and bits alone: the one description of what is computed."""
+
+import hashlib
+import os
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from bitlight.errors import NetworkError
+from bitlight.layers import Conv2d, Layer, Linear, MaxPool2d, Shape
+
+Engine = Literal["packed", "plain"]
+
+
+class Network:
+    """A feed-forward binary network; the golden model and the hardware are readings of it.
+
+    Parameters
+    ----------
+    input_shape : (H, W, C) or (n,)
+    input_bits : int, 1 to 8
+        Bits of a pixel. 1: the input is bits and the first layer is a binary layer.
+    layers : sequence of Conv2d, Linear, MaxPool2d
+        A Linear without thresholds gives integer scores and must be the last.
+
+    Raises
+    ------
+    NetworkError
+        If a layer does not fit behind the one before; the message names the layer.
+
+    Examples
+    --------
+    >>> net = Network((4,), 1, [Linear(np.array([[True, True, False, False]]), np.array([2]))])
+    >>> net.forward(np.array([[1, 1, 0, 1], [0, 1, 1, 1]], dtype=np.uint8))
+    array([[1],
+           [0]], dtype=uint8)
+    """
+
+    def __init__(self, input_shape: Shape, input_bits: int, layers: Iterable[Layer]) -> None:
+        self.input_shape = _input_shape(input_shape)
+        if not isinstance(input_bits, int | np.integer) or not 1 <= input_bits <= 8:
+            raise NetworkError(f"input_bits must be 1 to 8, not {input_bits!r}")
+        self.input_bits = int(input_bits)
+        self.layers: tuple[Layer, ...] = tuple(layers)
+        self.shapes: tuple[Shape, ...] = tuple(self._shapes())
+
+    def _shapes(self) -> Iterable[Shape]:
+        if not self.layers:
+            raise NetworkError("a network needs at least one layer")
+        shape = self.input_shape
+        yield shape
+        for index, layer in enumerate(self.layers):
+            if not isinstance(layer, Conv2d | Linear | MaxPool2d):
+                raise NetworkError(f"layer {index}: not a bitlight layer but {layer!r}")
+            if index and self._gives_scores(index - 1):
+                raise NetworkError(f"layer {index}: nothing can follow a Linear without thresholds")
+            self._check_depth(index, layer)
+            try:
+                shape = layer.output_shape(shape)
+            except NetworkError as error:
+                raise NetworkError(f"layer {index}: {error}") from None
+            yield shape
+
+    def _check_depth(self, index: int, layer: Layer) -> None:
+        bits = self.depth(index)
+        if isinstance(layer, MaxPool2d) and bits > 1:
+            raise NetworkError(
+                f"layer {index}: MaxPool2d pools bits; the input has {bits}-bit pixels"
+            )
+        if isinstance(layer, Conv2d) and not 0 <= layer.pad_value < 1 << bits:
+            raise NetworkError(
+                f"layer {index}: pad_value must be 0 to {(1 << bits) - 1}, not {layer.pad_value}"
+            )
+        if isinstance(layer, Conv2d | Linear) and layer.fan_in << bits >= 1 << 30:
+            raise NetworkError(
+                f"layer {index}: sums over {layer.fan_in} inputs do not fit in 32 bits"
+            )
+
+    def depth(self, index: int) -> int:
+        """Bits of one element that layer `index` receives: `input_bits` for the first, else 1."""
+        return self.input_bits if index == 0 else 1
+
+    def reach(self, index: int) -> int:
+        """The largest sum of layer `index`: (2^b − 1)·K; the smallest is its negative."""
+        layer = self.layers[index]
+        assert not isinstance(layer, MaxPool2d)
+        return ((1 << self.depth(index)) - 1) * layer.fan_in
+
+    def _gives_scores(self, index: int) -> bool:
+        layer = self.layers[index]
+        return isinstance(layer, Linear) and layer.threshold is None
+
+    @property
+    def gives_scores(self) -> bool:
+        """Whether the last layer gives int32 scores rather than bits."""
+        return self._gives_scores(len(self.layers) - 1)
+
+    @property
+    def output_shape(self) -> Shape:
+        """(H, W, C) or (n,) of the last layer's output."""
+        return self.shapes[-1]
+
+    @property
+    def n_features(self) -> int:
+        """How many features (or scores) `forward` gives for one image."""
+        return int(np.prod(self.output_shape))
+
+    def upto(self, k: int) -> "Network":
+        """The network of the first `k` layers."""
+        if not 1 <= k <= len(self.layers):
+            raise NetworkError(f"upto must be 1 to {len(self.layers)} layers, not {k}")
+        return (
+            self
+            if k == len(self.layers)
+            else Network(self.input_shape, self.input_bits, self.layers[:k])
+        )
+
+    def forward(
+        self, x: np.ndarray, upto: int | None = None, *, engine: Engine = "packed"
+    ) -> np.ndarray:
+        """Compute the golden output.
+
+        Parameters
+        ----------
+        x : uint8 array, shape (N, H, W, C) or (N, n)
+        upto : int, optional
+            Stop behind that many layers.
+        engine : "packed" or "plain"
+            XNOR-popcount on packed words, or plain NumPy that reads like the arithmetic.
+
+        Returns
+        -------
+        uint8 array of 0/1, shape (N, features), or int32 scores
+
+        Raises
+        ------
+        NetworkError
+            If the images have another shape, dtype or range than the network takes.
+        """
+        self.check_images(x)
+        if upto is not None:
+            return self.upto(upto).forward(x, engine=engine)
+        if engine == "packed":
+            from bitlight.golden import packed as golden
+        elif engine == "plain":
+            from bitlight.golden import plain as golden  # type: ignore[no-redef]
+        else:
+            raise NetworkError(f"engine must be 'packed' or 'plain', not {engine!r}")
+        return golden.forward(self, x)
+
+    def check_images(self, x: np.ndarray) -> None:
+        """Raise NetworkError unless `x` is a batch of images as this network takes them."""
+        if not isinstance(x, np.ndarray) or x.dtype != np.uint8:
+            kind = x.dtype if isinstance(x, np.ndarray) else type(x).__name__
+            raise NetworkError(f"images must be a uint8 array, not {kind}")
+        if x.shape[1:] != self.input_shape:
+            wanted = ", ".join(map(str, self.input_shape))
+            raise NetworkError(f"images must have the shape (N, {wanted}), not {x.shape}")
+        top = (1 << self.input_bits) - 1
+        if self.input_bits < 8 and x.size and x.max() > top:
+            raise NetworkError(f"images must have values of 0 to {top}, not {x.max()}")
+
+    @cached_property
+    def id(self) -> str:
+        """SHA-256 over all that the network computes, as 64 hexadecimal digits."""
+        from bitlight import bnn
+
+        return hashlib.sha256(bnn.canonical(self)).hexdigest()
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a .bnn file: safetensors with a JSON header. Same network, same bytes."""
+        from bitlight import bnn
+
+        bnn.save(self, path)
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> "Network":
+        """Read a .bnn file.
+
+        Raises
+        ------
+        NetworkError
+            If the file is missing, truncated, altered, or of an unknown version.
+        """
+        from bitlight import bnn
+
+        return bnn.load(path)
+
+    def __repr__(self) -> str:
+        return (
+            f"<Network {self.id[:12]} {self.input_shape} of {self.input_bits} bits, "
+            f"{len(self.layers)} layers, {self.n_features} features>"
+        )
+
+
+def _input_shape(shape: Shape) -> Shape:
+    if (
+        not isinstance(shape, tuple | list)
+        or len(shape) not in (1, 3)
+        or not all(isinstance(n, int | np.integer) and n > 0 for n in shape)
+    ):
+        raise NetworkError(f"input_shape must be (H, W, C) or (n,), not {shape!r}")
+    return tuple(int(n) for n in shape)

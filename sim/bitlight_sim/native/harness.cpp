@@ -1,0 +1,165 @@
+// Drives one accelerator: beats of images in, beats of features out, all from and to shared files.
+//
+//   simulator BEATS RESULTS STATUS FIRST COUNT BEATS_IN WORDS_IN BEATS_OUT WORDS_OUT PATIENCE
+//
+// BEATS holds, for each image, BEATS_IN beats of WORDS_IN 32-bit words; RESULTS likewise. STATUS is
+// an array of 64-bit counters as `Status` below. Images FIRST … FIRST + COUNT − 1 are simulated; a
+// single image is sent twice, so that there is an interval to measure.
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include "Vaccelerator.h"
+#include "Vaccelerator___024root.h"
+#include "verilated.h"
+
+namespace {
+
+struct Status {
+    uint64_t cycle;        // clock cycles since reset
+    uint64_t images_done;  // results written
+    uint64_t stalled;      // 1: nothing moved for PATIENCE cycles
+    uint64_t latency;      // of the first image, first beat in to last beat out
+    uint64_t interval_from, interval_to, intervals;  // completions that span `intervals` intervals
+    uint64_t nanoseconds;  // in the clock loop
+    uint32_t links[32];    // of a stalled chain: valid and ready of each link, two bits each
+};
+
+template <typename T>
+T* map(const char* path, bool writable) {
+    const int file = open(path, writable ? O_RDWR : O_RDONLY);
+    struct stat info;
+    if (file < 0 || fstat(file, &info) != 0) {
+        perror(path);
+        exit(3);
+    }
+    void* memory = mmap(nullptr, info.st_size, writable ? PROT_READ | PROT_WRITE : PROT_READ,
+                        MAP_SHARED, file, 0);
+    if (memory == MAP_FAILED) {
+        perror(path);
+        exit(3);
+    }
+    close(file);
+    return static_cast<T*>(memory);
+}
+
+// A port of up to 32 bits, of up to 64 bits, and a wider one.
+template <typename Port>
+void put(Port& port, const uint32_t* words, uint64_t count) {
+    if constexpr (std::is_integral_v<Port>) {
+        uint64_t value = words[0];
+        if (count > 1) value |= static_cast<uint64_t>(words[1]) << 32;
+        port = static_cast<Port>(value);
+    } else {
+        for (uint64_t n = 0; n < count; ++n) port[n] = words[n];
+    }
+}
+
+template <typename Port>
+void get(const Port& port, uint32_t* words, uint64_t count) {
+    if constexpr (std::is_integral_v<Port>) {
+        words[0] = static_cast<uint32_t>(port);
+        if (count > 1) words[1] = static_cast<uint32_t>(static_cast<uint64_t>(port) >> 32);
+    } else {
+        for (uint64_t n = 0; n < count; ++n) words[n] = port[n];
+    }
+}
+
+uint64_t nanoseconds() {
+    timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1'000'000'000ull + now.tv_nsec;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (argc != 11) {
+        fprintf(stderr, "%s: ten arguments are wanted\n", argv[0]);
+        return 2;
+    }
+    const auto number = [&](int n) { return strtoull(argv[n], nullptr, 10); };
+    const uint64_t first = number(4), count = number(5), beats_in = number(6), words_in = number(7);
+    const uint64_t beats_out = number(8), words_out = number(9), patience = number(10);
+    const auto* beats = map<const uint32_t>(argv[1], false) + first * beats_in * words_in;
+    auto* results = map<uint32_t>(argv[2], true) + first * beats_out * words_out;
+    auto* status = map<Status>(argv[3], true);
+
+    VerilatedContext context;
+    const auto top = std::make_unique<Vaccelerator>(&context);
+    const uint64_t images = count > 1 ? count : 2;
+
+    const auto tick = [&] {
+        top->clk = 1;
+        top->eval();
+        top->clk = 0;
+    };
+    top->i___05Fvalid = 0;
+    top->o___05Fready = 0;
+    top->rst = 1;
+    for (int n = 0; n < 2; ++n) {
+        top->clk = 0;
+        top->eval();
+        tick();
+    }
+    top->rst = 0;
+    top->o___05Fready = 1;
+
+    const uint64_t started = nanoseconds();
+    uint64_t sent = 0, beat_in = 0, done = 0, beat_out = 0, moved = 0, begun = 0;
+    const uint64_t reference = (images - 1) / 2;
+    put(top->i___05Fpayload, beats, words_in);
+    top->i___05Fvalid = 1;
+    for (uint64_t cycle = 0; done < images; ++cycle) {
+        top->clk = 0;
+        top->eval();
+        const bool taken = top->i___05Fvalid && top->i___05Fready;
+        const bool given = top->o___05Fvalid;
+        if (given) {
+            moved = cycle;
+            const uint64_t image = done < count ? done : count - 1;
+            get(top->o___05Fpayload, results + (image * beats_out + beat_out) * words_out, words_out);
+            if (++beat_out == beats_out) {
+                beat_out = 0;
+                if (done == 0) status->latency = cycle - begun;
+                if (done == reference) status->interval_from = cycle;
+                status->interval_to = cycle;
+                ++done;
+                __atomic_store_n(&status->images_done, done < count ? done : count, __ATOMIC_RELEASE);
+                __atomic_store_n(&status->cycle, cycle, __ATOMIC_RELAXED);
+            }
+        }
+        if (taken && sent == 0 && beat_in == 0) begun = cycle;
+        tick();
+        if (taken) {
+            moved = cycle;
+            if (++beat_in == beats_in) {
+                beat_in = 0;
+                ++sent;
+            }
+            top->i___05Fvalid = sent < images;
+            if (sent < images) {
+                const uint64_t image = sent < count ? sent : count - 1;
+                put(top->i___05Fpayload, beats + (image * beats_in + beat_in) * words_in, words_in);
+            }
+        } else if (cycle - moved > patience) {
+            status->cycle = cycle;
+            status->stalled = 1;
+            top->eval();
+            const auto& links = top->rootp->accelerator__DOT__links;
+            get(links, status->links, (sizeof links + 3) / 4);
+            return 4;
+        }
+    }
+    status->intervals = images - 1 - reference;
+    status->nanoseconds = nanoseconds() - started;
+    return 0;
+}

@@ -1,0 +1,265 @@
+"""The RTL behind a call that feels like `predict`: arrays in, arrays out, exact cycles."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from bitlight import SimulationError, bits
+from bitlight_hw import Accelerator
+from bitlight_sim.native import beats
+from bitlight_sim.native.build import build
+
+# As the harness's `Status`.
+COUNTERS = (
+    "cycle",
+    "images_done",
+    "stalled",
+    "latency",
+    "interval_from",
+    "interval_to",
+    "intervals",
+    "nanoseconds",
+)
+STATUS = np.dtype([*((name, "<u8") for name in COUNTERS), ("links", "u1", 128)])
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a simulation gave.
+
+    Attributes
+    ----------
+    features : uint8 array of 0/1, shape (N, features), or int32 scores
+    cycles_per_image : int or float
+        Measured interval between images that follow each other; an int unless it varied.
+    latency : int
+        Measured cycles from the first beat in to the last beat out of the first image.
+    cycles : int
+        Simulated clock cycles, over all processes.
+    seconds : float
+        Wall time of the run, without the build.
+    """
+
+    features: np.ndarray
+    cycles_per_image: int | float
+    latency: int
+    cycles: int
+    seconds: float
+
+    @property
+    def images_per_s(self) -> float:
+        """Images simulated in a second of wall time."""
+        return len(self.features) / self.seconds
+
+
+class Simulator:
+    """Runs images through an accelerator's Verilog, compiled by Verilator.
+
+    Parameters
+    ----------
+    acc : Accelerator
+    processes : int
+        Simulations that run side by side, each with its share of the images.
+    patience : int, optional
+        Cycles without any beat in or out after which the run is given up; by default four times
+        what an image may take.
+
+    Raises
+    ------
+    SimulationError
+        If a tool is missing, the build fails, or the design stands still.
+
+    Examples
+    --------
+    >>> with Simulator(Accelerator(net), processes=2) as sim:  # doctest: +SKIP
+    ...     out = sim.run(images)
+    >>> (out.features == net.forward(images)).all()  # doctest: +SKIP
+    True
+    """
+
+    def __init__(
+        self, acc: Accelerator, processes: int = 1, *, patience: int | None = None
+    ) -> None:
+        if processes < 1:
+            raise SimulationError(f"processes must be at least 1, not {processes}")
+        self.acc = acc
+        self.processes = processes
+        self.patience = patience or 4 * (acc.latency + acc.cycles_per_image) + 1000
+        self.build_seconds = 0.0
+        self.built_before = False
+        self._program: Path | None = None
+
+    def __enter__(self) -> "Simulator":
+        self.build()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._program = None
+
+    def build(self) -> Path:
+        """Compile the simulator, or take it from the cache; gives the program's path."""
+        if self._program is None:
+            started = time.perf_counter()
+            self._program, self.built_before = build(self.acc.verilog())
+            self.build_seconds = time.perf_counter() - started
+        return self._program
+
+    def run(self, images: np.ndarray, progress: Callable[[int], None] | None = None) -> Run:
+        """Simulate the images, back to back within each process.
+
+        Parameters
+        ----------
+        images : uint8 array, shape (N, H, W, C) or (N, n), N ≥ 1
+        progress : callable, optional
+            Called with the number of images done, some times a second.
+
+        Raises
+        ------
+        NetworkError
+            If the images are not as the network takes them.
+        SimulationError
+            If a process fails or nothing moves for `patience` cycles.
+        """
+        self.acc.net.check_images(images)
+        if len(images) == 0:
+            raise SimulationError("there are no images to simulate")
+        program = self.build()
+        with tempfile.TemporaryDirectory(
+            prefix="bitlight.", dir=_shared_folder(self._bytes(len(images)))
+        ) as folder:
+            started = time.perf_counter()
+            results, status = self._simulate(program, Path(folder), images, progress)
+            seconds = time.perf_counter() - started
+            features = beats.from_words(results, self.acc.beats_out)
+        return Run(
+            features=features,
+            cycles_per_image=_interval(status),
+            latency=int(status["latency"].max()),
+            cycles=int(status["cycle"].sum()),
+            seconds=seconds,
+        )
+
+    def _bytes(self, images: int) -> int:
+        """Memory that images and results take while they are simulated."""
+        forms = (self.acc.beats_in, self.acc.beats_out)
+        return images * sum(4 * form.count * beats.words(form) for form in forms)
+
+    def _simulate(
+        self,
+        program: Path,
+        folder: Path,
+        images: np.ndarray,
+        progress: Callable[[int], None] | None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        acc = self.acc
+        shares = np.array_split(np.arange(len(images)), min(self.processes, len(images)))
+        shape_out = (len(images), acc.beats_out.count, beats.words(acc.beats_out))
+        _mapped(folder / "beats", beats.to_words(images, acc.beats_in))
+        results = _mapped(folder / "results", np.zeros(shape_out, "<u4"))
+        statuses, running = [], []
+        for index, share in enumerate(shares):
+            statuses.append(_mapped(folder / f"status{index}", np.zeros(1, STATUS)))
+            numbers = [
+                share[0],
+                len(share),
+                acc.beats_in.count,
+                beats.words(acc.beats_in),
+                acc.beats_out.count,
+                beats.words(acc.beats_out),
+                self.patience,
+            ]
+            files = [folder / name for name in ("beats", "results", f"status{index}")]
+            running.append(
+                subprocess.Popen([program, *map(str, [*files, *numbers])], stderr=subprocess.PIPE)
+            )
+        try:
+            _watch(running, statuses, progress, list(acc.units))
+        finally:
+            for process in running:
+                process.kill()
+                process.wait()
+                assert process.stderr is not None
+                process.stderr.close()
+        return np.array(results), np.concatenate(statuses)
+
+
+def _watch(
+    running: list[subprocess.Popen[bytes]],
+    statuses: list[np.ndarray],
+    progress: Callable[[int], None] | None,
+    units: list[str],
+) -> None:
+    waiting = list(zip(running, statuses, strict=True))
+    while waiting:
+        for process, status in list(waiting):
+            try:
+                process.wait(timeout=0.1 / len(waiting))
+            except subprocess.TimeoutExpired:
+                continue
+            waiting.remove((process, status))
+            _check(process, status[0], units)
+        if progress is not None:
+            progress(sum(int(status["images_done"][0]) for status in statuses))
+
+
+def _check(process: subprocess.Popen[bytes], status: np.ndarray, units: list[str]) -> None:
+    if status["stalled"]:
+        raise SimulationError(
+            f"the design stands still at cycle {status['cycle']}, after {status['images_done']} "
+            f"images: {_culprit(status['links'], units)}"
+        )
+    if process.returncode:
+        assert process.stderr is not None
+        said = process.stderr.read().decode(errors="replace").strip()
+        raise SimulationError(f"the simulation ended with {process.returncode}: {said}")
+
+
+def _culprit(links: np.ndarray, units: list[str]) -> str:
+    """Which unit stopped a chain: the last before whose input a beat still waits."""
+    states = bits.unpack(links, 2 * (len(units) + 1)).reshape(-1, 2)
+    for unit, (valid, ready) in reversed(list(zip(units, states, strict=False))):
+        if valid and not ready:
+            return f"{unit} takes no more"
+    return "no beat waits anywhere, so one was lost"
+
+
+def _interval(status: np.ndarray) -> int | float:
+    """Cycles between images; all processes measure the same one."""
+    spans = status["interval_to"] - status["interval_from"]
+    mean = spans.sum() / status["intervals"].sum()
+    return int(mean) if mean == int(mean) else float(mean)
+
+
+def _mapped(path: Path, content: np.ndarray) -> np.ndarray:
+    """A copy of an array in a file that other processes map as well."""
+    try:
+        with path.open("w+b") as file:
+            # Writing to a mapping of a full disk would end this process without an error.
+            os.posix_fallocate(file.fileno(), 0, content.nbytes)
+        shared = np.memmap(path, content.dtype, "r+", shape=content.shape)
+    except OSError as error:
+        raise SimulationError(
+            f"no room for the images in {path.parent}: {error.strerror}"
+        ) from error
+    shared[:] = content
+    return shared
+
+
+def _shared_folder(size: int) -> str | None:
+    """A folder in memory if `size` bytes fit there, else the usual one for temporary files."""
+    memory = "/dev/shm"
+    fits = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 1.1 * size
+    return memory if fits else None

@@ -1,0 +1,184 @@
+"""The command line as a user meets it: tables, JSON, and errors of one line with exit code 2."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+from networks import draw_network
+
+from bitlight import Conv2d, Linear, Network, data
+from bitlight.cli import main
+from bitlight.featurefile import FeatureFile
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run `bitlight …`; gives (exit code, output, errors)."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["bitlight", *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def net(tmp_path):
+    """A small network on 5×5 images, in a file."""
+    rng = np.random.default_rng(0)
+    layers = [
+        Conv2d(rng.random((4, 3, 3, 1)) < 0.5, rng.integers(-200, 200, 4), padding=(1, 1)),
+        Linear(rng.random((6, 100)) < 0.5, rng.integers(-9, 9, 6)),
+    ]
+    Network((5, 5, 1), 8, layers).save(tmp_path / "net.bnn")
+    return tmp_path / "net.bnn"
+
+
+@pytest.fixture
+def images(tmp_path):
+    np.save(tmp_path / "x.npy", np.random.default_rng(1).integers(0, 256, (9, 5, 5, 1), np.uint8))
+    return tmp_path / "x.npy"
+
+
+def test_help_teaches_every_command(run):
+    code, out, _ = run("--help")
+    assert code == 0
+    for command in ("demo", "inspect", "features", "head", "verilog", "simulate", "cosim", "bench"):
+        assert command in out
+        assert run(command, "--help")[0] == 0
+
+
+def test_inspect(run, net, tmp_path):
+    code, out, _ = run("inspect", net, "--json", tmp_path / "a.json")
+    assert code == 0
+    assert "Conv2d 3x3" in out
+    figures = json.loads((tmp_path / "a.json").read_text())
+    assert figures["id"] == Network.load(net).id
+    assert figures["xnor_macs"] == 25 * 4 * 9 * 8 + 600
+
+
+def test_features_and_head(run, tmp_path):
+    rng = np.random.default_rng(0)
+    layers = [Linear(rng.random((64, 64)) < 0.5, rng.integers(-2000, 2000, 64))]
+    Network((8, 8, 1), 8, layers).save(tmp_path / "net.bnn")
+    features, head = tmp_path / "f.npz", tmp_path / "h.safetensors"
+    assert run("features", tmp_path / "net.bnn", "digits", features)[0] == 0
+    samples = FeatureFile.load(features)
+    net = Network.load(tmp_path / "net.bnn")
+    pixels, labels = data.digits()
+    assert np.array_equal(samples.features, net.forward(pixels))
+    assert np.array_equal(samples.labels, labels)
+    assert samples.network_id == net.id
+    assert run("head", "train", features, head, "--json", tmp_path / "t.json")[0] == 0
+    assert run("head", "test", head, features, "--json", tmp_path / "s.json")[0] == 0
+    trained = json.loads((tmp_path / "t.json").read_text())
+    tested = json.loads((tmp_path / "s.json").read_text())
+    assert tested["accuracy"] == trained["training_accuracy"] > 0.7
+
+
+def test_a_head_of_another_extractor_is_refused(run, tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("a", "b"):
+        features = rng.integers(0, 2, (40, 5), dtype=np.uint8)
+        FeatureFile(features, np.arange(40) % 2, name * 64).save(tmp_path / f"{name}.npz")
+    run("head", "train", tmp_path / "a.npz", tmp_path / "h")
+    code, _, err = run("head", "test", tmp_path / "h", tmp_path / "b.npz")
+    assert code == 2
+    assert "was trained for extractor aaaa" in err
+
+
+def test_verilog(run, net, tmp_path):
+    assert run("verilog", net, tmp_path / "a.sv", "--folding", "2,1/3,4")[0] == 0
+    assert run("verilog", net, tmp_path / "b.sv", "--folding", "2,1/3,4")[0] == 0
+    text = (tmp_path / "a.sv").read_text()
+    assert "module accelerator(" in text
+    assert text == (tmp_path / "b.sv").read_text()
+
+
+def test_simulate_and_rtl_features(run, net, images, tmp_path):
+    code, out, _ = run("simulate", net, images, "--cycles", 225, "--json", tmp_path / "a.json")
+    assert code == 0, out
+    figures = json.loads((tmp_path / "a.json").read_text())
+    assert figures["bits_different"] == 0
+    assert figures["cycles_measured"] == figures["cycles_predicted"] <= 225
+    for engine in ("rtl", "golden"):
+        assert run("features", net, images, tmp_path / engine, "--engine", engine)[0] == 0
+    found = [FeatureFile.load(tmp_path / engine).features for engine in ("rtl", "golden")]
+    assert np.array_equal(*found)
+
+
+def test_cosim(run, net, images, tmp_path):
+    arguments = ["cosim", net, images, "--cycles", 225, "--simulator", "icarus"]
+    code, out, err = run(*arguments, "--folder", tmp_path / "cosim", "--json", tmp_path / "a.json")
+    if "iverilog is not installed" in err:
+        pytest.skip("Icarus is missing: apt-get install iverilog")
+    assert code == 0, err
+    assert "icarus" in json.loads((tmp_path / "a.json").read_text())
+    assert "equal" in out
+
+
+def bad_input(tmp_path):
+    draw_network(np.random.default_rng(7)).save(tmp_path / "net.bnn")
+    whole = (tmp_path / "net.bnn").read_bytes()
+    (tmp_path / "cut.bnn").write_bytes(whole[:-1])
+    (tmp_path / "altered.bnn").write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    np.save(tmp_path / "wide.npy", np.zeros((2, 9, 9, 1), np.uint8))
+    np.save(tmp_path / "float.npy", np.zeros((2, 28, 28, 1)))
+    np.save(tmp_path / "pickled.npy", np.array([None]), allow_pickle=True)
+    (tmp_path / "empty").mkdir()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["inspect", "none.bnn"], "no such file: none.bnn"),
+        (["inspect", "cut.bnn"], "cut.bnn is not a whole .bnn file"),
+        (["inspect", "altered.bnn"], "altered"),
+        (["features", "fashion28", "wide.npy", "o"], r"must have the shape (N, 28, 28, 1)"),
+        (["features", "fashion28", "float.npy", "o"], "must be a uint8 array, not float64"),
+        (["features", "fashion28", "pickled.npy", "o"], "not a whole .npy file"),
+        (["features", "fashion28", "none.npy", "o"], "no images 'none.npy'"),
+        (["features", "fashion28", "empty", "o"], "empty"),
+        (["features", "fashion28", "fashion-mnist:dev", "o"], "dev"),
+        (["features", "fashion28", "digits", "o"], "must have the shape"),
+        (
+            ["features", "fashion28", "animals", "no/folder/o", "-n", "5"],
+            "cannot write no/folder/o",
+        ),
+        (["verilog", "fashion28", "o", "--folding", "5,1"], "folding must have"),
+        (["verilog", "fashion28", "o", "--folding", "x"], "--folding is written like"),
+        (["verilog", "fashion28", "o", "--cycles", "5"], "no folding reaches 5 cycles"),
+        (["head", "train", "wide.npy", "o"], "not a whole feature file"),
+        (["head", "test", "none", "none"], "none"),
+        (["nonsense"], "No such command 'nonsense'"),
+    ],
+)
+def test_bad_input_is_one_line(run, tmp_path, monkeypatch, arguments, message):
+    bad_input(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run(*arguments)
+    assert code == 2
+    assert message in err
+    assert "Traceback" not in err
+    if err.startswith("error"):
+        assert len(err.strip().splitlines()) == 1
+    assert not (tmp_path / "o").exists()
+
+
+def test_debug_shows_the_trace(run):
+    with pytest.raises(Exception, match="no such file"):
+        run("--debug", "inspect", "none.bnn")
+
+
+def test_a_missing_simulator_is_one_line(run, net, images, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    code, _, err = run("simulate", net, images)
+    assert code == 2
+    assert "perl is not installed" in err

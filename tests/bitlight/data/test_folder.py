@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from bitlight import DataError
+from bitlight.data import image_folder
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two classes of 4×6 images whose red, green and blue are known."""
+    for name, colours in {"cats": [(255, 0, 0), (0, 0, 0)], "ants": [(0, 0, 255)]}.items():
+        (tmp_path / name).mkdir()
+        for index, colour in enumerate(colours):
+            Image.new("RGB", (6, 4), colour).save(tmp_path / name / f"{index}.png")
+    return tmp_path
+
+
+def test_sorted_classes_colours_and_shape(folder):
+    images, labels, names = image_folder(folder, (2, 3, 3))
+    assert names == ("ants", "cats")
+    assert labels.tolist() == [0, 1, 1]
+    assert labels.dtype == np.int64
+    assert images.shape == (3, 2, 3, 3)
+    assert images.dtype == np.uint8
+    assert images[:, 1, 2].tolist() == [[0, 0, 255], [255, 0, 0], [0, 0, 0]]
+
+
+def test_rows_and_columns_are_not_swapped(folder):
+    pixels = np.arange(24, dtype=np.uint8).reshape(4, 6)
+    Image.fromarray(pixels).save(folder / "ants" / "0.png")
+    images, _, _ = image_folder(folder, (4, 6, 1))
+    assert np.array_equal(images[0, :, :, 0], pixels)
+
+
+def test_grey(folder):
+    images, _, _ = image_folder(folder, (1, 1, 1))
+    assert images.ravel().tolist() == [29, 76, 0]  # ITU-R 601-2 luma
+
+
+def test_hidden_files_are_passed_over(folder):
+    (folder / "ants" / ".DS_Store").write_bytes(b"x")
+    assert len(image_folder(folder, (1, 1, 1))[0]) == 3
+
+
+def test_file_that_is_no_image_is_named(folder):
+    (folder / "ants" / "notes.txt").write_text("no image")
+    with pytest.raises(DataError, match=r"notes\.txt"):
+        image_folder(folder, (1, 1, 1))
+
+
+def test_truncated_image_is_named(folder):
+    path = folder / "ants" / "0.png"
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(DataError, match=r"0\.png"):
+        image_folder(folder, (1, 1, 1))
+
+
+def test_deep_image_is_not_clipped_in_silence(folder):
+    Image.fromarray(np.full((4, 4), 40_000, np.uint16)).save(folder / "ants" / "deep.png")
+    with pytest.raises(DataError, match=r"deep\.png has more than 8 bits"):
+        image_folder(folder, (1, 1, 1))
+
+
+def test_image_that_would_fill_the_memory_is_refused(folder, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)
+    with pytest.raises(DataError, match=r"0\.png"):
+        image_folder(folder, (1, 1, 1))
+
+
+def test_class_without_images_is_named(folder):
+    (folder / "dogs").mkdir()
+    with pytest.raises(DataError, match="dogs holds no images"):
+        image_folder(folder, (1, 1, 1))
+
+
+@pytest.mark.parametrize("missing", ["nowhere", "ants"])
+def test_no_folder_of_classes(folder, missing):
+    with pytest.raises(DataError, match="one sub-folder of images for each class"):
+        image_folder(folder / missing, (1, 1, 1))
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 2), (0, 1, 1), (1, -1, 3)])
+def test_bad_shape(folder, shape):
+    with pytest.raises(DataError, match="shape must be"):
+        image_folder(folder, shape)

