@@ -64,6 +64,13 @@ def test_pools_of_one_pixel_are_nothing():
     assert found == ["layer1_pool_x", "layer2_pool_y", "layer3_pool_y"]
 
 
+def test_a_pool_counts_beats_along_a_line():
+    net = Network((6, 5, 4), 1, [convolution(4, 8), MaxPool2d((2, 3), (2, 1))])
+    *_, across, down = (stage.unit for stage in Chain.of(net, [(2, 4)]).stages)
+    assert (across.inner, across.length) == (4, 3)
+    assert (down.inner, down.length) == (1 * 4, 4)
+
+
 def test_a_fully_connected_layer_reads_its_vector_in_parts():
     found = names((12,), 1, [linear(12, 6)], [(3, 4)])
     assert found == ["layer0_window", "layer0_matvec"]

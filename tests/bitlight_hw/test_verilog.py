@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from amaranth._toolchain.yosys import _BuiltinYosys
+from networks import draw_folding, draw_network
 
 from bitlight import BitlightError, Conv2d, Linear, MaxPool2d, Network
 from bitlight_hw import Accelerator, verilog
@@ -50,11 +51,18 @@ def text(name, flipped=False):
     return Accelerator(*network(name, flipped)).verilog()
 
 
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(scope="module", params=[*NAMES, 2, 5, 7])
 def file(request, tmp_path_factory):
+    """The Verilog of a network above, or of one drawn with that seed."""
     path = tmp_path_factory.mktemp("verilog") / "accelerator.sv"
-    path.write_text(text(request.param))
+    path.write_text(text(request.param) if request.param in NAMES else drawn(request.param))
     return path
+
+
+def drawn(seed):
+    rng = np.random.default_rng(seed)
+    net = draw_network(rng)
+    return Accelerator(net, draw_folding(rng, net)).verilog()
 
 
 def refusal(command, **options):
