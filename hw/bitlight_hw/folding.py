@@ -13,8 +13,8 @@ from bitlight import Conv2d, FoldingError, MaxPool2d, Network
 
 Folding = list[tuple[int, int]]
 
-# Lanes of the folding that is chosen when nothing is asked for: a small FPGA's worth.
-DEFAULT_LANES = 4096
+# Cost of the folding that is chosen when nothing is asked for: a small FPGA's worth of lanes.
+DEFAULT_COST = 4096
 
 
 def fold(net: Network, cycles: int | None = None) -> Folding:
@@ -24,12 +24,14 @@ def fold(net: Network, cycles: int | None = None) -> Folding:
     ----------
     net : Network
     cycles : int, optional
-        The interval to reach, in cycles per image. By default the shortest interval that 4,096
-        XNOR lanes (PE·SIMD, summed over the layers) can have.
+        The interval to reach, in cycles per image. By default the shortest that a cost of 4,096
+        can have.
 
     Returns
     -------
-    list of (PE, SIMD), one for each Conv2d and Linear: the fewest lanes that reach the interval
+    list of (PE, SIMD), one for each Conv2d and Linear: the cheapest that reach the interval. The
+        cost is that of `layer_cost`: PE·SIMD XNOR lanes, and the bits of a window for each layer
+        whose SIMD does not divide its channels.
 
     Raises
     ------
@@ -44,7 +46,7 @@ def fold(net: Network, cycles: int | None = None) -> Folding:
     [(1, 4)]
     """
     if cycles is None:
-        return _fastest(net, DEFAULT_LANES)
+        return _fastest(net, DEFAULT_COST)
     fastest = minimum_cycles(net)
     if cycles < fastest:
         raise FoldingError(
@@ -106,8 +108,7 @@ def minimum_cycles(net: Network) -> int:
 
 def slowest_layer(net: Network, folding: Folding) -> int:
     """The most cycles per image that a layer takes."""
-    pairs = zip(computing(net), folding, strict=True)
-    return max((layer_cycles(net, index, *pair) for index, pair in pairs), default=1)
+    return max((layer_cycles(net, *choice) for choice in _numbered(net, folding)), default=1)
 
 
 def _matrix(net: Network, index: int) -> tuple[int, int]:
@@ -132,22 +133,21 @@ def _choices(net: Network, index: int) -> Iterator[tuple[int, int]]:
             yield pe, simd
 
 
+def layer_cost(net: Network, index: int, pe: int, simd: int) -> int:
+    """XNOR lanes of one layer, and the bits of a window where it must be held in registers."""
+    sliding = _windows(net, index) > 1 and net.shapes[index][-1] % simd
+    return pe * simd + (net.depth(index) * _matrix(net, index)[1] if sliding else 0)
+
+
 def _smallest(net: Network, index: int, cycles: int) -> tuple[int, int]:
-    """Fewest lanes, where a window held in registers counts as much as its bits; then few PEs."""
-    channels = net.shapes[index][-1]
-    window = net.depth(index) * _matrix(net, index)[1]
-
-    def cost(choice: tuple[int, int]) -> tuple[int, int]:
-        pe, simd = choice
-        sliding = _windows(net, index) > 1 and channels % simd
-        return pe * simd + (window if sliding else 0), pe
-
+    """The cheapest choice; of equals, the one with the fewest accumulators."""
     return min(
-        (c for c in _choices(net, index) if layer_interval(net, index, *c) <= cycles), key=cost
+        (c for c in _choices(net, index) if layer_interval(net, index, *c) <= cycles),
+        key=lambda choice: (layer_cost(net, index, *choice), choice[0]),
     )
 
 
-def _fastest(net: Network, lanes: int) -> Folding:
+def _fastest(net: Network, budget: int) -> Folding:
     fastest = minimum_cycles(net)
     intervals = sorted(
         {
@@ -162,8 +162,13 @@ def _fastest(net: Network, lanes: int) -> Folding:
     while low < high:
         middle = (low + high) // 2
         folding = fold(net, intervals[middle])
-        if sum(pe * simd for pe, simd in folding) <= lanes:
+        if sum(layer_cost(net, *choice) for choice in _numbered(net, folding)) <= budget:
             high = middle
         else:
             low = middle + 1
     return fold(net, intervals[high])
+
+
+def _numbered(net: Network, folding: Folding) -> list[tuple[int, int, int]]:
+    """(layer, PE, SIMD) of each pair."""
+    return [(index, *pair) for index, pair in zip(computing(net), folding, strict=True)]

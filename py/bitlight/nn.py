@@ -5,6 +5,7 @@ nested `torch.nn.Sequential` of these modules and torch's own BatchNorm, MaxPool
 and Identity; `bitlight.freeze` turns it into a `Network`.
 """
 
+from abc import abstractmethod
 from typing import Any
 
 import torch
@@ -65,9 +66,9 @@ class _Binary(nn.Module):
         """Pixels 0..2^b − 1 as odd integers 2x − (2^b − 1); ±1 values as they are."""
         return x if self.input_bits is None else 2 * x - ((1 << self.input_bits) - 1)
 
+    @abstractmethod
     def sums(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         """Σ w·x for signed values; the layer says how."""
-        raise NotImplementedError
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the sums Σ w±·x; in eval mode they are exact integers."""

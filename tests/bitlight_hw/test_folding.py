@@ -8,7 +8,7 @@ from networks import draw_network
 
 from bitlight import Conv2d, FoldingError, Linear, MaxPool2d, Network
 from bitlight_hw import Accelerator, fold
-from bitlight_hw.folding import DEFAULT_LANES, check, computing, layer_cycles, minimum_cycles
+from bitlight_hw.folding import DEFAULT_COST, check, computing, layer_cycles, minimum_cycles
 
 # CNV-w1a1 as FINN publishes it: (index of the layer in the network, PE, SIMD, cycles).
 CNV = [
@@ -80,8 +80,8 @@ def test_the_default_is_the_fastest_with_4096_lanes(cnv):
     folding = fold(cnv)
     pairs = zip(computing(cnv), folding, strict=True)
     interval = max(layer_cycles(cnv, index, *pair) for index, pair in pairs)
-    assert lanes(folding) <= DEFAULT_LANES == 4096
-    assert lanes(fold(cnv, interval - 1)) > DEFAULT_LANES
+    assert lanes(folding) <= DEFAULT_COST == 4096
+    assert lanes(fold(cnv, interval - 1)) > DEFAULT_COST
     assert folding == fold(cnv, interval)
 
 

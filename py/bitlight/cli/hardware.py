@@ -44,8 +44,8 @@ def verilog(
 ) -> None:
     """Write the accelerator of NETWORK as Verilog to OUT.
 
-    Same network and folding, same bytes. Without --cycles or --folding, the fastest folding of
-    4,096 XNOR lanes is taken.
+    Same network and folding, same bytes. Without --cycles or --folding, the fastest folding at a
+    cost of 4,096 XNOR lanes is taken.
     """
     accelerator = _accelerator(network, cycles, folding)
     with working("generating Verilog"):
