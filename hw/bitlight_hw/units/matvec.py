@@ -133,15 +133,17 @@ class MatrixVector(Unit):
         return Shape.cast(range(-self.reach - 1, self.reach + 1))
 
     def _mismatches(self, m: Module, vector: Value, weight: Value) -> Value:
-        """Σ_n 2^n·popcount(x_n XOR w) of one beat."""
+        """Σ_n 2^n·popcount(x_n XOR w) of one beat, all planes of a lane as one number."""
         counts = []
         for first in range(0, self.simd, POPCOUNT):
             lanes = range(first, min(first + POPCOUNT, self.simd))
-            for n in range(self.bits):
-                differ = [vector[lane * self.bits + n] ^ weight[lane] for lane in lanes]
-                count = Signal(range(len(lanes) + 1))
-                m.d.comb += count.eq(sum(differ[1:], start=differ[0]))
-                counts.append(count << n)
+            differ = [
+                vector.word_select(lane, self.bits) ^ weight[lane].replicate(self.bits)
+                for lane in lanes
+            ]
+            count = Signal(range(len(lanes) * ((1 << self.bits) - 1) + 1))
+            m.d.comb += count.eq(sum(differ[1:], start=differ[0]))
+            counts.append(count)
         return sum(counts[1:], start=counts[0])
 
     def _result(self, total: Value) -> Value:

@@ -153,6 +153,10 @@ def bad_input(tmp_path):
             "cannot write no/folder/o",
         ),
         (["verilog", "fashion28", "o", "--folding", "5,1"], "folding must have"),
+        (
+            ["verilog", "fashion28", "o", "--folding", "5,1/32,32/16,32/16,64/4,64"],
+            "layer 0: PE must divide 32 outputs, not 5",
+        ),
         (["verilog", "fashion28", "o", "--folding", "x"], "--folding is written like"),
         (["verilog", "fashion28", "o", "--cycles", "5"], "no folding reaches 5 cycles"),
         (["head", "train", "wide.npy", "o"], "not a whole feature file"),
