@@ -96,7 +96,8 @@ class Accelerator(wiring.Component):
 
     @cached_property
     def _trace(self) -> timing.Trace:
-        return self._run(_parts(self._stages), images=1)
+        # A second image, because features of padding alone may leave before a pixel is taken.
+        return self._run(_parts(self._stages), images=2)
 
     @property
     def latency(self) -> int:

@@ -127,8 +127,10 @@ async def run(dut: Any, case: Case, idle: float, busy: float) -> tuple[list[int]
         cycle += 1
         await FallingEdge(dut.clk)
     for _ in range(8):  # a beat too many would come now
+        source.drive()
         dut.o__ready.value = 1
         await ReadOnly()
+        source.sample()
         assert not dut.o__valid.value, "a beat came after the last one"
         await FallingEdge(dut.clk)
     return sink.received, begun, given

@@ -28,7 +28,7 @@ COUNTERS = (
     "intervals",
     "nanoseconds",
 )
-STATUS = np.dtype([*((name, "<u8") for name in COUNTERS), ("links", "u1", 128)])
+STATUS = np.dtype([*((name, "<i8") for name in COUNTERS), ("links", "u1", 128)])
 
 
 @dataclass(frozen=True)

@@ -124,3 +124,17 @@ def test_ports_have_the_width_of_the_beats():
     accelerator = Accelerator(net, [(3, 10)])
     assert len(accelerator.i.payload) == accelerator.beats_in.width == 5 * 4
     assert len(accelerator.o.payload) == accelerator.beats_out.width == 3
+
+
+def test_features_of_padding_alone_may_leave_before_a_pixel_is_taken():
+    conv = Conv2d(np.ones((1, 1, 1, 1), bool), np.zeros(1, int), (5, 5), (2, 2))
+    assert Accelerator(Network((1, 1, 1), 1, [conv])).latency == 5 - 12
+
+
+@given(seeds())
+@settings(max_examples=50, deadline=None)
+def test_latency_is_that_of_the_first_image(seed):
+    rng = np.random.default_rng(seed)
+    net = draw_network(rng)
+    accelerator = Accelerator(net, draw_folding(rng, net))
+    assert accelerator.latency == trace(accelerator, 4).latency

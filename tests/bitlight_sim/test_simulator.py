@@ -77,9 +77,9 @@ def test_scores():
     assert np.array_equal(out.features, net.forward(images))
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [61, 1000, 1001, 1002, 1003])  # 61: features of padding alone
 def test_generated_networks(seed):
-    rng = np.random.default_rng(1000 + seed)
+    rng = np.random.default_rng(seed)
     net = draw_network(rng)
     acc = Accelerator(net, draw_folding(rng, net))
     images = draw_images(rng, net, 6)

@@ -27,7 +27,7 @@ struct Status {
     uint64_t cycle;        // clock cycles since reset
     uint64_t images_done;  // results written
     uint64_t stalled;      // 1: nothing moved for PATIENCE cycles
-    uint64_t latency;      // of the first image, first beat in to last beat out
+    int64_t latency;       // of the first image, first beat in to last beat out
     uint64_t interval_from, interval_to, intervals;  // completions that span `intervals` intervals
     uint64_t nanoseconds;  // in the clock loop
     uint32_t links[32];    // of a stalled chain: valid and ready of each link, two bits each
@@ -114,7 +114,8 @@ int main(int argc, char** argv) {
     top->o___05Fready = 1;
 
     const uint64_t started = nanoseconds();
-    uint64_t sent = 0, beat_in = 0, done = 0, beat_out = 0, moved = 0, begun = 0;
+    uint64_t sent = 0, beat_in = 0, done = 0, beat_out = 0, moved = 0;
+    uint64_t begun = 0, completed = 0;  // of the first image
     const uint64_t reference = (images - 1) / 2;
     put(top->i___05Fpayload, beats, words_in);
     top->i___05Fvalid = 1;
@@ -129,7 +130,7 @@ int main(int argc, char** argv) {
             get(top->o___05Fpayload, results + (image * beats_out + beat_out) * words_out, words_out);
             if (++beat_out == beats_out) {
                 beat_out = 0;
-                if (done == 0) status->latency = cycle - begun;
+                if (done == 0) completed = cycle;
                 if (done == reference) status->interval_from = cycle;
                 status->interval_to = cycle;
                 ++done;
@@ -159,6 +160,7 @@ int main(int argc, char** argv) {
             return 4;
         }
     }
+    status->latency = static_cast<int64_t>(completed - begun);
     status->intervals = images - 1 - reference;
     status->nanoseconds = nanoseconds() - started;
     return 0;
