@@ -99,6 +99,12 @@ def layer_interval(net: Network, index: int, pe: int, simd: int) -> int:
     return max(layer_cycles(net, index, pe, simd), rows * columns * inner)
 
 
+def layer_cost(net: Network, index: int, pe: int, simd: int) -> int:
+    """XNOR lanes of one layer, and the bits of a window where it must be held in registers."""
+    sliding = _windows(net, index) > 1 and net.shapes[index][-1] % simd
+    return pe * simd + (net.depth(index) * _matrix(net, index)[1] if sliding else 0)
+
+
 def minimum_cycles(net: Network) -> int:
     """The interval of the widest folding: the beats that its streams still carry."""
     from bitlight_hw.chain import Chain
@@ -131,12 +137,6 @@ def _choices(net: Network, index: int) -> Iterator[tuple[int, int]]:
     for pe in _divisors(outputs):
         for simd in _divisors(fan_in):
             yield pe, simd
-
-
-def layer_cost(net: Network, index: int, pe: int, simd: int) -> int:
-    """XNOR lanes of one layer, and the bits of a window where it must be held in registers."""
-    sliding = _windows(net, index) > 1 and net.shapes[index][-1] % simd
-    return pe * simd + (net.depth(index) * _matrix(net, index)[1] if sliding else 0)
 
 
 def _smallest(net: Network, index: int, cycles: int) -> tuple[int, int]:

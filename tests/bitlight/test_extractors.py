@@ -3,10 +3,10 @@ import re
 import numpy as np
 import pytest
 import torch
+from datasets import fashion_mnist_or_skip
 
-from bitlight import Conv2d, DataError, MaxPool2d, NetworkError, freeze
+from bitlight import Conv2d, MaxPool2d, NetworkError, freeze
 from bitlight.comparison import count_differences
-from bitlight.data import fashion_mnist
 from bitlight.extractors import CUTS, features, load
 from bitlight.extractors.shipped import FOLDER
 from bitlight.nn import BinaryConv2d, BinaryLinear
@@ -17,16 +17,9 @@ from bitlight.training import train
 torch.set_num_threads(1)
 
 
-def fashion(split):
-    try:
-        return fashion_mnist(split)
-    except DataError as error:
-        pytest.skip(str(error))
-
-
 @pytest.fixture(scope="module")
 def test_set():
-    return fashion("test")
+    return fashion_mnist_or_skip("test")
 
 
 @pytest.mark.parametrize("name", CUTS)
@@ -84,7 +77,7 @@ def with_weights_of(net):
 
 def test_ten_thousand_images_equal_torch_at_every_layer(test_set):
     module = with_weights_of(load())
-    images, labels = fashion("train")
+    images, labels = fashion_mnist_or_skip("train")
     train(module, images[:2000], labels[:2000], epochs=1, seed=0, batch_size=100, bf16=True)
     net = freeze(module, (28, 28, 1), input_bits=8)
     assert [type(layer) for layer in net.layers] == [type(layer) for layer in load().layers]

@@ -2,18 +2,10 @@
 
 import numpy as np
 import pytest
+from datasets import fashion_mnist_or_skip
 from networks import draw_folding, draw_images, draw_network
 
-from bitlight import (
-    Conv2d,
-    DataError,
-    Linear,
-    Network,
-    NetworkError,
-    SimulationError,
-    data,
-    extractors,
-)
+from bitlight import Conv2d, Linear, Network, NetworkError, SimulationError, extractors
 from bitlight_hw import Accelerator, fold
 from bitlight_sim import Simulator, toolchain
 from bitlight_sim.native import build
@@ -101,10 +93,7 @@ def test_the_shipped_extractor():
 
 @pytest.mark.slow
 def test_all_of_fashion_mnist():
-    try:
-        images, _ = data.fashion_mnist("test")
-    except DataError as error:
-        pytest.skip(str(error))
+    images, _ = fashion_mnist_or_skip("test")
     net = extractors.features()
     with Simulator(Accelerator(net), processes=2) as sim:
         out = sim.run(images)

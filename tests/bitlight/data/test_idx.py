@@ -3,6 +3,7 @@ import struct
 
 import numpy as np
 import pytest
+from datasets import fashion_mnist_or_skip
 
 from bitlight import DataError
 from bitlight.data import FASHION, fashion_mnist, read_idx
@@ -107,9 +108,6 @@ def test_more_than_the_limit_is_refused_before_reading(tmp_path, array, monkeypa
 
 
 def test_debian_files():
-    try:
-        images, labels = fashion_mnist("test", FOLDER)
-    except DataError as error:
-        pytest.skip(str(error))
+    images, labels = fashion_mnist_or_skip("test", FOLDER)
     assert images.shape == (10_000, 28, 28, 1)
     assert np.bincount(labels).tolist() == [1000] * 10
