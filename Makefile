@@ -5,9 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SIM ?= both
+TARGET ?= ecp5-85k
+NETWORK ?= cnv
+FOLDING ?= $(if $(filter cnv,$(NETWORK)),published)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system demo test test-slow sim verilog pretrain bench lint format clean
+.PHONY: help setup system demo test test-slow fuzz topologies sim verilog pretrain bench synth waves lint format clean
 
 help:  ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,6 +33,20 @@ test: $(READY)  ## All tests but the slow ones.
 test-slow: $(READY)  ## The proofs that take minutes.
 	@$(BIN)/python -m pytest -n auto -m slow
 
+fuzz: $(READY)  ## Generated networks and faults by the hundred, in RTL.
+	@$(BIN)/python -m pytest -n auto -m fuzz
+
+topologies: $(READY)  ## Published topologies in RTL, three images each; AlexNet takes minutes.
+	@mkdir -p build/topologies
+	@for name in tfc sfc lfc cnv; do \
+	  $(BIN)/bitlight simulate $$name random -n 3 --processes 1 --folding published \
+	    --json build/topologies/$$name.json || exit 1; done
+	@$(BIN)/bitlight simulate cnv random -n 3 --processes 1 --json build/topologies/cnv-fast.json \
+	  --folding 16,3/32,32/16,32/16,32/8,32/2,32/1,4/1,8/5,1
+	@$(BIN)/bitlight simulate fashion28 random -n 3 --processes 1 --json build/topologies/fashion28.json
+	@$(BIN)/bitlight simulate alexnet random -n 3 --processes 1 --cycles 200000 \
+	  --json build/topologies/alexnet.json
+
 sim: $(READY)  ## cocotb benches; SIM=icarus or SIM=verilator for one, WAVES=1 for a waveform.
 	@$(BIN)/bitlight cosim fashion28 animals --simulator $(SIM) $(if $(filter 1,$(WAVES)),--waves) --folder build/cosim
 
@@ -43,6 +60,12 @@ pretrain: $(READY)  ## Train and freeze the shipped extractor again.
 bench: $(READY)  ## Images per second, native simulation against cocotb.
 	@mkdir -p build/bench
 	@$(BIN)/bitlight bench rtl --json build/bench/rtl.json
+
+synth: $(READY)  ## Area, clock and bitstream of CNV on an ECP5-85F; TARGET=, NETWORK=, FOLDING= for others.
+	@$(BIN)/bitlight synth $(NETWORK) --target $(TARGET) $(if $(FOLDING),--folding $(FOLDING))
+
+waves: $(READY)  ## Timing diagrams of the documentation.
+	@$(BIN)/python docs/waves.py
 
 lint: $(READY)  ## Lint, format and types.
 	@$(BIN)/ruff check .

@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from bitlight import Conv2d, Linear, MaxPool2d, Network, NetworkError
+from bitlight_hw import Accelerator
 from bitlight_hw.folding import Folding, computing
 
 
@@ -76,6 +77,14 @@ def draw_folding(rng: np.random.Generator, net: Network) -> Folding:
         assert not isinstance(layer, MaxPool2d)
         folding.append((_divisor(rng, len(layer.weight)), _divisor(rng, layer.fan_in)))
     return folding
+
+
+def draw_accelerator(rng: np.random.Generator, net: Network) -> Accelerator:
+    """Any folding and any loop orders."""
+    folding = draw_folding(rng, net)
+    return Accelerator(
+        net, folding, [str(f) for f in rng.choice(["output", "input"], len(folding))]
+    )
 
 
 def _divisor(rng: np.random.Generator, n: int) -> int:

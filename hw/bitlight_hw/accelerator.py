@@ -1,17 +1,22 @@
 """The accelerator: a network, folded, as a chain of stream units."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from amaranth import Cat, Module, Signal
+from amaranth import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from bitlight import Network, SimulationError
+from bitlight_hw import dataflow as dataflows
+from bitlight_hw import family as families
 from bitlight_hw import folding as foldings
 from bitlight_hw import timing
 from bitlight_hw.chain import Chain, Stage
+from bitlight_hw.estimate import Estimate
 from bitlight_hw.units import Unit, Window
+from bitlight_hw.units.rules import StreamRules
 
 # Images that a chain is tried with before it is stepped until it settles.
 TRIALS = (4, 16, 64)
@@ -25,6 +30,9 @@ class Accelerator(wiring.Component):
     net : Network
     folding : list of (PE, SIMD), optional
         One pair for each Conv2d and Linear; by default `fold(net)`.
+    dataflow : "output", "input" or a list of these, optional
+        Loop order of each Conv2d and Linear: output-stationary or input-stationary. By default
+        what `bitlight_hw.dataflow.choose` finds to have the shortest latency.
 
     Attributes
     ----------
@@ -38,7 +46,7 @@ class Accelerator(wiring.Component):
     Raises
     ------
     FoldingError
-        If the folding does not fit the network.
+        If the folding or the dataflow does not fit the network.
     """
 
     i: Any
@@ -46,10 +54,15 @@ class Accelerator(wiring.Component):
     # Predictions are worth having without the hardware; Amaranth would warn of that.
     _MustUse__silence = True
 
-    def __init__(self, net: Network, folding: Any = None) -> None:
+    def __init__(self, net: Network, folding: Any = None, dataflow: Any = None) -> None:
         self.net = net
         self.folding = foldings.fold(net) if folding is None else foldings.check(net, folding)
-        chain = Chain.of(net, self.folding)
+        self.dataflow = (
+            dataflows.choose(net, self.folding)
+            if dataflow is None
+            else dataflows.check(net, dataflow)
+        )
+        chain = Chain.of(net, self.folding, self.dataflow)
         self.beats_in, self.beats_out = chain.beats_in, chain.beats
         self.cycles_per_image = max(foldings.slowest_layer(net, self.folding), *chain.stream_beats)
         self._stages = self._settled(chain.stages)
@@ -109,11 +122,42 @@ class Accelerator(wiring.Component):
         """The chain of units, by name, in stream order."""
         return {stage.name: stage.unit for stage in self._stages}
 
-    def verilog(self) -> str:
-        """The whole accelerator as SystemVerilog text; same network and folding, same text."""
+    @property
+    def links(self) -> dict[str, int]:
+        """Beats per image of every stream, by the name of the unit that gives it."""
+        behind = {stage.name: stage.beats.count for stage in self._stages}
+        return {"input": self.beats_in.count, **behind}
+
+    @property
+    def stream_beats(self) -> dict[str, int]:
+        """Beats per image of the stream that leaves each unit."""
+        return {stage.name: stage.beats.count for stage in self._stages}
+
+    def estimate(self, target: str = "xc7") -> dict[str, Estimate]:
+        """What each unit will take on a family of FPGAs.
+
+        Block RAM follows from the rules by which memories are shaped; look-up tables are fitted to
+        what Yosys counts.
+
+        Parameters
+        ----------
+        target : "xc7", "ecp5" or "ice40"
+        """
+        family = families.named(target)
+        return {name: unit.estimate(family) for name, unit in self.units.items()}
+
+    def verilog(self, target: str = "xc7") -> str:
+        """The whole accelerator as SystemVerilog text; same network and folding, same text.
+
+        Parameters
+        ----------
+        target : "xc7", "ecp5", "ice40" or "simulation"
+            Family of FPGAs whose memories and look-up tables it is written for, or the form that
+            Verilator runs fastest. All are right everywhere and equal cycle by cycle.
+        """
         from bitlight_hw.verilog import convert
 
-        return convert(self, name="accelerator")
+        return convert(self, name="accelerator", target=target)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -124,10 +168,19 @@ class Accelerator(wiring.Component):
         takers = [*(unit.i for unit in units.values()), wiring.flipped(self.o)]
         for giver, taker in zip(givers, takers, strict=True):
             wiring.connect(m, giver, taker)
-        # What each link waits for, from the input on: a simulator that hangs reads it here.
-        links = Signal(2 * len(givers))
-        m.d.comb += links.eq(Cat(Cat(giver.valid, giver.ready) for giver in givers))
+        if families.of(platform) is families.SIMULATION:
+            self._watch(m, givers)
         return m
+
+    def _watch(self, m: Module, links: Sequence[Any]) -> None:
+        """Hold each link to the stream rules."""
+        widths = [len(link.payload) for link in links]
+        m.submodules.rules = rules = StreamRules(dict(zip(self.links, widths, strict=True)))
+        for index, link in enumerate(links):
+            rules.watch(m, index, link)
+        # The native simulator reads them here, to count beats and to tell where a chain hangs.
+        waiting, moved = Signal.like(rules.waiting), Signal.like(rules.moved)
+        m.d.comb += [waiting.eq(rules.waiting), moved.eq(rules.moved)]
 
 
 def _parts(stages: list[Stage]) -> list[timing.Part]:

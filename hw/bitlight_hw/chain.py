@@ -1,12 +1,14 @@
 """Which units stand for which layers: the chain that a folded network becomes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from bitlight import Conv2d, Linear, MaxPool2d, Network
 from bitlight_hw.folding import Folding, computing
-from bitlight_hw.units import Gearbox, MatrixVector, OrPool, Pad, Slide, Unit, Window
+from bitlight_hw.units import Gearbox, MatrixVector, OrPool, Pad, Relay, Slide, Unit, Window
+from bitlight_hw.units.matvec import Dataflow
 
 
 @dataclass(frozen=True)
@@ -68,15 +70,18 @@ class Chain:
     stages: list[Stage] = field(default_factory=list)
 
     @staticmethod
-    def of(net: Network, folding: Folding) -> "Chain":
+    def of(net: Network, folding: Folding, dataflow: Sequence[Dataflow] | None = None) -> "Chain":
         """The chain of a network, with a spare queue wherever a unit might hold up the one before.
+
+        All output-stationary unless `dataflow` says otherwise for each layer that computes.
 
         A pixel is a beat of the input; a flat input, or one that a Linear flattens, comes SIMD
         elements at a time.
         """
-        pairs = dict(zip(computing(net), folding, strict=True))
+        flows: Sequence[Dataflow] = dataflow or ["output"] * len(folding)
+        choices = dict(zip(computing(net), zip(folding, flows, strict=True), strict=True))
         first = net.layers[0]
-        elements = pairs[0][1] if isinstance(first, Linear) else net.input_shape[-1]
+        elements = folding[0][1] if isinstance(first, Linear) else net.input_shape[-1]
         beats = Beats(net.input_shape, elements, net.input_bits)
         chain = Chain(beats, beats)
         for index, layer in enumerate(net.layers):
@@ -84,7 +89,10 @@ class Chain:
             if isinstance(layer, MaxPool2d):
                 chain._pool(layer)
             else:
-                chain._compute(layer, *pairs[index])
+                (pe, simd), flow = choices[index]
+                chain._compute(layer, pe, simd, flow)
+                if layer is not net.layers[-1]:
+                    chain._add("relay", Relay(chain.beats.width), chain.beats)
             chain.stages[before:] = [
                 replace(stage, name=f"layer{index}_{stage.name}") for stage in chain.stages[before:]
             ]
@@ -113,7 +121,7 @@ class Chain:
             pooled[axis] = (shape[axis] - kernel) // stride + 1
             self._add(name, unit, replace(self.beats, shape=tuple(pooled)))
 
-    def _compute(self, layer: Conv2d | Linear, pe: int, simd: int) -> None:
+    def _compute(self, layer: Conv2d | Linear, pe: int, simd: int, flow: Dataflow) -> None:
         kernel, stride = (1, 1), (1, 1)
         sliding = False
         if isinstance(layer, Conv2d):
@@ -133,7 +141,9 @@ class Chain:
         if sliding:
             self._slide(layer.fan_in, kernel, stride)
             kernel, stride = (1, 1), (1, 1)
-        self._window(layer, kernel, stride, len(layer.weight) // pe)
+        # Input-stationary units hold a word themselves while all outputs take it in.
+        folds = len(layer.weight) // pe if flow == "output" else 1
+        self._window(layer, kernel, stride, folds)
         self._gear(simd, "gear_window")
         rows, columns, _ = self.beats.shape
         unit = MatrixVector(
@@ -142,16 +152,17 @@ class Chain:
             pe=pe,
             simd=simd,
             bits=self.beats.bits,
+            dataflow=flow,
         )
         outputs = (len(layer.weight),)
         shape = (rows, columns, *outputs) if isinstance(layer, Conv2d) else outputs
         scores = layer.threshold is None
         self._add("matvec", unit, Beats(shape, pe, unit.result.width, signed=scores))
 
-    def _queue(self) -> None:
+    def _queue(self, name: str = "queue") -> None:
         """A queue; the source of the images needs none, it can wait."""
         if self.stages:
-            self._add("queue", _ring(self.beats), self.beats, spare=True)
+            self._add(name, _ring(self.beats), self.beats, spare=True)
 
     def _gear(self, elements: int, name: str = "gear") -> None:
         if self.beats.elements != elements:
@@ -189,6 +200,8 @@ class Chain:
         stride: tuple[int, int],
         folds: int,
     ) -> None:
+        if kernel == stride == (1, 1) and folds == 1:
+            return self._queue("queue_window")
         unit = _ring(self.beats, kernel, stride, folds)
         shape = (unit.rows, unit.columns, folds * layer.fan_in)
         self._add("window", unit, replace(self.beats, shape=shape))

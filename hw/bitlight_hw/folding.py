@@ -4,7 +4,7 @@ A layer of MH outputs and MW inputs takes (MH/PE)·(MW/SIMD)·OH·OW cycles per 
 (Umuroglu et al., FPGA 2017, section 4).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,15 +17,17 @@ Folding = list[tuple[int, int]]
 DEFAULT_COST = 4096
 
 
-def fold(net: Network, cycles: int | None = None) -> Folding:
+def fold(net: Network, cycles: int | None = None, luts: int | None = None) -> Folding:
     """Choose a folding.
 
     Parameters
     ----------
     net : Network
     cycles : int, optional
-        The interval to reach, in cycles per image. By default the shortest that a cost of 4,096
-        can have.
+        The interval to reach, in cycles per image.
+    luts : int, optional
+        Or the look-up tables of an xc7 that the accelerator may take, as `Accelerator.estimate`
+        predicts them. With neither, the interval is the shortest that a cost of 4,096 can have.
 
     Returns
     -------
@@ -36,7 +38,7 @@ def fold(net: Network, cycles: int | None = None) -> Folding:
     Raises
     ------
     FoldingError
-        If no folding is that fast.
+        If no folding is that fast, or that small.
 
     Examples
     --------
@@ -46,7 +48,9 @@ def fold(net: Network, cycles: int | None = None) -> Folding:
     [(1, 4)]
     """
     if cycles is None:
-        return _fastest(net, DEFAULT_COST)
+        if luts is not None:
+            return _fastest_within(net, luts)
+        return next(_fastest(net, lambda folding: _cost(net, folding) <= DEFAULT_COST))
     fastest = minimum_cycles(net)
     if cycles < fastest:
         raise FoldingError(
@@ -147,7 +151,12 @@ def _smallest(net: Network, index: int, cycles: int) -> tuple[int, int]:
     )
 
 
-def _fastest(net: Network, budget: int) -> Folding:
+def _cost(net: Network, folding: Folding) -> int:
+    return sum(layer_cost(net, *choice) for choice in _numbered(net, folding))
+
+
+def _fastest(net: Network, fits: Callable[[Folding], bool]) -> Iterator[Folding]:
+    """The folding of the shortest interval whose folding fits, then those of longer ones."""
     fastest = minimum_cycles(net)
     intervals = sorted(
         {
@@ -157,16 +166,39 @@ def _fastest(net: Network, budget: int) -> Folding:
         }
     )
     if not intervals:  # nothing but pools
-        return []
+        yield []
+        return
     low, high = 0, len(intervals) - 1
     while low < high:
         middle = (low + high) // 2
-        folding = fold(net, intervals[middle])
-        if sum(layer_cost(net, *choice) for choice in _numbered(net, folding)) <= budget:
+        if fits(fold(net, intervals[middle])):
             high = middle
         else:
             low = middle + 1
-    return fold(net, intervals[high])
+    for interval in intervals[high:]:
+        yield fold(net, interval)
+
+
+def _fastest_within(net: Network, luts: int) -> Folding:
+    """Sought with rings as short as their windows; then tried with those that are needed."""
+    from bitlight_hw.accelerator import Accelerator
+    from bitlight_hw.chain import Chain
+    from bitlight_hw.estimate import Estimate
+    from bitlight_hw.family import named
+
+    def taken(estimates: Iterable[Estimate]) -> int:
+        total = Estimate.total(estimates)
+        return total.luts + total.memory_luts
+
+    def fits(folding: Folding) -> bool:
+        stages = Chain.of(net, folding).stages
+        return taken(stage.unit.estimate(named("xc7")) for stage in stages) <= luts
+
+    for folding in _fastest(net, fits):
+        least = taken(Accelerator(net, folding).estimate().values())
+        if least <= luts:
+            return folding
+    raise FoldingError(f"no folding fits {luts} look-up tables, the smallest takes {least}")
 
 
 def _numbered(net: Network, folding: Folding) -> list[tuple[int, int, int]]:

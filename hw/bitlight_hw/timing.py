@@ -52,12 +52,15 @@ class Buffer:
         How often each window is read.
     releases : int array
         By how many words the base moves behind each window; repeated without end.
+    fixed : bool
+        Whether its depth is what it is, whatever the interval needs.
     """
 
     depth: int
     offsets: np.ndarray
     repeats: int
     releases: np.ndarray
+    fixed: bool = False
 
     @cached_property
     def least_depth(self) -> int:
@@ -218,7 +221,7 @@ def with_ample_depths(parts: Sequence[Part]) -> list[Part]:
     """The parts with buffers that hold two windows and an image: more never helps."""
     return [
         with_depth(part, 2 * part.least_depth + int(part.releases.sum()))
-        if isinstance(part, Buffer)
+        if isinstance(part, Buffer) and not part.fixed
         else part
         for part in parts
     ]
@@ -234,8 +237,9 @@ def tight_depths(
 ) -> list[int]:
     """The least depth of each Buffer, in order, with which `images` images keep the interval.
 
-    Each in turn is made as small as the interval allows while the later ones are still ample, so
-    that in the end one word less in any of them costs cycles or does not hold a window.
+    Those that are fixed are left out. Each in turn is made as small as the interval allows while
+    the later ones are still ample, so that in the end one word less in any of them costs cycles or
+    does not hold a window.
 
     Raises
     ------
@@ -246,16 +250,24 @@ def tight_depths(
     reached = run(parts, beats_in, beats_out, images).interval
     if reached != interval:
         raise SimulationError(f"the chain needs {reached} cycles per image, not {interval}")
+
+    def suffices(index: int, part: Buffer, depth: int) -> bool:
+        parts[index] = with_depth(part, depth)
+        return run(parts, beats_in, beats_out, images).interval == interval
+
     for index, part in enumerate(parts):
-        if not isinstance(part, Buffer):
+        if not isinstance(part, Buffer) or part.fixed:
             continue
-        low, high = part.least_depth, part.depth
+        # Mostly a few words more than a window are enough: go up in growing steps, then bisect.
+        low, step = part.least_depth, 1
+        high = low
+        while high < part.depth and not suffices(index, part, high):
+            low, high, step = high + 1, min(high + step, part.depth), 2 * step
         while low < high:
             middle = (low + high) // 2
-            parts[index] = with_depth(part, middle)
-            if run(parts, beats_in, beats_out, images).interval == interval:
+            if suffices(index, part, middle):
                 high = middle
             else:
                 low = middle + 1
         parts[index] = with_depth(part, high)
-    return [part.depth for part in parts if isinstance(part, Buffer)]
+    return [part.depth for part in parts if isinstance(part, Buffer) and not part.fixed]

@@ -1,10 +1,14 @@
 """Verilog from Amaranth, by one function that pins the Yosys that does it."""
 
+import hashlib
+from dataclasses import dataclass, field
 from typing import Any
 
 from amaranth.back import rtlil
 
 from bitlight import BitlightError
+from bitlight_hw import family as families
+from bitlight_hw.family import Family
 
 # Amaranth's operators widen by themselves, its switches have no default, and a comparison may be
 # constant for some parameters, all of which Verilog allows.
@@ -17,18 +21,39 @@ LINT = """\
 """
 
 
-def convert(component: Any, name: str) -> str:
+@dataclass
+class Conversion:
+    """The platform that units are elaborated for when they become Verilog."""
+
+    family: Family
+    modules: dict[str, str] = field(default_factory=dict)
+
+    def include(self, kind: str, text: str) -> str:
+        """Add a module of our own text, from its ports on; gives its name, equal for equal text."""
+        name = f"{kind}_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+        self.modules[name] = f"module {name}{text}"
+        return name
+
+
+def convert(component: Any, name: str, target: str = "xc7") -> str:
     """SystemVerilog of a component, as Verilator, Icarus and Yosys read it.
 
     The Yosys that amaranth[builtin-yosys] brings is used, whatever else is installed. `-sv` gives
     `always_comb`; with `always @*` Icarus would leave constants unknown from the start.
+
+    Parameters
+    ----------
+    component : Amaranth component
+    name : str, of the module
+    target : str, a name in `bitlight_hw.family.FAMILIES`
 
     Raises
     ------
     BitlightError
         If that Yosys is missing.
     """
-    text = rtlil.convert(component, name=name, emit_src=False)
+    platform = Conversion(families.named(target))
+    text = rtlil.convert(component, name=name, emit_src=False, platform=platform)
     script = [
         f"read_rtlil <<rtlil\n{text}\nrtlil",
         "proc -norom",
@@ -36,7 +61,8 @@ def convert(component: Any, name: str) -> str:
         "attrmap -remove generator -remove amaranth.hierarchy -remove amaranth.decoding",
         "write_verilog -sv",
     ]
-    return LINT + _yosys().run(["-q", "-"], "\n".join(script), ignore_warnings=True)
+    units = _yosys().run(["-q", "-"], "\n".join(script), ignore_warnings=True)
+    return "\n".join([LINT + units, *(platform.modules[key] for key in sorted(platform.modules))])
 
 
 def _yosys() -> Any:

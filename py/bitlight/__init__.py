@@ -11,6 +11,7 @@ from bitlight.errors import (
     HeadError,
     NetworkError,
     SimulationError,
+    SynthesisError,
 )
 from bitlight.layers import Conv2d, Linear, MaxPool2d
 from bitlight.network import Network
@@ -36,6 +37,7 @@ __all__ = [
     "NetworkError",
     "RidgeHead",
     "SimulationError",
+    "SynthesisError",
     "freeze",
 ]
 

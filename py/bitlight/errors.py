@@ -17,6 +17,10 @@ class SimulationError(BitlightError, RuntimeError):
     """A simulation could not be built or run, stalled, or came out different."""
 
 
+class SynthesisError(BitlightError, RuntimeError):
+    """A design could not be synthesised, placed or routed, or does not fit its device."""
+
+
 class DataError(BitlightError, ValueError):
     """A data set is missing, damaged, or not of the expected form."""
 

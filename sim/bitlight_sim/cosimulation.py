@@ -1,27 +1,14 @@
 """An accelerator's Verilog under cocotb, on Verilator or Icarus, checked beat by beat."""
 
-import contextlib
-import hashlib
 import json
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
-from xml.etree import ElementTree
 
 import numpy as np
 
-from bitlight import SimulationError
 from bitlight_hw import Accelerator
-from bitlight_sim import toolchain
 from bitlight_sim.native import beats
-from bitlight_sim.native.build import copy_runtime, runtime_folder
-
-SimulatorName = Literal["icarus", "verilator"]
-
-# Without them every signal is public, which made a bench three times slower.
-VERILATOR = ["--no-public-flat-rw", "--public-depth", "1", "-Wno-fatal"]
+from bitlight_sim.runner import SimulatorName, run_bench
 
 
 @dataclass(frozen=True)
@@ -104,84 +91,17 @@ def cosimulate(
         expected=_flat(_expected_words(acc, expected)),
         rest=json.dumps(rest),
     )
-    text = verilog or acc.verilog()
-    # A folder for each content, so that nothing built before can be mistaken for this design.
-    content = hashlib.sha256(f"{simulator}{waves}{text}".encode()).hexdigest()[:12]
-    build = folder / f"{simulator}-{content}"
-    build.mkdir(exist_ok=True)
-    (build / "accelerator.sv").write_text(text)
-    with _environment(simulator):
-        results = _run(simulator, build, case, result, waves, pauses)
-    _check(results)
-    found = json.loads(result.read_text())
-    wave = build / ("accelerator.fst" if simulator == "icarus" else "dump.vcd")
-    return Cosimulation(**found, waves=wave if waves else None)
-
-
-def _run(simulator: str, build: Path, case: Path, result: Path, waves: bool, pauses: bool) -> Path:
-    from cocotb_tools.runner import get_runner
-
-    runner = get_runner(simulator)
-    timescale = ("1ns", "1ps")
-    runtime = runtime_folder("cocotb", str(waves), toolchain.identity(os.environ))
-    try:
-        copy_runtime(runtime, build)
-        runner.build(
-            sources=[build / "accelerator.sv"],
-            hdl_toplevel="accelerator",
-            build_dir=build,
-            build_args=VERILATOR if simulator == "verilator" else [],
-            timescale=timescale,
-            waves=waves,
-            log_file=build / "build.log",
-        )
-        copy_runtime(build, runtime)
-        return runner.test(
-            test_module="bitlight_sim.bench",
-            hdl_toplevel="accelerator",
-            hdl_toplevel_lang="verilog",
-            build_dir=build,
-            test_dir=build,
-            testcase=None if pauses else "at_full_rate",
-            extra_env={"BITLIGHT_CASE": str(case), "BITLIGHT_RESULT": str(result)},
-            timescale=timescale,
-            waves=waves,
-            log_file=build / "test.log",
-        )
-    except (RuntimeError, SystemExit, OSError) as error:
-        raise SimulationError(f"{simulator} failed; see the logs in {build}: {error}") from error
-
-
-def _check(results: Path) -> None:
-    """Raise with the first failure that the bench reported."""
-    cases = list(ElementTree.parse(results).iter("testcase"))
-    if not cases:
-        raise SimulationError(f"no test ran; see the logs in {results.parent}")
-    for case in cases:
-        for kind in ("failure", "error"):
-            found = case.find(kind)
-            if found is not None:
-                said = found.get("error_msg") or found.get("message") or found.text or kind
-                raise SimulationError(f"{case.get('name')}: {said.strip().splitlines()[0]}")
-
-
-@contextlib.contextmanager
-def _environment(simulator: SimulatorName) -> Iterator[None]:
-    """The tools' environment for the time of one run; cocotb's runner reads os.environ."""
-    before = dict(os.environ)
-    if simulator == "verilator":
-        _, environment = toolchain.verilator()
-        os.environ.update(environment)
-    else:
-        toolchain.icarus()
-    # The runner inside pytest would otherwise inherit settings of this very process.
-    for name in ("WAVES", "COCOTB_TEST_MODULES", "PYTEST_CURRENT_TEST"):
-        os.environ.pop(name, None)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+    wave = run_bench(
+        verilog or acc.verilog(),
+        "accelerator",
+        "bitlight_sim.bench",
+        simulator,
+        folder,
+        {"BITLIGHT_CASE": str(case), "BITLIGHT_RESULT": str(result)},
+        testcase=None if pauses else "at_full_rate",
+        waves=waves,
+    )
+    return Cosimulation(**json.loads(result.read_text()), waves=wave)
 
 
 def _flat(words: np.ndarray) -> np.ndarray:

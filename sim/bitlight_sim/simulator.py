@@ -16,6 +16,7 @@ from bitlight import SimulationError, bits
 from bitlight_hw import Accelerator
 from bitlight_sim.native import beats
 from bitlight_sim.native.build import build
+from bitlight_sim.runner import broken_rule
 
 # As the harness's `Status`.
 COUNTERS = (
@@ -27,8 +28,12 @@ COUNTERS = (
     "interval_to",
     "intervals",
     "nanoseconds",
+    "broken",
+    "miscounted",
+    "counted",
+    "expected",
 )
-STATUS = np.dtype([*((name, "<i8") for name in COUNTERS), ("links", "u1", 128)])
+STATUS = np.dtype([*((name, "<i8") for name in COUNTERS), ("waiting", "u1", 64)])
 
 
 @dataclass(frozen=True)
@@ -113,7 +118,7 @@ class Simulator:
         """Compile the simulator, or take it from the cache; gives the program's path."""
         if self._program is None:
             started = time.perf_counter()
-            self._program, self.built_before = build(self.acc.verilog())
+            self._program, self.built_before = build(self.acc.verilog("simulation"))
             self.build_seconds = time.perf_counter() - started
         return self._program
 
@@ -180,19 +185,24 @@ class Simulator:
                 acc.beats_out.count,
                 beats.words(acc.beats_out),
                 self.patience,
+                *acc.links.values(),
             ]
             files = [folder / name for name in ("beats", "results", f"status{index}")]
             running.append(
-                subprocess.Popen([program, *map(str, [*files, *numbers])], stderr=subprocess.PIPE)
+                subprocess.Popen(
+                    [program, *map(str, [*files, *numbers])],
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                )
             )
         try:
-            _watch(running, statuses, progress, list(acc.units))
+            _watch(running, statuses, progress, list(acc.links))
         finally:
             for process in running:
                 process.kill()
                 process.wait()
-                assert process.stderr is not None
-                process.stderr.close()
+                assert process.stdout is not None
+                process.stdout.close()
         return np.array(results), np.concatenate(statuses)
 
 
@@ -200,7 +210,7 @@ def _watch(
     running: list[subprocess.Popen[bytes]],
     statuses: list[np.ndarray],
     progress: Callable[[int], None] | None,
-    units: list[str],
+    links: list[str],
 ) -> None:
     waiting = list(zip(running, statuses, strict=True))
     while waiting:
@@ -210,29 +220,37 @@ def _watch(
             except subprocess.TimeoutExpired:
                 continue
             waiting.remove((process, status))
-            _check(process, status[0], units)
+            _check(process, status[0], links)
         if progress is not None:
             progress(sum(int(status["images_done"][0]) for status in statuses))
 
 
-def _check(process: subprocess.Popen[bytes], status: np.ndarray, units: list[str]) -> None:
+def _check(process: subprocess.Popen[bytes], status: np.ndarray, links: list[str]) -> None:
     if status["stalled"]:
         raise SimulationError(
             f"the design stands still at cycle {status['cycle']}, after {status['images_done']} "
-            f"images: {_culprit(status['links'], units)}"
+            f"images: {_culprit(status['waiting'], links)}"
+        )
+    if status["miscounted"]:
+        counted, expected = status["counted"], status["expected"]
+        raise SimulationError(
+            f"{links[status['miscounted'] - 1]} gave {counted} beats, not {expected}: "
+            f"some were {'lost' if counted < expected else 'doubled'}"
         )
     if process.returncode:
-        assert process.stderr is not None
-        said = process.stderr.read().decode(errors="replace").strip()
+        assert process.stdout is not None
+        said = process.stdout.read().decode(errors="replace").strip()
+        if status["broken"]:
+            raise SimulationError(f"cycle {status['cycle']}: {broken_rule(said) or said}")
         raise SimulationError(f"the simulation ended with {process.returncode}: {said}")
 
 
-def _culprit(links: np.ndarray, units: list[str]) -> str:
+def _culprit(waiting: np.ndarray, links: list[str]) -> str:
     """Which unit stopped a chain: the last before whose input a beat still waits."""
-    states = bits.unpack(links, 2 * (len(units) + 1)).reshape(-1, 2)
-    for unit, (valid, ready) in reversed(list(zip(units, states, strict=False))):
-        if valid and not ready:
-            return f"{unit} takes no more"
+    takers = links[1:]
+    for taker, waits in reversed(list(zip(takers, bits.unpack(waiting, len(links)), strict=False))):
+        if waits:
+            return f"{taker} takes no more"
     return "no beat waits anywhere, so one was lost"
 
 

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from networks import draw_folding, draw_network, seeds
+from networks import draw_accelerator, draw_network, seeds
 
 from bitlight import Conv2d, Linear, MaxPool2d, Network
 from bitlight_hw import Accelerator, fold, timing
 from bitlight_hw.folding import computing
+from bitlight_hw.units.matvec import STAGES
 
 
 def ones(shape, **geometry):
@@ -43,7 +44,7 @@ def most_beats(accelerator):
                 takes = np.count_nonzero(actions & timing.TAKE)
                 gives = np.count_nonzero(actions & timing.GIVE)
                 beats.append(beats[-1] * gives // takes)
-            case timing.Buffer():
+            case timing.Buffer(fixed=False):
                 beats.append(len(part.offsets) * part.repeats * len(part.releases))
     assert beats[-1] == accelerator.beats_out.count
     return max(beats)
@@ -54,7 +55,7 @@ def most_beats(accelerator):
 def test_every_image_keeps_the_interval(seed):
     rng = np.random.default_rng(seed)
     net = draw_network(rng)
-    accelerator = Accelerator(net, draw_folding(rng, net))
+    accelerator = draw_accelerator(rng, net)
     cycles = accelerator.cycles_per_image
     assert cycles == max(slowest_layer(net, accelerator.folding), most_beats(accelerator))
     # The first images may still fill the rings; all behind them come in equal distances.
@@ -66,7 +67,7 @@ def test_every_image_keeps_the_interval(seed):
 def test_no_image_is_held_up_by_those_behind_it(seed):
     rng = np.random.default_rng(seed)
     net = draw_network(rng)
-    accelerator = Accelerator(net, draw_folding(rng, net))
+    accelerator = draw_accelerator(rng, net)
     assert trace(accelerator, 12).completed[0] == trace(accelerator, 1).completed[0]
 
 
@@ -101,10 +102,11 @@ def test_a_strided_first_layer_is_bound_by_its_pixels():
 
 
 def test_latency_of_one_layer_counts_every_register():
-    # Two cycles through the ring, three through the unit, one for each further beat.
+    # Those of the unit, two cycles through the ring if there is one, one for each further beat.
     net = Network((12,), 1, [ones((6, 12))])
-    assert Accelerator(net, [(6, 12)]).latency == 2 + 3
-    assert Accelerator(net, [(2, 4)]).latency == 2 + 3 + 3 * 3 - 1
+    assert Accelerator(net, [(6, 12)]).latency == STAGES
+    assert Accelerator(net, [(2, 4)], "output").latency == 2 + STAGES + 3 * 3 - 1
+    assert Accelerator(net, [(2, 4)], "input").latency == STAGES + 3 * 3 - 1
 
 
 def test_the_default_folding_is_that_of_fold():
@@ -128,7 +130,7 @@ def test_ports_have_the_width_of_the_beats():
 
 def test_features_of_padding_alone_may_leave_before_a_pixel_is_taken():
     conv = Conv2d(np.ones((1, 1, 1, 1), bool), np.zeros(1, int), (5, 5), (2, 2))
-    assert Accelerator(Network((1, 1, 1), 1, [conv])).latency == 5 - 12
+    assert Accelerator(Network((1, 1, 1), 1, [conv])).latency == STAGES + 2 - 12
 
 
 @given(seeds())
@@ -136,5 +138,5 @@ def test_features_of_padding_alone_may_leave_before_a_pixel_is_taken():
 def test_latency_is_that_of_the_first_image(seed):
     rng = np.random.default_rng(seed)
     net = draw_network(rng)
-    accelerator = Accelerator(net, draw_folding(rng, net))
+    accelerator = draw_accelerator(rng, net)
     assert accelerator.latency == trace(accelerator, 4).latency

@@ -8,7 +8,7 @@ from networks import draw_folding, draw_network, seeds
 
 from bitlight import Conv2d, Linear, MaxPool2d, Network
 from bitlight_hw.chain import Beats, Chain
-from bitlight_hw.units import Gearbox, MatrixVector, OrPool, Pad, Slide, Window
+from bitlight_hw.units import Gearbox, MatrixVector, OrPool, Pad, Relay, Slide, Window
 
 UNITS = {
     "gear": Gearbox,
@@ -18,6 +18,8 @@ UNITS = {
     "pool_x": OrPool,
     "pool_y": OrPool,
     "queue": Window,
+    "queue_window": Window,
+    "relay": Relay,
     "slide": Slide,
     "window": Window,
 }
@@ -91,7 +93,7 @@ def test_streams_fit_together(seed):
         assert len(stage.unit.o.payload) == stage.beats.width
         before, layer_before = stage.beats, int(layer)
     assert len({stage.name for stage in chain.stages}) == len(chain.stages)
-    assert not any(stage.spare for stage in chain.stages if not stage.name.endswith("_queue"))
+    assert not any(stage.spare for stage in chain.stages if "_queue" not in stage.name)
 
 
 @given(seeds())
@@ -124,5 +126,6 @@ def test_counts_every_stream():
         "layer0_pad": 7 * 4 * 2,
         "layer0_window": 5 * 2 * 2 * 3 * 3 * 2,
         "layer0_matvec": 5 * 2 * 2,
+        "layer0_relay": 5 * 2 * 2,
         "layer1_pool_y": 2 * 2 * 2,
     }

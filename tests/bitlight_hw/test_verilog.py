@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from amaranth._toolchain.yosys import _BuiltinYosys
-from networks import draw_folding, draw_network
+from networks import draw_accelerator, draw_network
 
 from bitlight import BitlightError, Conv2d, Linear, MaxPool2d, Network
 from bitlight_hw import Accelerator, verilog
@@ -62,7 +62,7 @@ def file(request, tmp_path_factory):
 def drawn(seed):
     rng = np.random.default_rng(seed)
     net = draw_network(rng)
-    return Accelerator(net, draw_folding(rng, net)).verilog()
+    return draw_accelerator(rng, net).verilog()
 
 
 def refusal(command, **options):

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from broken import broken_accelerator
 from datasets import fashion_mnist_or_skip
-from networks import draw_folding, draw_images, draw_network
+from networks import draw_accelerator, draw_images, draw_network
 
 from bitlight import Conv2d, Linear, Network, NetworkError, SimulationError, extractors
 from bitlight_hw import Accelerator, fold
@@ -73,7 +74,7 @@ def test_scores():
 def test_generated_networks(seed):
     rng = np.random.default_rng(seed)
     net = draw_network(rng)
-    acc = Accelerator(net, draw_folding(rng, net))
+    acc = draw_accelerator(rng, net)
     images = draw_images(rng, net, 6)
     with Simulator(acc) as sim:
         out = sim.run(images)
@@ -134,6 +135,22 @@ def test_a_hang_names_the_unit_and_the_cycle(small):
         match=r"stands still at cycle \d+, after 0 images: layer0_window takes no more",
     ):
         simulator.run(images)
+
+
+@pytest.mark.parametrize(
+    ("unit", "fault", "message"),
+    [
+        ("layer0_pad", "withdraws", r"cycle \d+: stream rule broken on layer0_pad: "),
+        ("layer0_pad", "changes", r"cycle \d+: stream rule broken on layer0_pad: "),
+        ("layer0_pad", "loses", "after 6 images: no beat waits anywhere, so one was lost"),
+        ("layer0_pad", "doubles", "layer0_pad gave 344 beats, not 343: some were doubled"),
+        ("layer0_matvec", "doubles", "layer0_matvec gave 351 beats, not 350: some were doubled"),
+    ],
+)
+def test_a_broken_rule_is_named(small, unit, fault, message):
+    acc, images = small
+    with pytest.raises(SimulationError, match=message):
+        Simulator(broken_accelerator(acc, unit, fault)).run(images)
 
 
 def test_a_missing_compiler(small, monkeypatch, tmp_path):

@@ -1,32 +1,45 @@
 """The matrix-vector unit: XOR, popcount, accumulate, threshold; PE rows × SIMD columns a cycle."""
 
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-from amaranth import Cat, Const, Module, Mux, Shape, Signal, Value
-from amaranth.lib.memory import Memory
+from amaranth import Cat, Module, Shape, Signal, Value
 
 from bitlight import FoldingError
-from bitlight_hw.timing import GIVE, TAKE, Delay, Step
+from bitlight_hw import family as families
+from bitlight_hw.estimate import Estimate
+from bitlight_hw.timing import GIVE, TAKE, Delay, Part, Step
+from bitlight_hw.units.accumulator import Accumulator
+from bitlight_hw.units.pipeline import Pipeline, register
+from bitlight_hw.units.popcount import Popcount
+from bitlight_hw.units.rom import LATENCY, Rom
 from bitlight_hw.units.unit import Unit, counter
 
-STAGES = 3
-# Verilator makes one instruction of a plain sum of up to so many bits.
-POPCOUNT = 64
+Dataflow = Literal["output", "input"]
+# Two for the weights to be read, the three that the longest popcount has, the sum.
+STAGES = 6
+# Look-up tables that lead beats through a unit: counters, valid bits and enables; by their inputs.
+CONTROL = {6: 22, 4: 36}
 
 
 class MatrixVector(Unit):
     """o = [a ≥ threshold] or a, with a = (2^b − 1)·K − 2·m and m = Σ_n 2^n·popcount(x_n XOR w).
 
     Each accumulator starts from −L − 1, with L = ⌊((2^b − 1)·K − threshold) / 2⌋ the most
-    mismatches that a 1 may have, so that its sign bit is the result. Without thresholds it starts
-    from 0.
+    mismatches that a 1 may have, so that its sign bit is the result. Without thresholds it counts
+    the mismatches with NOT w from −⌈(2^b − 1)·K / 2⌉, so that a is twice its value, and one more if
+    (2^b − 1)·K is odd.
 
-    `i` gives each vector of K elements OUT/PE times, K/SIMD beats each time; the outputs nf·PE …
-    nf·PE + PE − 1 leave as one beat. One beat is taken in every cycle, (OUT/PE)·(K/SIMD) cycles
-    for a vector; a result can be taken 3 cycles behind its last beat: weights and input, popcount,
-    accumulator.
+    A vector of K elements comes in K/SIMD beats, and takes (OUT/PE)·(K/SIMD) cycles. The outputs
+    nf·PE … nf·PE + PE − 1 leave as one beat, in the order of nf = 0 … OUT/PE − 1.
+
+    - Output-stationary: `i` gives each vector OUT/PE times, a beat in every cycle; PE sums are
+      accumulated at a time. Results come at even distances.
+    - Input-stationary: `i` gives each vector once; each beat stays for OUT/PE cycles, one for each
+      of OUT/PE·PE sums. The results come in successive cycles with the vector's last beat.
+
+    A result can be taken 6 cycles behind the last beat that it needs.
 
     Parameters
     ----------
@@ -35,6 +48,7 @@ class MatrixVector(Unit):
     pe, simd : int
         Must divide OUT and K.
     bits : int, b, of an element of the input
+    dataflow : "output" or "input": what stays where it is
 
     Raises
     ------
@@ -43,7 +57,14 @@ class MatrixVector(Unit):
     """
 
     def __init__(
-        self, weight: np.ndarray, threshold: np.ndarray | None, *, pe: int, simd: int, bits: int
+        self,
+        weight: np.ndarray,
+        threshold: np.ndarray | None,
+        *,
+        pe: int,
+        simd: int,
+        bits: int,
+        dataflow: Dataflow = "output",
     ) -> None:
         outputs, fan_in = weight.shape
         if pe < 1 or outputs % pe:
@@ -57,120 +78,161 @@ class MatrixVector(Unit):
         self.bits = bits
         self.neuron_folds = outputs // pe
         self.synapse_folds = fan_in // simd
+        self.input_stationary = dataflow == "input" and self.neuron_folds > 1
         self.reach = ((1 << bits) - 1) * fan_in
         self.result = Shape.cast(1 if threshold is not None else range(-self.reach, self.reach + 1))
         super().__init__(simd * bits, pe * self.result.width)
 
     @cached_property
-    def timing(self) -> tuple[Delay, Step]:
-        """Three registers, then one result for each K/SIMD beats."""
-        actions = np.full(self.synapse_folds, TAKE, np.uint8)
+    def timing(self) -> tuple[Part, ...]:
+        """Six registers, then the results; a beat that stays is held by the first register."""
+        turns = self._turns
+        actions = np.full((self.synapse_folds, turns), TAKE, np.uint8)
         actions[-1] |= GIVE
-        return Delay(STAGES), Step(actions)
+        behind = Delay(STAGES), Step(actions.ravel())
+        if turns == 1:
+            return behind
+        return Step(np.array([TAKE | GIVE] + [GIVE] * (turns - 1), np.uint8)), *behind
+
+    @property
+    def _turns(self) -> int:
+        """Sums that are accumulated in turn."""
+        return self.neuron_folds if self.input_stationary else 1
+
+    def roms(self, family: families.Family) -> dict[str, Rom]:
+        """The memories: weights as the family's popcount wants them, and starts of the sums."""
+        stored = self._popcounts(family).stored
+        return {"weight": Rom(stored(self._words)), "start": Rom(self._starts)}
+
+    def weight_bits(
+        self, family: families.Family, output: int, place: int
+    ) -> list[tuple[int, int, int]]:
+        """Bits of the weight memory (address, lane, bit) that change with one weight."""
+        neuron, lane = divmod(output, self.pe)
+        synapse, column = divmod(place, self.simd)
+        folds = (synapse, neuron) if self.input_stationary else (neuron, synapse)
+        shape = (self.synapse_folds, self.neuron_folds)
+        shape = shape if self.input_stationary else shape[::-1]
+        address = int(np.ravel_multi_index(folds, shape))
+        stored = self._popcounts(family).stored
+        alone = np.arange(self.simd) == column
+        changed = stored(alone) ^ stored(np.zeros(self.simd, bool))  # linear over XOR
+        return [(address, lane, int(bit)) for bit in np.flatnonzero(changed)]
+
+    @property
+    def start_width(self) -> int:
+        """Bits of a word of the start memory."""
+        return self._sum.width
+
+    def start_of(self, output: int) -> int:
+        """What the sum of an output starts from."""
+        return int(self._first_sums[output])
+
+    def estimate(self, family: families.Family) -> Estimate:
+        """Popcounts, sums and memories, with the counters that lead through them."""
+        popcounts, sums = self._popcounts(family), self._sums(family)
+        parts: list[Any] = [popcounts, sums, *self.roms(family).values()]
+        control = Estimate(CONTROL[family.lut_inputs])
+        return control + Estimate.total(part.estimate(family) for part in parts)
+
+    def _popcounts(self, family: families.Family) -> Popcount:
+        return Popcount.of(family, self.pe, self.simd, self.bits)
+
+    def _sums(self, family: families.Family) -> Accumulator:
+        count = self._popcounts(family).count[0].shape()
+        return Accumulator(self.pe, self._sum, count, self._turns)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
+        family = families.of(platform)
+        m.submodules.popcount = popcounts = self._popcounts(family)
+        m.submodules.accumulator = sums = self._sums(family)
+        roms = self.roms(family)
+        m.submodules.weight, m.submodules.start = weight, start = roms["weight"], roms["start"]
+        # A popcount of fewer stages comes later: words are read, then counted, then added up.
+        added = STAGES - 1
+        read = added - popcounts.stages
+
+        fresh = Signal()
+        pipe = Pipeline(m, STAGES, self.i.valid | ~fresh, self.o.ready | ~self.o.valid)
+        address, neuron, first, last = self._count_through(m, fresh, pipe.moves[0])
+        first, last = pipe.along(m, first, added), pipe.along(m, last, STAGES)
+        starts = pipe.moves[:added] & Cat(first[:added])
+        vector = register(m, self.i.valid & self.i.ready, self.i.payload, "vector")
+        for move in pipe.moves[1:read]:
+            vector = register(m, move, vector, "vector")
+
+        m.d.comb += [
+            self.i.ready.eq(fresh & pipe.enable),
+            weight.addr.eq(pipe.along(m, address, read - LATENCY)[-1]),
+            weight.en.eq(pipe.moves[read - LATENCY : read]),
+            popcounts.vector.eq(vector),
+            popcounts.en.eq(pipe.moves[read:added]),
+            start.addr.eq(pipe.along(m, neuron, added - LATENCY)[-1]),
+            start.en.eq(starts[added - LATENCY : added]),
+            sums.step.eq(pipe.moves[added]),
+            sums.first.eq(first[added]),
+            self.o.valid.eq(pipe.valid[STAGES] & last[STAGES]),
+            self.o.payload.eq(Cat(self._result(total) for total in sums.total)),
+        ]
+        for pe in range(self.pe):
+            m.d.comb += [
+                popcounts.words[pe].eq(weight.lane(pe)),
+                sums.start[pe].eq(start.lane(pe)),
+                sums.count[pe].eq(popcounts.count[pe]),
+                sums.carry[pe].eq(popcounts.carry[pe]),
+            ]
+        return m
+
+    def _count_through(self, m: Module, fresh: Signal, move: Value) -> tuple[Value, ...]:
+        """Address, neuron fold, first and last beat of the present step; and if it takes a beat."""
         synapse = counter(self.synapse_folds, "synapse")
         neuron = counter(self.neuron_folds, "neuron")
         address = counter(self.neuron_folds * self.synapse_folds, "address")
-        enable = Signal()
-        taken = Signal()
-        valid = [Signal(name=f"valid{stage}") for stage in range(1, STAGES + 1)]
-        first = [Signal(name=f"first{stage}") for stage in range(1, STAGES)]
-        last = [Signal(name=f"last{stage}") for stage in range(1, STAGES + 1)]
-        vector = Signal(self.simd * self.bits)
-        neuron1 = Signal.like(neuron)
-
-        m.d.comb += [
-            self.o.valid.eq(valid[-1] & last[-1]),
-            enable.eq(self.o.ready | ~self.o.valid),
-            self.i.ready.eq(enable),
-            taken.eq(self.i.valid & enable),
-        ]
-        with m.If(taken):
-            m.d.sync += [
-                vector.eq(self.i.payload),
-                synapse.eq(synapse + 1),
-                address.eq(address + 1),
-                neuron1.eq(neuron),
-                first[0].eq(synapse == 0),
-                last[0].eq(synapse == self.synapse_folds - 1),
-            ]
-            with m.If(synapse == self.synapse_folds - 1):
-                m.d.sync += [synapse.eq(0), neuron.eq(neuron + 1)]
-                with m.If(neuron == self.neuron_folds - 1):
-                    m.d.sync += [neuron.eq(0), address.eq(0)]
-        with m.If(enable):
-            m.d.sync += [
-                Cat(valid).eq(Cat(self.i.valid, *valid[:-1])),
-                first[1].eq(first[0]),
-                Cat(last[1:]).eq(Cat(last[:-1])),
-            ]
-
-        results = []
-        for pe in range(self.pe):
-            weight = self._rom(m, f"weight{pe}", self._weights(pe), self.simd, address, taken)
-            start = self._rom(
-                m, f"start{pe}", self._starts(pe), self._sum.width, neuron1, enable & valid[0]
-            )
-            count = Signal(range(self.reach_per_beat + 1), name=f"count{pe}")
-            total = Signal(self._sum, name=f"total{pe}")
-            with m.If(enable & valid[0]):
-                m.d.sync += count.eq(self._mismatches(m, vector, weight))
-            with m.If(enable & valid[1]):
-                m.d.sync += total.eq(Mux(first[1], start.as_signed(), total) + count)
-            results.append(self._result(total))
-        m.d.comb += self.o.payload.eq(Cat(results))
-        return m
+        order = [(synapse, self.synapse_folds), (neuron, self.neuron_folds)]
+        (inner, inners), (outer, outers) = reversed(order) if self.input_stationary else order
+        with m.If(move):
+            m.d.sync += [inner.eq(inner + 1), address.eq(address + 1)]
+            with m.If(inner == inners - 1):
+                m.d.sync += [inner.eq(0), outer.eq(outer + 1)]
+                with m.If(outer == outers - 1):
+                    m.d.sync += [outer.eq(0), address.eq(0)]
+        m.d.comb += fresh.eq(neuron == 0 if self.input_stationary else 1)
+        return address, neuron, synapse == 0, synapse == self.synapse_folds - 1
 
     @property
-    def reach_per_beat(self) -> int:
-        """The largest share of m that one beat can have."""
-        return ((1 << self.bits) - 1) * self.simd
+    def _counts_matches(self) -> bool:
+        """With scores; for thresholds mismatches are counted."""
+        return self.threshold is None
+
+    @cached_property
+    def _words(self) -> np.ndarray:
+        """Weights as they are read: shape (folds, PE, SIMD)."""
+        folds = (self.neuron_folds, self.pe, self.synapse_folds, self.simd)
+        words = (self.weight ^ self._counts_matches).reshape(folds)
+        axes = (2, 0, 1, 3) if self.input_stationary else (0, 2, 1, 3)
+        return words.transpose(axes).reshape(-1, self.pe, self.simd)
+
+    @cached_property
+    def _first_sums(self) -> np.ndarray:
+        """What each output's accumulator starts from."""
+        if self.threshold is None:
+            return np.full(len(self.weight), -((self.reach + 1) // 2))
+        limit = (self.reach - self.threshold.astype(np.int64)) // 2
+        return -np.clip(limit, -1, self.reach) - 1
 
     @property
     def _sum(self) -> Shape:
-        return Shape.cast(range(-self.reach - 1, self.reach + 1))
+        """No wider than the thresholds need: most lie near the middle of the reach."""
+        least, most = int(self._first_sums.min()), int(self._first_sums.max()) + self.reach
+        return Shape.cast(range(min(least, -1), most + 1))
 
-    def _mismatches(self, m: Module, vector: Value, weight: Value) -> Value:
-        """Σ_n 2^n·popcount(x_n XOR w) of one beat, all planes of a lane as one number."""
-        counts = []
-        for first in range(0, self.simd, POPCOUNT):
-            lanes = range(first, min(first + POPCOUNT, self.simd))
-            differ = [
-                vector.word_select(lane, self.bits) ^ weight[lane].replicate(self.bits)
-                for lane in lanes
-            ]
-            count = Signal(range(len(lanes) * ((1 << self.bits) - 1) + 1))
-            m.d.comb += count.eq(sum(differ[1:], start=differ[0]))
-            counts.append(count)
-        return sum(counts[1:], start=counts[0])
+    @property
+    def _starts(self) -> np.ndarray:
+        digits = self._first_sums[:, None] >> np.arange(self._sum.width) & 1
+        return digits.astype(bool).reshape(self.neuron_folds, self.pe, -1)
 
     def _result(self, total: Value) -> Value:
         if self.threshold is not None:
             return total[-1]
-        return (self.reach - (total << 1))[: self.result.width]
-
-    def _weights(self, pe: int) -> list[int]:
-        rows = self.weight[pe :: self.pe].reshape(-1, self.simd)
-        packed = np.packbits(rows, axis=-1, bitorder="little")
-        return [int.from_bytes(row.tobytes(), "little") for row in packed]
-
-    def _starts(self, pe: int) -> list[int]:
-        if self.threshold is None:
-            return [0]
-        limit = (self.reach - self.threshold[pe :: self.pe].astype(np.int64)) // 2
-        mask = (1 << self._sum.width) - 1
-        return [(-int(most) - 1) & mask for most in np.clip(limit, -1, self.reach)]
-
-    @staticmethod
-    def _rom(
-        m: Module, name: str, words: list[int], width: int, address: Value, enable: Value
-    ) -> Value:
-        """The word at `address`, one enabled cycle later; a constant where all words are equal."""
-        if len(set(words)) == 1:
-            return Const(words[0], width)
-        m.submodules[name] = memory = Memory(shape=width, depth=len(words), init=words)
-        read = memory.read_port()
-        m.d.comb += [read.addr.eq(address), read.en.eq(enable)]
-        return read.data
+        return Cat(self.reach % 2, total)[: self.result.width]

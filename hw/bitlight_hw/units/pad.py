@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from amaranth import Const, Module, Mux, Signal
 
+from bitlight_hw.estimate import Estimate
+from bitlight_hw.family import Family
 from bitlight_hw.timing import AWAIT, GIVE, TAKE, Step
 from bitlight_hw.units.unit import Unit, counter
 
@@ -55,6 +57,10 @@ class Pad(Unit):
         steps = np.repeat(actions.ravel(), self.inner)
         steps[0] |= AWAIT
         return (Step(steps),)
+
+    def estimate(self, family: Family) -> Estimate:
+        """The choice between pixel and frame, and three counters."""
+        return Estimate(self.width + 22)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

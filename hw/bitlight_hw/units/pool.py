@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from amaranth import Cat, Module, Mux, Signal
 
+from bitlight_hw.estimate import Estimate
+from bitlight_hw.family import Family
 from bitlight_hw.timing import GIVE, TAKE, Step
 from bitlight_hw.units.recall import Recall, Strobe
 from bitlight_hw.units.unit import Unit, counter
@@ -41,10 +43,25 @@ class OrPool(Unit):
         gives = (behind >= 0) & (behind % self.stride == 0)
         return (Step(np.repeat(np.where(gives, TAKE | GIVE, TAKE).astype(np.uint8), self.inner)),)
 
+    @property
+    def _kept(self) -> int:
+        """Unfinished windows of each inner beat."""
+        return -(-(self.kernel - 1) // self.stride)
+
+    @property
+    def _unfinished(self) -> Recall:
+        return Recall(max(self._kept * self.width, 1), self.inner)
+
+    def estimate(self, family: Family) -> Estimate:
+        """What is kept, a choice for each bit and window that overlaps, and the counters."""
+        choices = 2 * self._kept if self.kernel > self.stride else 1
+        counters = 6 + (self.inner * self.length - 1).bit_length() // 2
+        return Estimate(choices * self.width + counters) + self._unfinished.estimate(family)
+
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        kept = -(-(self.kernel - 1) // self.stride)
-        m.submodules.recall = recall = Recall(max(kept * self.width, 1), self.inner)
+        kept = self._kept
+        m.submodules.recall = recall = self._unfinished
         m.submodules.opening = opening = Strobe(0, self.stride)
         m.submodules.closing = closing = Strobe(self.kernel - 1, self.stride)
         position = counter(self.length, "position")

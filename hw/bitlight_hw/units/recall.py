@@ -4,8 +4,10 @@ from typing import Any
 
 from amaranth import Module, Mux, Signal
 from amaranth.lib import wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
+
+from bitlight_hw import family as families
+from bitlight_hw.estimate import Estimate
 
 
 class Recall(wiring.Component):
@@ -20,10 +22,19 @@ class Recall(wiring.Component):
     update: Any
     state: Any
     last: Any
+    # Some are made for their estimate alone; Amaranth would warn of each.
+    _MustUse__silence = True
 
     def __init__(self, width: int, depth: int) -> None:
         self.depth = depth
         super().__init__({"step": In(1), "update": In(width), "state": Out(width), "last": Out(1)})
+
+    def estimate(self, family: families.Family) -> Estimate:
+        """The memory and its index."""
+        if self.depth == 1:
+            return Estimate(buffer_bits=len(self.update))
+        index = Estimate((self.depth - 1).bit_length() + 2)
+        return index + family.ram_estimate(self.depth, len(self.update))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -34,7 +45,7 @@ class Recall(wiring.Component):
             return m
         index = Signal(range(self.depth))
         following = Signal(range(self.depth))
-        m.submodules.memory = memory = Memory(shape=self.update.shape(), depth=self.depth, init=[])
+        m.submodules.memory = memory = families.of(platform).ram(self.depth, len(self.update))
         write, read = memory.write_port(), memory.read_port()
         m.d.comb += [
             self.last.eq(index == self.depth - 1),

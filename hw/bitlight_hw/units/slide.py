@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from amaranth import Cat, Module, Mux, Signal
 
+from bitlight_hw.estimate import Estimate
+from bitlight_hw.family import Family
 from bitlight_hw.timing import GIVE, TAKE, Step
 from bitlight_hw.units.recall import Recall, Strobe
 from bitlight_hw.units.unit import Unit, counter
@@ -49,11 +51,22 @@ class Slide(Unit):
         actions[tall - 1 :: down, wide - 1 :: along] |= GIVE
         return (Step(actions.ravel()),)
 
+    @property
+    def _lines(self) -> Recall:
+        """The lines above the present one, a column of pixels in each word."""
+        return Recall(max((self.kernel[0] - 1) * self.width, 1), self.across)
+
+    def estimate(self, family: Family) -> Estimate:
+        """The lines, the registers of a window, and three counters."""
+        tall, wide = self.kernel
+        registers = Estimate(8, buffer_bits=tall * (wide - 1) * self.width)
+        return registers + self._lines.estimate(family)
+
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         tall, wide = self.kernel
         above = (tall - 1) * self.width
-        m.submodules.lines = lines = Recall(max(above, 1), self.across)
+        m.submodules.lines = lines = self._lines
         m.submodules.row = row = Strobe(tall - 1, self.stride[0])
         m.submodules.column = column = Strobe(wide - 1, self.stride[1])
         y = counter(self.height, "y")

@@ -7,6 +7,8 @@ from amaranth import Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from bitlight_hw.estimate import Estimate
+from bitlight_hw.family import Family
 from bitlight_hw.timing import Part
 
 
@@ -30,6 +32,10 @@ class Unit(wiring.Component):
     @abstractmethod
     def timing(self) -> tuple[Part, ...]:
         """The parts that a token passes from `i` to `o`, in order."""
+
+    @abstractmethod
+    def estimate(self, family: Family) -> Estimate:
+        """What it takes: memories by the family's rules, logic as fitted to Yosys' counts."""
 
 
 def counter(size: int, name: str) -> Signal:

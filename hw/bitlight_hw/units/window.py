@@ -3,9 +3,10 @@
 from typing import Any
 
 import numpy as np
-from amaranth import Module, Mux, Signal, signed
-from amaranth.lib.memory import Memory
+from amaranth import Cat, Module, Mux, Shape, Signal, Value, signed
 
+from bitlight_hw import family as families
+from bitlight_hw.estimate import Estimate
 from bitlight_hw.timing import Buffer, Delay
 from bitlight_hw.units.unit import Unit, counter
 
@@ -68,40 +69,64 @@ class Window(Unit):
         releases[-1, -1] = self.image_step
         return Buffer(self.depth, offsets.ravel(), self.repeats, releases.ravel()), Delay(1)
 
+    def estimate(self, family: families.Family) -> Estimate:
+        """The ring, and two look-up tables for each bit of each way in which a place moves on."""
+        moves = [
+            True,  # a word in
+            True,  # a word out
+            self.lines > 1,
+            self.columns > 1,
+            self.rows > 1,
+            self.image_step % self.depth != 0,
+        ]
+        counts = (self.run, self.lines, self.repeats, self.columns, self.rows)
+        places = sum(moves) * (self.depth - 1).bit_length()
+        counters = sum((count - 1).bit_length() for count in counts)
+        luts = 2.0 * places + 8.8 * self._count.width + 1.3 * counters - 69
+        return Estimate(max(16, round(luts))) + family.ram_estimate(self.depth, self.width)
+
+    @property
+    def _count(self) -> Shape:
+        """Of words from the base on; negative while some that are skipped have not come."""
+        most = max(self.depth, self.image_step, self.row_step, self.least_depth)
+        return signed(most.bit_length() + 2)
+
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.memory = memory = Memory(shape=self.width, depth=self.depth, init=[])
+        m.submodules.memory = memory = families.of(platform).ram(self.depth, self.width)
         write, read = memory.write_port(), memory.read_port()
-        most = max(self.depth, self.image_step, self.row_step)
-        filled = Signal(signed(most.bit_length() + 1))
-        taken = Signal()
-        release = Signal(range(most + 1))
-
+        # Two distances whose signs are the answers, so that neither waits for a comparison:
+        # from a full ring to what is filled, and from what is filled to the word that is due.
+        room = Signal(self._count, init=-self.depth)
+        due = Signal(self._count)
+        taken, given, enable = Signal(), Signal(), Signal()
+        release = Signal(range(max(self.column_step, self.row_step, self.image_step) + 1))
+        step = Signal(self._count)
         m.d.comb += [
-            self.i.ready.eq(filled < self.depth),
+            self.i.ready.eq(room < 0),
             taken.eq(self.i.valid & self.i.ready),
             write.data.eq(self.i.payload),
             write.en.eq(taken),
-        ]
-        with m.If(taken):
-            m.d.sync += write.addr.eq(self._wrapped(write.addr, 1))
-        m.d.sync += filled.eq(filled + taken - release)
-
-        base = counter(self.depth, "base")
-        place = counter(self.depth, "place")
-        offset = counter(self.least_depth, "offset")
-        enable = Signal()
-        given = Signal()
-        m.d.comb += [
             enable.eq(self.o.ready | ~self.o.valid),
-            given.eq(enable & (offset < filled)),
-            read.addr.eq(place),
+            given.eq(enable & (due < 0)),
             read.en.eq(given),
             self.o.payload.eq(read.data),
         ]
+        with m.If(taken):
+            m.d.sync += write.addr.eq(self._wrapped(write.addr, 1))
         with m.If(enable):
-            m.d.sync += self.o.valid.eq(offset < filled)
+            m.d.sync += self.o.valid.eq(due < 0)
+        freed, on = Signal(self._count), Signal(self._count)
+        m.d.comb += [freed.eq(-release), on.eq(step - 1)]
+        m.d.sync += [room.eq(_sum(room, freed, taken)), due.eq(_sum(due, on, ~taken))]
+        self._count_through(m, given, read.addr, release, step)
+        return m
 
+    def _count_through(
+        self, m: Module, given: Signal, place: Signal, release: Signal, step: Signal
+    ) -> None:
+        """Where the next word lies; how far the base moves, and how far the next word is on."""
+        base, following = counter(self.depth, "base"), counter(self.depth, "following")
         across, line, repeat, column, row = (
             counter(size, name)
             for name, size in [
@@ -112,39 +137,41 @@ class Window(Unit):
                 ("row", self.rows),
             ]
         )
-        following = counter(self.depth, "following")
+        last = (self.lines - 1) * self.line_words + self.run - 1  # of a window
         with m.If(given):
-            m.d.sync += [
-                across.eq(across + 1),
-                offset.eq(offset + 1),
-                place.eq(self._wrapped(place, 1)),
-            ]
+            m.d.sync += [across.eq(across + 1), place.eq(self._wrapped(place, 1))]
+            m.d.comb += step.eq(1)
             with m.If(across == self.run - 1):
                 skip = self.line_words - self.run + 1
-                m.d.sync += [
-                    across.eq(0),
-                    line.eq(line + 1),
-                    offset.eq(offset + skip),
-                    place.eq(self._wrapped(place, skip)),
-                ]
+                m.d.sync += [across.eq(0), line.eq(line + 1), place.eq(self._wrapped(place, skip))]
+                m.d.comb += step.eq(skip)
                 with m.If(line == self.lines - 1):
-                    m.d.sync += [line.eq(0), offset.eq(0), repeat.eq(repeat + 1), place.eq(base)]
+                    m.d.sync += [line.eq(0), repeat.eq(repeat + 1), place.eq(base)]
+                    m.d.comb += step.eq(-last)
                     with m.If(repeat == self.repeats - 1):
                         m.d.sync += [repeat.eq(0), base.eq(following), place.eq(following)]
                         m.d.sync += column.eq(column + 1)
-                        m.d.comb += release.eq(self.column_step)
-                        m.d.comb += following.eq(self._wrapped(base, self.column_step))
+                        self._move(m, self.column_step, base, following, release, step)
                         with m.If(column == self.columns - 1):
                             m.d.sync += [column.eq(0), row.eq(row + 1)]
-                            m.d.comb += release.eq(self.row_step)
-                            m.d.comb += following.eq(self._wrapped(base, self.row_step))
+                            self._move(m, self.row_step, base, following, release, step)
                             with m.If(row == self.rows - 1):
                                 m.d.sync += row.eq(0)
-                                m.d.comb += release.eq(self.image_step)
-                                m.d.comb += following.eq(self._wrapped(base, self.image_step))
-        return m
+                                self._move(m, self.image_step, base, following, release, step)
+
+    def _move(
+        self, m: Module, by: int, base: Signal, following: Signal, release: Signal, step: Signal
+    ) -> None:
+        """Give `by` words free, behind the last word of a window."""
+        last = (self.lines - 1) * self.line_words + self.run - 1
+        m.d.comb += [release.eq(by), step.eq(by - last), following.eq(self._wrapped(base, by))]
 
     def _wrapped(self, place: Any, by: int) -> Any:
         """The place `by` words further on in the ring."""
         by %= self.depth
         return Mux(place >= self.depth - by, place + by - self.depth, place + by)
+
+
+def _sum(count: Signal, by: Signal, carry: Value) -> Value:
+    """One addition with a carry into it: the lowest digit is carry + carry."""
+    return (Cat(carry, count) + Cat(carry, by)) >> 1

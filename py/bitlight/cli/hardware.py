@@ -6,63 +6,62 @@ from typing import Any, get_args
 import click
 
 from bitlight.cli import sources
+from bitlight.cli.folding import accelerator, folding_options
 from bitlight.cli.report import console, json_option, progress, show_table, working, write_json
-from bitlight.errors import BitlightError, FoldingError, SimulationError
+from bitlight.errors import BitlightError, SimulationError
 from bitlight.files import replacing
-
-cycles_option = click.option(
-    "--cycles", type=click.IntRange(1), help="Interval to reach, in cycles per image."
-)
-folding_option = click.option(
-    "--folding", help="PE,SIMD of each Conv2d and Linear, as in 16,3/32,32/16,32."
-)
-
-
-def _accelerator(name: str, cycles: int | None, folding: str | None) -> Any:
-    from bitlight_hw import Accelerator, fold
-
-    net = sources.network(name)
-    if folding is None:
-        return Accelerator(net, fold(net, cycles))
-    if cycles is not None:
-        raise FoldingError("give --cycles or --folding, not both")
-    try:
-        pairs = [tuple(int(n) for n in pair.split(",")) for pair in folding.split("/")]
-    except ValueError:
-        raise FoldingError(f"--folding is written like 16,3/32,32, not {folding!r}") from None
-    return Accelerator(net, pairs)
 
 
 @click.command()
 @click.argument("network")
 @click.argument("out", type=click.Path(dir_okay=False))
-@cycles_option
-@folding_option
+@click.option(
+    "--target",
+    type=click.Choice(["xc7", "ecp5", "ice40", "simulation"]),
+    default="xc7",
+    show_default=True,
+    help="Whose memories and look-up tables it is written for; equal in all else.",
+)
+@click.option(
+    "--bus",
+    type=click.Choice(["stream", "axi"]),
+    default="stream",
+    show_default=True,
+    help="Bare streams of beats, or AXI4-Stream frames with AXI4-Lite registers.",
+)
+@folding_options
 @json_option
 def verilog(
-    network: str, out: str, cycles: int | None, folding: str | None, json_file: str | None
+    network: str, out: str, target: str, bus: str, json_file: str | None, **choice: Any
 ) -> None:
     """Write the accelerator of NETWORK as Verilog to OUT.
 
     Same network and folding, same bytes. Without --cycles or --folding, the fastest folding at a
     cost of 4,096 XNOR lanes is taken.
     """
-    accelerator = _accelerator(network, cycles, folding)
+    from bitlight_hw.axi import AxiAccelerator
+
+    acc = accelerator(network, **choice)
+    top = AxiAccelerator(acc) if bus == "axi" else acc
     with working("generating Verilog"):
-        text = accelerator.verilog()
+        text = top.verilog(target)
     with replacing(out) as file:
         file.write(text.encode())
     figures = {
-        "network": accelerator.net.id,
-        "folding": accelerator.folding,
-        "cycles_per_image": accelerator.cycles_per_image,
-        "latency": accelerator.latency,
-        "beat_in_bits": accelerator.beats_in.width,
-        "beats_in": accelerator.beats_in.count,
-        "beat_out_bits": accelerator.beats_out.width,
-        "beats_out": accelerator.beats_out.count,
+        "network": acc.net.id,
+        "folding": acc.folding,
+        "dataflow": acc.dataflow,
+        "cycles_per_image": top.cycles_per_image,
+        "latency": top.latency,
+        "beat_in_bits": acc.beats_in.width,
+        "beats_in": acc.beats_in.count,
+        "beat_out_bits": acc.beats_out.width,
+        "beats_out": acc.beats_out.count,
         "verilog_bytes": len(text),
     }
+    if isinstance(top, AxiAccelerator):
+        figures["tdata_bits"] = top.data_bits
+        figures["bytes_in"], figures["bytes_out"] = top.frames_in.bytes, top.frames_out.bytes
     show_table(f"{network} → {out}", ["", "value"], [[k, str(v)] for k, v in figures.items()])
     write_json(json_file, figures)
 
@@ -72,17 +71,15 @@ def verilog(
 @click.argument("images")
 @click.option("-n", "--number", type=click.IntRange(1), help="Only the first so many images.")
 @click.option("--processes", type=click.IntRange(1), default=2, show_default=True)
-@cycles_option
-@folding_option
+@folding_options
 @json_option
 def simulate(
     network: str,
     images: str,
     number: int | None,
     processes: int,
-    cycles: int | None,
-    folding: str | None,
     json_file: str | None,
+    **choice: Any,
 ) -> None:
     """Run IMAGES through the RTL of NETWORK and compare every bit with the golden model.
 
@@ -90,22 +87,22 @@ def simulate(
     """
     from bitlight_sim import Simulator
 
-    accelerator = _accelerator(network, cycles, folding)
-    batch = sources.images(images, accelerator.net)[0][:number]
-    accelerator.net.check_images(batch)
-    simulator = Simulator(accelerator, processes)
+    acc = accelerator(network, **choice)
+    batch = sources.images(images, acc.net)[0][:number]
+    acc.net.check_images(batch)
+    simulator = Simulator(acc, processes)
     with working("compiling the simulator"):
         simulator.build()
     with progress("simulating", len(batch)) as done:
         out = simulator.run(batch, done)
-    differing = int((out.features != accelerator.net.forward(batch)).sum())
+    differing = int((out.features != acc.net.forward(batch)).sum())
     figures = {
         "images": len(batch),
         "bits_compared": out.features.size,
         "bits_different": differing,
-        "cycles_predicted": accelerator.cycles_per_image,
+        "cycles_predicted": acc.cycles_per_image,
         "cycles_measured": out.cycles_per_image,
-        "latency_predicted": accelerator.latency,
+        "latency_predicted": acc.latency,
         "latency_measured": out.latency,
         "build_s": round(simulator.build_seconds, 3),
         "images_per_s": round(out.images_per_s, 3),
@@ -113,11 +110,7 @@ def simulate(
     }
     show_table(f"{network} on {images}", ["", "value"], [[k, v] for k, v in figures.items()])
     write_json(json_file, figures)
-    if (
-        differing
-        or out.cycles_per_image != accelerator.cycles_per_image
-        or out.latency != accelerator.latency
-    ):
+    if differing or out.cycles_per_image != acc.cycles_per_image or out.latency != acc.latency:
         raise SystemExit(1)
 
 
@@ -135,8 +128,7 @@ def simulate(
 @click.option(
     "--folder", type=click.Path(file_okay=False), default="build/cosim", show_default=True
 )
-@cycles_option
-@folding_option
+@folding_options
 @json_option
 def cosim(
     network: str,
@@ -145,9 +137,8 @@ def cosim(
     simulator: str,
     waves: bool,
     folder: str,
-    cycles: int | None,
-    folding: str | None,
     json_file: str | None,
+    **choice: Any,
 ) -> None:
     """Run the cocotb bench of NETWORK on the first IMAGES, at full rate and with random pauses.
 
@@ -156,9 +147,9 @@ def cosim(
     from bitlight_sim import toolchain
     from bitlight_sim.cosimulation import SimulatorName, cosimulate
 
-    accelerator = _accelerator(network, cycles, folding)
-    batch = sources.images(images, accelerator.net)[0][:number]
-    expected = accelerator.net.forward(batch)
+    acc = accelerator(network, **choice)
+    batch = sources.images(images, acc.net)[0][:number]
+    expected = acc.net.forward(batch)
     rows: list[list[Any]] = []
     figures: dict[str, Any] = {}
     for name in get_args(SimulatorName) if simulator == "both" else (simulator,):
@@ -171,7 +162,7 @@ def cosim(
             continue
         with working(f"{name}: {number} images"):
             found = cosimulate(
-                accelerator,
+                acc,
                 batch,
                 expected,
                 name,
@@ -209,25 +200,23 @@ def bench() -> None:
 @click.option(
     "--folder", type=click.Path(file_okay=False), default="build/bench", show_default=True
 )
-@cycles_option
-@folding_option
+@folding_options
 @json_option
 def rtl(
     network: str,
     images: str,
     number: int,
     folder: str,
-    cycles: int | None,
-    folding: str | None,
     json_file: str | None,
+    **choice: Any,
 ) -> None:
     """Images per second of the native simulator against cocotb on Verilator: same RTL, one core."""
     from bitlight_sim.speed import compare
 
-    accelerator = _accelerator(network, cycles, folding)
-    batch = sources.images(images, accelerator.net)[0][:number]
+    acc = accelerator(network, **choice)
+    batch = sources.images(images, acc.net)[0][:number]
     with working("measuring"):
-        figures = compare(accelerator, batch, Path(folder))
+        figures = compare(acc, batch, Path(folder))
     rows = [
         [name, row["images"], row["images_per_s"], row["cycles_per_s"]]
         for name, row in figures["engines"].items()

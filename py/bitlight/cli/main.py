@@ -4,7 +4,9 @@ import sys
 
 import click
 
+from bitlight.cli.fpga import synth
 from bitlight.cli.hardware import bench, cosim, simulate, verilog
+from bitlight.cli.plan import plan
 from bitlight.cli.software import demo, features, head, inspect
 from bitlight.errors import BitlightError
 
@@ -15,21 +17,25 @@ from bitlight.errors import BitlightError
 def cli(debug: bool) -> None:
     """Binary neural networks as fixed hardware feature extractors.
 
-    NETWORK is a .bnn file, or the name of a network that comes with bitlight (fashion28). IMAGES
-    is a data set (animals, digits, fashion-mnist:train, fashion-mnist:test), a .npy file of uint8,
-    or a folder with one sub-folder of images for each class.
+    NETWORK is a .bnn file, or the name of a network that comes with bitlight: fashion28, or one of
+    the published topologies tfc, sfc, lfc, cnv and alexnet, whose weights are random. IMAGES
+    is a data set (animals, digits, fashion-mnist:train, fashion-mnist:test), random (a hundred
+    that fit any network), a .npy file of uint8, or a folder with one sub-folder of images for each
+    class.
 
     \b
     bitlight demo                              everything once, on real images
     bitlight inspect fashion28                 what is in a network
+    bitlight plan fashion28 --cycles 20000     cycles, memory and area of a folding
     bitlight verilog fashion28 acc.sv          the accelerator as Verilog
     bitlight simulate fashion28 animals -n 50  its RTL against the golden model
+    bitlight synth fashion28 --target xc7      its area, clock frequency and bitstream
     bitlight features fashion28 animals a.npz  binary features of a data set
     bitlight head train a.npz head.safetensors a last layer trained on them
     """
 
 
-for command in (inspect, features, head, demo, verilog, simulate, cosim, bench):
+for command in (inspect, features, head, demo, plan, verilog, simulate, cosim, synth, bench):
     cli.add_command(command)
 
 

@@ -12,6 +12,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -76,3 +77,21 @@ def working(label: str) -> Iterator[None]:
         console.print(f"{label} …")
     with console.status(f"{label} …"):
         yield
+
+
+@contextmanager
+def steps() -> Iterator[Callable[[str], None]]:
+    """Lines of steps and the time each took; call what it gives with a step that begins."""
+    columns = [SpinnerColumn(finished_text="✓"), TextColumn("{task.description}")]
+    with Progress(*columns, TimeElapsedColumn(), console=console) as lines:
+
+        def begin(label: str) -> None:
+            for task in lines.task_ids:
+                lines.update(task, total=1, completed=1)
+            lines.add_task(label, total=None)
+            if not console.is_terminal:
+                console.print(f"{label} …")
+
+        yield begin
+        for task in lines.task_ids:
+            lines.update(task, total=1, completed=1)

@@ -6,10 +6,16 @@ import numpy as np
 
 from bitlight import DataError, Network, data, extractors
 from bitlight.extractors.shipped import CUTS
+from bitlight.topologies import TOPOLOGIES
 
 
 def network(name: str, *, whole: bool = False) -> Network:
-    """A .bnn file, or a network that comes with bitlight: its extractor, or the whole of it."""
+    """A .bnn file, or a network that comes with bitlight: its extractor, or the whole of it.
+
+    The published topologies have names too; their weights are random.
+    """
+    if name in TOPOLOGIES:
+        return TOPOLOGIES[name](0)
     if name in CUTS:
         return extractors.load(name) if whole else extractors.features(name)
     return Network.load(name)
@@ -27,6 +33,10 @@ def images(name: str, net: Network) -> tuple[np.ndarray, np.ndarray]:
         return data.animals()
     if name == "digits":
         return data.digits()
+    if name == "random":
+        rng = np.random.default_rng(0)
+        found = rng.integers(0, 1 << net.input_bits, (100, *net.input_shape), dtype=np.uint8)
+        return found, np.full(len(found), -1, np.int64)
     kind, _, split = name.partition(":")
     if kind == "fashion-mnist":
         return data.fashion_mnist(split or "test")  # type: ignore[arg-type]
@@ -42,5 +52,5 @@ def images(name: str, net: Network) -> tuple[np.ndarray, np.ndarray]:
         return found, np.full(len(found), -1, np.int64)
     raise DataError(
         f"no images {name!r}: give animals, digits, fashion-mnist:train, fashion-mnist:test, "
-        "a .npy file, or a folder with one sub-folder for each class"
+        "random, a .npy file, or a folder with one sub-folder for each class"
     )

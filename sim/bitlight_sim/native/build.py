@@ -1,6 +1,5 @@
 """Compiling an accelerator's Verilog into a program, once for each content."""
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -8,9 +7,8 @@ import tempfile
 from importlib import resources
 from pathlib import Path
 
-import platformdirs
-
 from bitlight import SimulationError
+from bitlight.cache import cache_folder, digest
 from bitlight_sim import toolchain
 
 VERILATE = [
@@ -26,20 +24,18 @@ VERILATE = [
     "--x-initial",
     "fast",
     "--no-timing",
+    "--assert",
 ]
-# The one signal inside the design that the harness reads.
+# The signals inside the design that the harness reads. The stream rules stay a function of their
+# own: among the rest, they would keep Verilator from putting conditions together.
 VISIBLE = """\
 `verilator_config
-public_flat_rd -module "accelerator" -var "links"
+no_inline -module "accelerator.rules"
+public_flat_rd -module "accelerator" -var "waiting"
+public_flat_rd -module "accelerator" -var "moved"
 """
 # Measured: -O2 and -fno-tree-vectorize are slower; what runs once need not be fast.
 COMPILE = ["OPT_FAST=-O3 -march=native", "OPT_SLOW=-O1", "OPT_GLOBAL=-O2"]
-
-
-def cache_folder() -> Path:
-    """Where compiled simulators are kept: $BITLIGHT_CACHE, or the user's cache folder."""
-    given = os.environ.get("BITLIGHT_CACHE")
-    return Path(given) if given else platformdirs.user_cache_path("bitlight")
 
 
 def build(verilog: str) -> tuple[Path, bool]:
@@ -57,7 +53,7 @@ def build(verilog: str) -> tuple[Path, bool]:
     verilator, environment = toolchain.verilator()
     harness = resources.files("bitlight_sim.native").joinpath("harness.cpp").read_text()
     identity = toolchain.identity(environment)
-    key = _digest(verilog, harness, VISIBLE, *VERILATE, *COMPILE, identity)
+    key = digest(verilog, harness, VISIBLE, *VERILATE, *COMPILE, identity)
     folder = cache_folder() / "simulators"
     runtime = runtime_folder(*COMPILE, identity)
     program = folder / key / "simulator"
@@ -85,11 +81,7 @@ def build(verilog: str) -> tuple[Path, bool]:
 
 def runtime_folder(*flags: str) -> Path:
     """Where Verilator's own files are kept, compiled with these flags."""
-    return cache_folder() / "simulators" / f"runtime-{_digest(*flags)}"
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    return cache_folder() / "simulators" / f"runtime-{digest(*flags)}"
 
 
 def copy_runtime(source: Path, target: Path) -> None:

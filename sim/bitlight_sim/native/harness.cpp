@@ -1,10 +1,11 @@
 // Drives one accelerator: beats of images in, beats of features out, all from and to shared files.
 //
-//   simulator BEATS RESULTS STATUS FIRST COUNT BEATS_IN WORDS_IN BEATS_OUT WORDS_OUT PATIENCE
+//   simulator BEATS RESULTS STATUS FIRST COUNT BEATS_IN WORDS_IN BEATS_OUT WORDS_OUT PATIENCE LINK…
 //
 // BEATS holds, for each image, BEATS_IN beats of WORDS_IN 32-bit words; RESULTS likewise. STATUS is
 // an array of 64-bit counters as `Status` below. Images FIRST … FIRST + COUNT − 1 are simulated; a
-// single image is sent twice, so that there is an interval to measure.
+// single image is sent twice, so that there is an interval to measure. LINK… are the beats per image
+// of each link: in the end, as many must have passed.
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -16,6 +17,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <vector>
 
 #include "Vaccelerator.h"
 #include "Vaccelerator___024root.h"
@@ -30,8 +32,13 @@ struct Status {
     int64_t latency;       // of the first image, first beat in to last beat out
     uint64_t interval_from, interval_to, intervals;  // completions that span `intervals` intervals
     uint64_t nanoseconds;  // in the clock loop
-    uint32_t links[32];    // of a stalled chain: valid and ready of each link, two bits each
+    uint64_t broken;       // 1: an assertion failed, and said so
+    uint64_t miscounted;   // link that carried too few beats or too many, from 1 on
+    uint64_t counted, expected;
+    uint32_t waiting[16];  // of a stalled chain: a bit for each link on which a beat waits
 };
+
+constexpr uint64_t QUIET = 64;  // cycles behind the last beat in which one too many would come
 
 template <typename T>
 T* map(const char* path, bool writable) {
@@ -73,6 +80,29 @@ void get(const Port& port, uint32_t* words, uint64_t count) {
     }
 }
 
+// How many beats passed on each link.
+struct Links {
+    std::vector<uint64_t> per_image, counts;
+
+    // The beats that passed in a cycle, a bit for each link.
+    template <typename Port>
+    void count(const Port& port) {
+        constexpr size_t words = (sizeof port + 3) / 4;
+        uint32_t moved[words];
+        get(port, moved, words);
+        for (size_t word = 0; word < words; ++word)
+            for (uint32_t left = moved[word]; left; left &= left - 1)
+                ++counts[32 * word + __builtin_ctz(left)];
+    }
+
+    // The first link that did not carry so many images, or their number.
+    size_t miscounted(uint64_t images) const {
+        size_t link = 0;
+        while (link < counts.size() && counts[link] == images * per_image[link]) ++link;
+        return link;
+    }
+};
+
 uint64_t nanoseconds() {
     timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -82,8 +112,8 @@ uint64_t nanoseconds() {
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 11) {
-        fprintf(stderr, "%s: ten arguments are wanted\n", argv[0]);
+    if (argc < 13) {
+        fprintf(stderr, "%s: twelve arguments are wanted, or more\n", argv[0]);
         return 2;
     }
     const auto number = [&](int n) { return strtoull(argv[n], nullptr, 10); };
@@ -93,7 +123,12 @@ int main(int argc, char** argv) {
     auto* results = map<uint32_t>(argv[2], true) + first * beats_out * words_out;
     auto* status = map<Status>(argv[3], true);
 
+    Links links;
+    for (int n = 11; n < argc; ++n) links.per_image.push_back(number(n));
+    links.counts.resize(links.per_image.size());
+
     VerilatedContext context;
+    context.fatalOnError(false);  // a failed assertion is ours to report
     const auto top = std::make_unique<Vaccelerator>(&context);
     const uint64_t images = count > 1 ? count : 2;
 
@@ -116,15 +151,16 @@ int main(int argc, char** argv) {
     const uint64_t started = nanoseconds();
     uint64_t sent = 0, beat_in = 0, done = 0, beat_out = 0, moved = 0;
     uint64_t begun = 0, completed = 0;  // of the first image
+    uint64_t quiet = 0;                 // cycles since every link had carried all its beats
     const uint64_t reference = (images - 1) / 2;
     put(top->i___05Fpayload, beats, words_in);
     top->i___05Fvalid = 1;
-    for (uint64_t cycle = 0; done < images; ++cycle) {
+    for (uint64_t cycle = 0; quiet < QUIET; ++cycle) {
         top->clk = 0;
         top->eval();
         const bool taken = top->i___05Fvalid && top->i___05Fready;
         const bool given = top->o___05Fvalid;
-        if (given) {
+        if (given && done < images) {
             moved = cycle;
             const uint64_t image = done < count ? done : count - 1;
             get(top->o___05Fpayload, results + (image * beats_out + beat_out) * words_out, words_out);
@@ -140,6 +176,12 @@ int main(int argc, char** argv) {
         }
         if (taken && sent == 0 && beat_in == 0) begun = cycle;
         tick();
+        links.count(top->rootp->accelerator__DOT__moved);
+        if (context.gotError()) {
+            status->cycle = cycle - 1;  // an assertion tells of the cycle before
+            status->broken = 1;
+            return 5;
+        }
         if (taken) {
             moved = cycle;
             if (++beat_in == beats_in) {
@@ -151,12 +193,22 @@ int main(int argc, char** argv) {
                 const uint64_t image = sent < count ? sent : count - 1;
                 put(top->i___05Fpayload, beats + (image * beats_in + beat_in) * words_in, words_in);
             }
-        } else if (cycle - moved > patience) {
+        }
+        const bool still = cycle - moved > patience;
+        if (done == images) {
+            const size_t link = links.miscounted(images);
+            quiet = link == links.counts.size() ? quiet + 1 : 0;
+            if (quiet == 0 && still) {
+                status->miscounted = link + 1;
+                status->counted = links.counts[link];
+                status->expected = images * links.per_image[link];
+                return 6;
+            }
+        } else if (still) {
             status->cycle = cycle;
             status->stalled = 1;
-            top->eval();
-            const auto& links = top->rootp->accelerator__DOT__links;
-            get(links, status->links, (sizeof links + 3) / 4);
+            const auto& waiting = top->rootp->accelerator__DOT__waiting;
+            get(waiting, status->waiting, (sizeof waiting + 3) / 4);
             return 4;
         }
     }

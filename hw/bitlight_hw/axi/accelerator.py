@@ -1,0 +1,196 @@
+"""The accelerator with AXI4-Stream ports for frames and AXI4-Lite registers."""
+
+from collections.abc import Callable
+from typing import Any
+
+from amaranth import Cat, Module, ResetInserter, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.fifo import SyncFIFO
+from amaranth.lib.wiring import In, Out
+
+from bitlight_hw.accelerator import Accelerator
+from bitlight_hw.axi.framing import Framing
+from bitlight_hw.axi.gate import Gate
+from bitlight_hw.axi.lite import PORTS, AxiLite
+from bitlight_hw.axi.path import SKID, Path
+from bitlight_hw.axi.registers import IDENTITY, REGISTERS, VERSION
+from bitlight_hw.axi.sender import Sender
+
+# Tried in turn, where no width is asked for: from what a 32-bit bus has to what AXI4 ends at.
+WIDTHS = (32, 64, 128, 256, 512, 1024)
+
+
+class AxiAccelerator(wiring.Component):
+    """One frame in for one image, one frame out for its features; see `Frames` for the bytes.
+
+    Frames of a wrong form give no result and are counted; those behind them are not affected. See
+    `Framing` for what is wrong, `Sender` for what a soft reset does to a frame that is being given,
+    and `bitlight_hw.axi.registers` for the registers. Ports are flat (`s_axis_tdata`), and none of
+    them depends on another in the same cycle. `clk` is the clock of all of them, `rst` the reset,
+    active high.
+
+    Parameters
+    ----------
+    acc : Accelerator
+    data_bits : int, optional
+        Of tdata, in and out: whole bytes, 8 to 1024. By default the narrowest of 32, 64, … 1024
+        that keeps the interval of the accelerator, or comes nearest to it.
+
+    Attributes
+    ----------
+    data_bits : int
+    frames_in, frames_out : Frames
+    cycles_per_image : int
+        Interval between frames that follow each other.
+    latency : int
+        Cycles from the first word taken to the last word given, for a frame in an idle pipeline;
+        at least so many where features leave the accelerator before the last word is taken.
+
+    Raises
+    ------
+    ValueError
+        If `data_bits` is no such width.
+    """
+
+    _MustUse__silence = True
+
+    def __init__(self, acc: Accelerator, data_bits: int | None = None) -> None:
+        if data_bits is not None and data_bits not in range(8, 1025, 8):
+            raise ValueError(f"tdata must have 8, 16, … or 1024 bits, not {data_bits}")
+        self.acc = acc
+        self.path = _narrowest(acc) if data_bits is None else Path(acc, data_bits)
+        self.frames_in, self.frames_out = self.path.frames_in, self.path.frames_out
+        self.data_bits = data_bits = self.frames_in.data_bits
+        self.cycles_per_image = self.path.interval
+        self.latency = self.path.latency
+        super().__init__(
+            {
+                "s_axis_tdata": In(data_bits),
+                "s_axis_tkeep": In(data_bits // 8),
+                "s_axis_tlast": In(1),
+                "s_axis_tvalid": In(1),
+                "s_axis_tready": Out(1),
+                "m_axis_tdata": Out(data_bits),
+                "m_axis_tkeep": Out(data_bits // 8),
+                "m_axis_tlast": Out(1),
+                "m_axis_tuser": Out(1),
+                "m_axis_tvalid": Out(1),
+                "m_axis_tready": In(1),
+                **PORTS,
+            }
+        )
+
+    def verilog(self, target: str = "xc7") -> str:
+        """SystemVerilog text, module `bitlight_axi`; `target` as in `Accelerator.verilog`."""
+        from bitlight_hw.verilog import convert
+
+        return convert(self, name="bitlight_axi", target=target)
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        frames_in, frames_out = self.frames_in, self.frames_out
+        m.submodules.lite = lite = AxiLite(REGISTERS)
+        m.submodules.framing = framing = Framing(
+            self.data_bits, count=frames_in.words, tail=frames_in.tail
+        )
+        m.submodules.sender = sender = Sender(
+            self.data_bits, count=frames_out.words, tail=frames_out.tail
+        )
+        self._connect_ports(m, "s_axil_", lite, prefix="s_axil_")
+        self._connect_ports(m, "s_axis_t", framing)
+        self._connect_ports(m, "m_axis_t", sender)
+        restart = Signal()
+        m.d.comb += [
+            restart.eq(lite.control[0]),
+            framing.restart.eq(restart),
+            sender.restart.eq(restart),
+        ]
+        self._fill(m, framing, sender, ResetInserter(restart))
+        self._tell(m, lite, framing, sender)
+        return m
+
+    def _connect_ports(self, m: Module, begin: str, inner: Any, prefix: str = "") -> None:
+        """Connect the ports whose names begin so to those of a component."""
+        for name, member in self.signature.members.items():
+            if name.startswith(begin):
+                port, other = getattr(self, name), getattr(inner, prefix + name[len(begin) :])
+                m.d.comb += other.eq(port) if member.flow == In else port.eq(other)
+
+    def _fill(self, m: Module, framing: Framing, sender: Sender, restarting: Any) -> None:
+        """What lies between framing and sender, all of which a soft reset empties."""
+        path, acc = self.path, self.acc
+        words = SyncFIFO(width=len(path.unpack.i.payload), depth=SKID)
+        # As many as the path can hold, so that it is never held up for a mark.
+        marks = SyncFIFO(width=1, depth=path.most_images)
+        gate = Gate(acc.beats_out.width, count=acc.beats_out.count)
+        results = SyncFIFO(width=self.data_bits, depth=SKID)
+        m.submodules.words = restarting(words)
+        m.submodules.marks = restarting(marks)
+        m.submodules.unpack = restarting(path.unpack)
+        m.submodules.accelerator = restarting(acc)
+        m.submodules.gate = restarting(gate)
+        m.submodules.pack = restarting(path.pack)
+        m.submodules.results = restarting(results)
+        _join(m, framing.marks, marks.w_stream)
+        _join(m, marks.r_stream, gate.marks)
+        _join(m, framing.words, words.w_stream, self.frames_in.narrowed)
+        _join(m, words.r_stream, path.unpack.i)
+        _join(m, path.unpack.o, acc.i)
+        if path.queue is None:
+            _join(m, acc.o, gate.i)
+        else:
+            m.submodules.queue = restarting(path.queue)
+            _join(m, acc.o, path.queue.i)
+            _join(m, path.queue.o, gate.i)
+        _join(m, gate.o, path.pack.i, lambda beat: self.frames_out.widened(m, beat))
+        _join(m, path.pack.o, results.w_stream)
+        _join(m, results.r_stream, sender.i)
+
+    def _tell(self, m: Module, lite: AxiLite, framing: Framing, sender: Sender) -> None:
+        """Values of the registers that can only be read."""
+        values: dict[str, Any] = {
+            "identity": IDENTITY,
+            "version": VERSION,
+            "status": Cat(framing.inside, sender.inside),
+            "bytes_in": self.frames_in.bytes,
+            "bytes_out": self.frames_out.bytes,
+            "bits_in": self.frames_in.bits,
+            "bits_out": self.frames_out.bits,
+            "interval": self.cycles_per_image,
+            "latency": self.latency,
+        }
+        for index in range(8):
+            values[f"network{index}"] = int(self.acc.net.id[8 * index : 8 * index + 8], 16)
+        marked = framing.marks.valid & framing.marks.ready
+        events = {
+            "frames_in": marked & framing.marks.payload,
+            "frames_out": sender.valid & sender.ready & sender.last & ~sender.user,
+            "framing_errors": marked & ~framing.marks.payload,
+        }
+        for name, event in events.items():
+            values[name] = count = Signal(32, name=name)
+            with m.If(lite.control[1]):
+                m.d.sync += count.eq(0)
+            with m.Elif(event):
+                m.d.sync += count.eq(count + 1)
+        m.d.comb += [getattr(lite, name).eq(value) for name, value in values.items()]
+
+
+def _narrowest(acc: Accelerator) -> Path:
+    """The narrowest path with the interval of the accelerator, or else the shortest."""
+    paths = []
+    for width in WIDTHS:
+        paths.append(Path(acc, width))
+        if paths[-1].interval == acc.cycles_per_image:
+            return paths[-1]
+    return min(paths, key=lambda path: path.interval)
+
+
+def _join(
+    m: Module, giver: Any, taker: Any, form: Callable[[Value], Value] = lambda payload: payload
+) -> None:
+    m.d.comb += [
+        taker.payload.eq(form(giver.payload)),
+        taker.valid.eq(giver.valid),
+        giver.ready.eq(taker.ready),
+    ]

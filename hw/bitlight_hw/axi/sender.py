@@ -1,0 +1,77 @@
+"""Output frames: `last` and `keep`, and an end for a frame that a restart cuts."""
+
+from typing import Any
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from bitlight_hw.units.unit import counter
+
+
+class Sender(wiring.Component):
+    """data = the words of i, one register behind; `last` with each word `count`.
+
+    All bytes of a word are kept, of the last one the lowest `tail`. A word that is offered stays
+    until it is taken, whatever else happens. `restart` takes no word in its cycle; if a frame has
+    begun, one more word of it is offered then, with `last`, `user` and its lowest byte kept, so
+    that the receiver is at the beginning of a frame again. `user` is 0 in all other words.
+
+    Parameters
+    ----------
+    width : int, bits of a word
+    count : int, words of a frame
+    tail : int, bytes of its last word
+    """
+
+    def __init__(self, width: int, *, count: int, tail: int) -> None:
+        self.width = width
+        self.count = count
+        self.tail = tail
+        super().__init__(
+            {
+                "i": In(stream.Signature(width)),
+                "data": Out(width),
+                "keep": Out(width // 8),
+                "last": Out(1),
+                "user": Out(1),
+                "valid": Out(1),
+                "ready": In(1),
+                "restart": In(1),
+                "inside": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        word = counter(self.count, "word")
+        end, free, cut = Signal(), Signal(), Signal()
+        m.d.comb += [
+            end.eq(word == self.count - 1),
+            free.eq(self.ready | ~self.valid),
+            self.inside.eq((word != 0) | cut),
+            self.i.ready.eq(free & ~cut & ~self.restart),
+        ]
+        with m.If(self.ready):
+            m.d.sync += self.valid.eq(0)
+        with m.If(self.restart):
+            m.d.sync += [word.eq(0), cut.eq(self.inside)]
+        with m.Elif(cut & free):
+            m.d.sync += [
+                cut.eq(0),
+                self.valid.eq(1),
+                self.data.eq(0),
+                self.keep.eq(1),
+                self.last.eq(1),
+                self.user.eq(1),
+            ]
+        with m.Elif(self.i.valid & free):
+            m.d.sync += [
+                word.eq(Mux(end, 0, word + 1)),
+                self.valid.eq(1),
+                self.data.eq(self.i.payload),
+                self.keep.eq(Mux(end, (1 << self.tail) - 1, (1 << self.width // 8) - 1)),
+                self.last.eq(end),
+                self.user.eq(0),
+            ]
+        return m

@@ -1,0 +1,68 @@
+"""Loop order: what stays in a matrix-vector unit while the rest streams past it.
+
+A layer that is output-stationary finishes one output after the other and must have all inputs
+first; one that is input-stationary takes every input as it arrives and finishes all outputs
+together. Where an output-stationary layer feeds an input-stationary one, both work at once.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any, get_args
+
+from bitlight import FoldingError, Linear, MaxPool2d, Network
+from bitlight_hw import timing
+from bitlight_hw.chain import Chain
+from bitlight_hw.folding import Folding, computing
+from bitlight_hw.units.matvec import Dataflow
+
+# Layers whose dataflow is chosen, at most: each doubles the chains that are stepped.
+ASKED = 5
+
+
+def check(net: Network, dataflow: Any) -> list[Dataflow]:
+    """The dataflow of each layer that computes, or FoldingError with what is wrong."""
+    layers = len(computing(net))
+    known = get_args(Dataflow)
+    flows = [dataflow] * layers if isinstance(dataflow, str) else dataflow
+    if not isinstance(flows, Sequence) or len(flows) != layers or not set(flows) <= set(known):
+        raise FoldingError(
+            f'dataflow must be "output" or "input", or a list with one for each of {layers} '
+            f"Conv2d and Linear, not {dataflow!r}"
+        )
+    return list(flows)
+
+
+def choose(net: Network, folding: Folding) -> list[Dataflow]:
+    """The dataflow with which an image is through soonest; output-stationary where it is all one.
+
+    Only layers with a single output position are asked, since others would need a memory of sums
+    for little; of more than five, the last five. All ways are tried: what one layer gains depends
+    on the others. The interval is the same in all.
+    """
+    asked = [*_single(net, folding)][-ASKED:]
+    ways = itertools.product(get_args(Dataflow), repeat=len(asked))
+    choices = [_with(folding, dict(zip(asked, way, strict=True))) for way in ways]
+    if len(choices) == 1:
+        return choices[0]
+    return min(choices, key=lambda flows: (_latency(net, folding, flows), flows.count("input")))
+
+
+def _with(folding: Folding, chosen: dict[int, Dataflow]) -> list[Dataflow]:
+    return [chosen.get(place, "output") for place in range(len(folding))]
+
+
+def _single(net: Network, folding: Folding) -> Iterator[int]:
+    """Places in the folding of layers with one output position and several folds of outputs."""
+    for place, index in enumerate(computing(net)):
+        layer = net.layers[index]
+        assert not isinstance(layer, MaxPool2d)
+        one = isinstance(layer, Linear) or net.shapes[index + 1][:2] == (1, 1)
+        if one and len(layer.weight) > folding[place][0]:
+            yield place
+
+
+def _latency(net: Network, folding: Folding, flows: list[Dataflow]) -> int:
+    chain = Chain.of(net, folding, flows)
+    parts = [part for stage in chain.stages for part in stage.unit.timing]
+    ample = timing.with_ample_depths(parts)
+    return timing.run(ample, chain.beats_in.count, chain.beats.count, images=2).latency

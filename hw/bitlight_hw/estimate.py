@@ -1,0 +1,35 @@
+"""What hardware will take, before any tool has seen it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Resources of a unit, or of many together.
+
+    Attributes
+    ----------
+    luts : int
+        Look-up tables as logic and as read-only memory.
+    memory_luts : int
+        Look-up tables as RAM.
+    blocks : int
+        Smallest block RAMs: 18 Kbit on xc7 and ECP5, 4 Kbit on iCE40.
+    rom_bits, buffer_bits : int
+        What weights and thresholds hold, and what rings, lines and sums do.
+    """
+
+    luts: int = 0
+    memory_luts: int = 0
+    blocks: int = 0
+    rom_bits: int = 0
+    buffer_bits: int = 0
+
+    def __add__(self, other: "Estimate") -> "Estimate":
+        return Estimate(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+    @staticmethod
+    def total(estimates: Iterable["Estimate"]) -> "Estimate":
+        """All of them together."""
+        return sum(estimates, start=Estimate())

@@ -1,0 +1,153 @@
+"""What the text is for: a simulator, or a family of FPGAs with its look-up tables and block RAM."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from amaranth.lib.memory import Memory
+
+from bitlight import BitlightError
+from bitlight_hw.estimate import Estimate
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family of FPGAs, or the simulator.
+
+    Parameters
+    ----------
+    name : str
+    popcount : "sum" or "parity"
+        Body of the popcounts: the sum that a simulator makes one instruction of, or the prefix
+        parities that take half the look-up tables.
+    lut_inputs : int
+    block : dict
+        Geometry of the smallest block RAM: bits of a word for each depth. Empty: memories stay as
+        they are written.
+    block_price : int
+        Look-up tables that one such block is worth. A memory goes into blocks where look-up tables
+        would be more.
+    block_name : str
+    distributed : bool
+        Whether look-up tables can be RAM.
+    """
+
+    name: str
+    popcount: Literal["sum", "parity"]
+    lut_inputs: int = 6
+    block: tuple[tuple[int, int], ...] = ()
+    block_price: int = 0
+    block_name: str = ""
+    distributed: bool = False
+
+    def rom_luts(self, depth: int, width: int) -> int:
+        """Look-up tables of a ROM that is made of them: tables for each bit, and their choice.
+
+        Bits that are equal at every address are one; of a shallow ROM many are.
+        """
+        width = min(width, 1 << min(depth, 30))
+        tables = -(-depth // (1 << self.lut_inputs))
+        return width * (tables + self.choice_luts(tables))
+
+    def choice_luts(self, ways: int) -> int:
+        """Look-up tables that choose one of so many bits."""
+        return -(-(ways - 1) // (3 if self.lut_inputs == 6 else 1))
+
+    def rom_shape(self, depth: int, width: int) -> tuple[int, int] | None:
+        """(rows, words side by side in a row) of a ROM in block RAM, or None for look-up tables.
+
+        A ROM deeper than a block's geometry is folded, so that its rows fill blocks of another:
+        words that are `rows` apart lie side by side, and their choice costs look-up tables.
+        """
+        if not self.block or depth <= 16:
+            return None
+        cost, shape = min(self._folds(depth, width))
+        return shape if cost < self.rom_luts(depth, width) else None
+
+    def _folds(self, depth: int, width: int) -> Iterator[tuple[int, tuple[int, int]]]:
+        for rows, _ in self.block:
+            side = -(-depth // rows)
+            cost = self.blocks(rows, side * width) * self.block_price
+            yield cost + width * self.choice_luts(side), (min(rows, depth), side)
+
+    def blocks(self, depth: int, width: int) -> int:
+        """Smallest blocks, side by side, that hold so many words."""
+        return min(-(-width // bits) * -(-depth // rows) for rows, bits in self.block)
+
+    def in_blocks(self, depth: int, width: int) -> bool:
+        """Whether a RAM of one write and one read port goes into block RAM."""
+        return bool(self.block) and self.blocks(depth, width) * self.block_price < self.ram_luts(
+            depth, width
+        )
+
+    def ram_luts(self, depth: int, width: int) -> int:
+        """Look-up tables of a RAM that is made of them, or its registers where there is none."""
+        if not self.distributed:
+            return depth * width
+        if self.lut_inputs == 6:  # four tables hold 64 words of 3 bits, or 32 of 6
+            lanes = -(-width // 3) if depth > 32 else -(-width // 6)
+            rows = -(-depth // 64)
+            return 4 * lanes * rows + width * self.choice_luts(rows)
+        rows = -(-depth // 16)  # two tables hold 16 words of 4 bits; one more each writes
+        return 4 * -(-width // 4) * rows + width * self.choice_luts(rows)
+
+    def rom_estimate(self, depth: int, width: int) -> Estimate:
+        """What a ROM takes."""
+        bits = depth * width
+        if depth == 1:
+            return Estimate(rom_bits=bits)
+        shape = self.rom_shape(depth, width)
+        if shape is None:
+            return Estimate(self.rom_luts(depth, width), rom_bits=bits)
+        rows, side = shape
+        blocks = self.blocks(rows, side * width)
+        return Estimate(width * self.choice_luts(side), blocks=blocks, rom_bits=bits)
+
+    def ram_estimate(self, depth: int, width: int) -> Estimate:
+        """What a RAM of one write and one read port takes."""
+        bits = depth * width
+        if self.in_blocks(depth, width):
+            return Estimate(blocks=self.blocks(depth, width), buffer_bits=bits)
+        return Estimate(memory_luts=self.ram_luts(depth, width), buffer_bits=bits)
+
+    def ram(self, depth: int, width: int) -> Memory:
+        """A RAM that every tool puts where this rule wants it.
+
+        No word may be read while it is written: tools need not guard against that.
+        """
+        attributes: dict[str, Any] = {"no_rw_check": 1} if self.block else {}
+        if self.in_blocks(depth, width):
+            attributes["ram_style"] = "block"
+        elif self.distributed:
+            attributes["ram_style"] = "distributed"
+        return Memory(shape=width, depth=depth, init=[], attrs=attributes)
+
+
+# 18 Kbit, as AMD's RAMB18 and Lattice's DP16KD count it with their parity bits.
+_18K = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
+_4K = ((256, 16), (512, 8), (1024, 4), (2048, 2))
+
+SIMULATION = Family("simulation", "sum")
+FAMILIES = {
+    family.name: family
+    for family in [
+        SIMULATION,
+        Family("xc7", "parity", 6, _18K, 32, "RAMB18", True),
+        Family("ecp5", "parity", 4, _18K, 64, "DP16KD", True),
+        Family("ice40", "parity", 4, _4K, 32, "RAM40_4K", False),
+    ]
+}
+
+
+def named(name: str) -> Family:
+    """The family of that name."""
+    if name not in FAMILIES:
+        raise BitlightError(f"target must be one of {', '.join(FAMILIES)}, not {name!r}")
+    return FAMILIES[name]
+
+
+def of(platform: Any) -> Family:
+    """The family that a design is elaborated for; Amaranth's own simulator passes None."""
+    if platform is None:
+        return SIMULATION
+    return platform if isinstance(platform, Family) else platform.family

@@ -1,0 +1,60 @@
+"""What each layer of an accelerator takes: cycles, memory, look-up tables."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bitlight_hw.accelerator import Accelerator
+from bitlight_hw.estimate import Estimate
+from bitlight_hw.folding import computing, layer_cycles
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """One layer.
+
+    Attributes
+    ----------
+    index : int
+    name : str, its class
+    pe, simd : int, 0 for a pool
+    dataflow : str
+    cycles : int
+        Per image: of the matrix-vector unit, or the most beats of a stream within the layer, where
+        that is more.
+    estimate : Estimate, of all its units
+    """
+
+    index: int
+    name: str
+    pe: int
+    simd: int
+    dataflow: str
+    cycles: int
+    estimate: Estimate
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain numbers and text, for JSON."""
+        return {k: v for k, v in asdict(self).items() if k != "estimate"} | asdict(self.estimate)
+
+
+def layers(acc: Accelerator, target: str) -> list[LayerPlan]:
+    """The plan of each layer, in order."""
+    return list(_layers(acc, target))
+
+
+def _layers(acc: Accelerator, target: str) -> Iterator[LayerPlan]:
+    estimates = acc.estimate(target)
+    choices = dict(
+        zip(computing(acc.net), zip(acc.folding, acc.dataflow, strict=True), strict=True)
+    )
+    beats = acc.beats_in.count  # of the stream into the layer
+    for index, layer in enumerate(acc.net.layers):
+        prefix = f"layer{index}_"
+        streams = [n for name, n in acc.stream_beats.items() if name.startswith(prefix)]
+        (pe, simd), flow = choices.get(index, ((0, 0), ""))
+        own = layer_cycles(acc.net, index, pe, simd) if pe else 0
+        cycles = max(beats, own, *streams)
+        beats = streams[-1] if streams else beats
+        estimate = Estimate.total(e for name, e in estimates.items() if name.startswith(prefix))
+        yield LayerPlan(index, type(layer).__name__, pe, simd, flow, cycles, estimate)

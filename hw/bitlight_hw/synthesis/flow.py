@@ -1,0 +1,135 @@
+"""The open FPGA flow: Yosys for the area, nextpnr for the clock frequency and the bitstream.
+
+design.sv ──┬── Yosys, flattened ─────→ stat.json, core.json
+            │                                        │
+            ├── Yosys, with hierarchy → units.json   │
+            │                                        │
+            └── harness.sv ── Yosys ─ linked.json ←──┘
+                                           │
+                                        nextpnr ── timing.json, layout ── packer ── bitstream
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bitlight import SynthesisError
+from bitlight_hw.synthesis import area, commands, placement, steps
+from bitlight_hw.synthesis.report import Report
+from bitlight_hw.synthesis.steps import Result, Step, StepFailure
+from bitlight_hw.synthesis.targets import Placer, Target
+
+
+def synthesise(
+    verilog: str,
+    target: Target,
+    folder: Path,
+    *,
+    top: str = "accelerator",
+    place: bool = True,
+    per_unit: bool = False,
+    seed: int = 1,
+    freq_mhz: float | None = None,
+    native: bool = False,
+    progress: Callable[[str], None] | None = None,
+) -> Report:
+    """Synthesise a design, place and route it, and make its bitstream.
+
+    Each step is kept in the cache by the content of its inputs, its command and its tool's version,
+    so that what has not changed is not done again.
+
+    Parameters
+    ----------
+    verilog : str
+        As `Accelerator.verilog(target.family)` gives it.
+    target : Target
+    folder : pathlib.Path
+        Where counts, logs, timing and bitstream are put.
+    top : str
+        Name of the module; any that has a clock `clk` can be placed.
+    place : bool
+        Whether to place and route; a target without a placer is only synthesised.
+    per_unit : bool
+        Whether to count the area of each unit, which takes up to twice as long as the synthesis.
+    seed : int
+        Of the placer: other seeds give frequencies some percent apart.
+    freq_mhz : float, optional
+        What the placer aims at; missing it is no error.
+    native : bool
+        Take Yosys and nextpnr from the PATH instead of the pinned pip packages.
+    progress : callable, optional
+        Called with what is being done, at the start of each step that is not in the cache.
+
+    Raises
+    ------
+    SynthesisError
+        If a tool is missing or fails, or the design does not fit.
+    """
+    _make(folder)
+    run = _Run(target, folder, native, progress or (lambda label: None))
+    synthesis = run.step(commands.synthesis(verilog, top, target))
+    cells = _json(run.take(synthesis, "stat.json"))["design"]["num_cells_by_type"]
+    units, placed = {}, None
+    if per_unit:
+        counted = run.step(commands.units(verilog, top, target))
+        units = area.of_units(_json(run.take(counted, "units.json")), top, target)
+    if place and target.placer:
+        linked = run.step(commands.link(verilog, top, target, synthesis.folder / "core.json"))
+        freq_mhz = freq_mhz or target.placer.freq_mhz
+        placed = run.place(linked.folder / "linked.json", target.placer, freq_mhz, seed)
+    total = area.Area.of(cells, target)
+    return Report(target, total, cells, units, placed, run.logs, run.seconds, run.cached)
+
+
+@dataclass
+class _Run:
+    """The steps of one call, and what becomes of their files."""
+
+    target: Target
+    folder: Path
+    native: bool
+    say: Callable[[str], None]
+    logs: list[Path] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    cached: set[str] = field(default_factory=set)
+
+    def step(self, step: Step) -> Result:
+        result = steps.run(step, self.say, self.native)
+        self.seconds[step.name] = result.seconds
+        self.cached |= {step.name} if result.cached else set()
+        self.logs.append(self.take(result, step.log))
+        return result
+
+    def take(self, result: Result, name: str) -> Path:
+        """Copy a file from the cache to where the user wants it."""
+        return Path(shutil.copyfile(result.folder / name, self.folder / name))
+
+    def place(
+        self, netlist: Path, placer: Placer, freq_mhz: float, seed: int
+    ) -> placement.Placement:
+        try:
+            placed = self.step(commands.place(netlist, self.target, placer, freq_mhz, seed))
+        except StepFailure as failure:
+            excess = placement.excess(failure.log.read_text(errors="replace"))
+            if excess is None:
+                raise
+            raise SynthesisError(
+                f"the design does not fit {self.target.name}: {excess}; try a larger device or a "
+                f"folding of more cycles; see {failure.log}"
+            ) from None
+        packed = self.step(commands.pack(placed.folder / placer.layout, self.target, placer))
+        timing = _json(self.take(placed, "timing.json"))
+        return placement.read(timing, self.take(packed, placer.bitstream))
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SynthesisError(f"cannot write to {folder}: {error.strerror}") from error
+
+
+def _json(file: Path) -> dict:
+    return json.loads(file.read_text())

@@ -1,0 +1,286 @@
+"""Popcounts of the mismatches between one beat of the input and PE words of weights."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from amaranth import Array, Cat, Const, Module, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from bitlight_hw import family as families
+from bitlight_hw.estimate import Estimate
+from bitlight_hw.family import Family
+from bitlight_hw.units.pipeline import register
+
+# Verilator makes one instruction of a plain sum of up to so many bits.
+ONE_INSTRUCTION = 64
+
+
+class Popcount(wiring.Component):
+    """count[k] + carry[k] = Σ_n 2^n·popcount(x_n XOR w_k), `stages` cycles later.
+
+    Bit plane n of the SIMD elements of `vector` is x_n; words[k] is `stored(w_k)`. The registers of
+    stage s move in the cycles with en[s].
+
+    Parameters
+    ----------
+    pe : int, number of words
+    simd : int, elements of the vector, and bits of a weight
+    bits : int, of one element
+    """
+
+    stages: int
+    vector: Any
+    en: Any
+    words: Any
+    count: Any
+    carry: Any
+    # Some are made for what the memory holds alone; Amaranth would warn of each.
+    _MustUse__silence = True
+
+    def __init__(self, pe: int, simd: int, bits: int) -> None:
+        self.pe = pe
+        self.simd = simd
+        self.bits = bits
+        self.most = ((1 << bits) - 1) * simd
+        super().__init__(
+            {
+                "vector": In(simd * bits),
+                "en": In(self.stages),
+                "words": In(simd).array(pe),
+                "count": Out(range(self.most + 1)).array(pe),
+                "carry": Out(1).array(pe),
+            }
+        )
+
+    @staticmethod
+    def of(family: Family, pe: int, simd: int, bits: int) -> "Popcount":
+        """The one that suits a family; all count the same."""
+        if family.popcount == "sum":
+            return SumPopcount(pe, simd, bits)
+        return ParityPopcount(pe, simd, bits) if bits == 1 else PairPopcount(pe, simd, bits)
+
+    @abstractmethod
+    def stored(self, words: np.ndarray) -> np.ndarray:
+        """What the memory holds in place of weights: bool arrays, SIMD along the last axis."""
+
+    @abstractmethod
+    def estimate(self, family: Family) -> Estimate:
+        """Its tables, counted from its structure."""
+
+
+class SumPopcount(Popcount):
+    """The mismatches, added up as they stand: what a simulator is quick at. One stage."""
+
+    stages = 1
+
+    def stored(self, words: np.ndarray) -> np.ndarray:
+        """The weights."""
+        return words
+
+    def estimate(self, family: Family) -> Estimate:
+        """A table for each bit, and for each that an addition takes."""
+        return Estimate(2 * self.pe * self.simd * self.bits)
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        for pe, word in enumerate(self.words):
+            # All planes of a lane are one number.
+            differ = [
+                self.vector.word_select(lane, self.bits) ^ word[lane].replicate(self.bits)
+                for lane in range(self.simd)
+            ]
+            chunks = []
+            for first in range(0, self.simd, ONE_INSTRUCTION):
+                lanes = differ[first : first + ONE_INSTRUCTION]
+                chunk = Signal(range(len(lanes) * ((1 << self.bits) - 1) + 1))
+                m.d.comb += chunk.eq(_sum(lanes))
+                chunks.append(chunk)
+            m.d.comb += self.count[pe].eq(register(m, self.en, _sum(chunks), f"count{pe}"))
+        return m
+
+
+class PairPopcount(Popcount):
+    """Elements of b bits: (x_0 XOR w_0) + (x_1 XOR w_1) is one of four sums that all words share.
+
+    A digit of the chosen sum is one look-up table of six inputs. Three stages: the sums of each
+    pair of lanes, the choice, the count. An odd lane is a number by itself.
+    """
+
+    stages = 3
+
+    def stored(self, words: np.ndarray) -> np.ndarray:
+        """The weights."""
+        return words
+
+    def estimate(self, family: Family) -> Estimate:
+        """Four sums for each pair; for each word their choice, and the sum of what it chose."""
+        pairs, single = divmod(self.simd, 2)
+        choice = 1 if family.lut_inputs == 6 else 3
+        shared = 4 * pairs * self.bits
+        chosen = choice * pairs * (self.bits + 1) + single * self.bits
+        added = sum(self.bits - 1 + term.bit_length() for term in range(1, pairs + single))
+        return Estimate(shared + self.pe * (chosen + added))
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        en = self.en
+        pairs = []
+        for lane in range(0, self.simd, 2):
+            lanes = range(lane, min(lane + 2, self.simd))
+            pairs.append((lanes, [register(m, en[0], x) for x in self._sums(lanes)]))
+        for pe, word in enumerate(self.words):
+            held = register(m, en[0], word, f"word{pe}")
+            chosen = [
+                register(m, en[1], Array(sums)[held[lanes.start : lanes.stop]], f"pair{pe}")
+                for lanes, sums in pairs
+            ]
+            m.d.comb += self.count[pe].eq(register(m, en[2], _sum(chosen), f"count{pe}"))
+        return m
+
+    def _sums(self, lanes: Sequence[int]) -> list[Value]:
+        """The mismatches of one or two lanes, for each of their words."""
+        sums: list[Value] = [Const(0, 1)]
+        for lane in lanes:
+            x = self.vector.word_select(lane, self.bits)
+            sums = [total + (x ^ w) for w in (0, (1 << self.bits) - 1) for total in sums]
+        return sums
+
+
+class ParityPopcount(Popcount):
+    """The falling edges of the running parity of the mismatches, each of them two mismatches.
+
+    With l_j the mismatch of lane j, p_j = l_0 XOR … XOR l_j and p_{−1} = 0, each pair of mismatches
+    is a rise and a fall of p, so that Σ l_j = 2·#{j: p_{j−1} = 1, p_j = 0} + p_last. Of two
+    neighbours at most one is a fall: C = (p_0 ∧ ¬p_1) ∨ (p_1 ∧ ¬p_2). XOR is linear: p = W XOR X
+    with the running parities W of the weights, which the memory holds in their place, and X of the
+    input, which all words share. A C is one look-up table of six inputs.
+
+    Elements of one bit. Three stages: W and X, the falls, the count. If SIMD is even, the last lane
+    is left out of the parity and is the carry.
+    """
+
+    stages = 3
+
+    def stored(self, words: np.ndarray) -> np.ndarray:
+        """The running parities of the weights, which tell the weights."""
+        stored = np.bitwise_xor.accumulate(words, axis=-1)
+        stored[..., self._in_pairs :] = words[..., self._in_pairs :]
+        return stored
+
+    @property
+    def _in_pairs(self) -> int:
+        """Lanes of the running parity: one, and pairs."""
+        return self.simd - (self.simd + 1) % 2
+
+    def estimate(self, family: Family) -> Estimate:
+        """The parities of the input; for each word the falls, the rest, and the number of falls."""
+        falls = (self._in_pairs - 1) // 2
+        rest = self.simd - self._in_pairs + 1
+        fall = 1 if family.lut_inputs == 6 else 2
+        number = tables_of_number(falls, family.lut_inputs)
+        running = 5 * (self._in_pairs - 1) // 4
+        return Estimate(running + self.pe * (fall * falls + rest + number))
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        lut_inputs = families.of(platform).lut_inputs
+        lanes = range(0, self._in_pairs - 1, 2)
+        running = running_parity([*self.vector[: self._in_pairs]], lut_inputs)
+        inputs = Cat(running, self.vector[self._in_pairs :])
+        inputs = register(m, self.en[0], inputs, "inputs")
+        for pe, word in enumerate(self.words):
+            parity = register(m, self.en[0], word, f"weights{pe}") ^ inputs
+            falls = Cat(_fall(*parity[lane : lane + 3]) for lane in lanes)
+            falls = register(m, self.en[1], falls, f"falls{pe}")
+            rest = register(m, self.en[1], parity[self._in_pairs - 1 :], f"rest{pe}")
+            count = Cat(rest[0], number_of(m, falls, lut_inputs))
+            m.d.comb += [
+                self.count[pe].eq(register(m, self.en[2], count, f"count{pe}")),
+                self.carry[pe].eq(register(m, self.en[2], rest[1:], f"carry{pe}")),
+            ]
+        return m
+
+
+def running_parity(bits: Sequence[Value], lut_inputs: int) -> list[Value]:
+    """The parity of the first bits, up to each of them.
+
+    Bits go in blocks of one less than a table has inputs, whose parities are run through in the
+    same way first, so that the depth grows with the logarithm.
+    """
+    if len(bits) <= lut_inputs:
+        return _parities(bits)
+    size = lut_inputs - 1
+    blocks = [bits[start : start + size] for start in range(0, len(bits), size)]
+    ends = running_parity([_parities(block)[-1] for block in blocks], lut_inputs)
+    running = _parities(blocks[0])
+    for before, block, end in zip(ends, blocks[1:], ends[1:], strict=False):
+        running += [*_parities([before, *block])[1:-1], end]
+    return running
+
+
+def _parities(bits: Sequence[Value]) -> list[Value]:
+    return [Cat(bits[: index + 1]).xor() for index in range(len(bits))]
+
+
+def number_of(m: Module, bits: Value, lut_inputs: int) -> Value:
+    """The number of ones.
+
+    A table of six inputs has room for five bits beside an adder's digit, so that seven bits cost
+    three tables and a carry chain, and the numbers of two halves and one bit more an addition with
+    a carry into it. With four inputs, tools find full adders by themselves.
+    """
+    if len(bits) < 6 or lut_inputs < 6:
+        return _sum([*bits, Const(0, 1)])
+    if len(bits) < 8:
+        parity, carry = _full_adder(*bits[:3])
+        parity, other = _full_adder(parity, *bits[3:5])
+        five = Cat(parity, carry ^ other, carry & other)
+        return _added(m, five, bits[5], bits[6:])[:3]
+    half = _half(len(bits))
+    number, other = (number_of(m, part, 6) for part in [bits[:half], bits[half:-1]])
+    return _added(m, number, other, bits[-1])
+
+
+def tables_of_number(bits: int, lut_inputs: int) -> int:
+    """Look-up tables that `number_of` takes, beside carry chains."""
+    if lut_inputs < 6:
+        return round(1.4 * (bits - bits.bit_length()))
+    if bits < 8:
+        return min(bits, 3) if bits != 3 else 2
+    half = _half(bits)
+    rest = bits - half - 1
+    return tables_of_number(half, 6) + tables_of_number(rest, 6) + rest.bit_length()
+
+
+def _half(bits: int) -> int:
+    """How many of eight bits or more are one half: a number without unused digits."""
+    return (1 << (bits.bit_length() - 1)) - 1
+
+
+def _added(m: Module, a: Value, b: Value, carry: Value) -> Value:
+    """The sum of two numbers and a bit, as one carry chain.
+
+    The carry is a digit of both numbers: as a third term, Yosys would make full adders of all. It
+    gives the chain the narrower number as it is, and the exclusive or of both, which a table of its
+    own computes.
+    """
+    total = Signal(max(len(a), len(b)) + 2)
+    m.d.comb += total.eq(Cat(carry, a) + Cat(carry, b))
+    return total[len(carry) :]
+
+
+def _full_adder(a: Value, b: Value, c: Value) -> tuple[Value, Value]:
+    """Digit and carry."""
+    return a ^ b ^ c, (a & b) | (a & c) | (b & c)
+
+
+def _fall(before: Value, between: Value, after: Value) -> Value:
+    """Whether the parity falls in one of two neighbouring lanes."""
+    return (before & ~between) | (between & ~after)
+
+
+def _sum(terms: Sequence[Value]) -> Value:
+    return sum(terms[1:], start=terms[0])

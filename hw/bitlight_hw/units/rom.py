@@ -1,0 +1,163 @@
+"""Read-only memory, shaped for the family of the FPGA."""
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from amaranth import ClockSignal, Const, Elaboratable, Module, Signal, Value
+from amaranth.hdl import Instance
+from amaranth.lib.memory import Memory
+
+from bitlight import bits
+from bitlight_hw import family as families
+from bitlight_hw.estimate import Estimate
+from bitlight_hw.family import Family
+from bitlight_hw.units.pipeline import register
+
+# Cycles from an address to its word.
+LATENCY = 2
+# Bits of one constant in the text: tools take time that grows with the square of an initial block.
+CHUNK = 4096
+# Where a ROM goes, in the words of all tools; logic_block is Yosys' own.
+BLOCK, TABLES = '(* rom_style = "block", ram_style = "block" *) ', "(* logic_block *) "
+
+
+class Rom(Elaboratable):
+    """lane k = words[addr, k], two cycles later: with en[0], then with en[1].
+
+    For a simulator each lane is a memory of its own, since narrow words are fast there. For an FPGA
+    all lanes are one memory: look-up tables, or block RAM with words side by side where the ROM is
+    deeper than a row of blocks; `Family.rom_shape` is the rule. The second register holds the
+    address there, and here what was read.
+
+    Parameters
+    ----------
+    words : bool array, shape (depth, lanes, width)
+    """
+
+    # Some are made for their places or estimate alone; Amaranth would warn of each.
+    _MustUse__silence = True
+
+    def __init__(self, words: np.ndarray) -> None:
+        self.words = words
+        self.depth, self.lanes, self.width = words.shape
+        self.addr = Signal(range(max(self.depth, 2)))
+        self.en = Signal(LATENCY)
+        self.data = [Signal(self.width, name=f"lane{lane}") for lane in range(self.lanes)]
+
+    def lane(self, index: int) -> Value:
+        """The word of one lane; a constant where all its words are equal."""
+        constant = index not in self._stored
+        return Const(_integer(self.words[0, index]), self.width) if constant else self.data[index]
+
+    @cached_property
+    def _stored(self) -> list[int]:
+        """Lanes that have a memory."""
+        even = (self.words == self.words[0]).all(axis=(0, 2))
+        return [int(lane) for lane in np.flatnonzero(~even)]
+
+    def _shape(self, family: Family) -> tuple[int, int]:
+        """(rows, words side by side) of the one memory on an FPGA."""
+        shape = family.rom_shape(self.depth, len(self._stored) * self.width)
+        return shape or (self.depth, 1)
+
+    def estimate(self, family: Family) -> Estimate:
+        """What it takes."""
+        return family.rom_estimate(self.depth, len(self._stored) * self.width)
+
+    def place(self, family: Family, addr: int, lane: int, bit: int) -> tuple[str, int, int] | None:
+        """(instance, row, bit) that holds a bit of a word; None if the lane is a constant."""
+        if lane not in self._stored:
+            return None
+        if family is families.SIMULATION:
+            return f"memory{lane}", addr, bit
+        part, row = divmod(addr, self._shape(family)[0])
+        index = part * len(self._stored) + self._stored.index(lane)
+        return "memory", row, index * self.width + bit
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        family = families.of(platform)
+        if family is families.SIMULATION:
+            held = register(m, self.en[0], self.addr, "held")
+            for lane in self._stored:
+                m.submodules[f"memory{lane}"] = words = Words(self.words[:, lane])
+                m.d.comb += [words.addr.eq(held), words.en.eq(self.en[1])]
+                m.d.comb += self.data[lane].eq(words.data)
+        elif self._stored:
+            self._pack(m, family)
+        return m
+
+    def _pack(self, m: Module, family: Family) -> None:
+        """All lanes in one memory."""
+        width = len(self._stored) * self.width
+        rows, side = self._shape(family)
+        packed = self.words[:, self._stored].reshape(self.depth, width)
+        packed = np.pad(packed, [(0, rows * side - self.depth), (0, 0)])
+        packed = packed.reshape(side, rows, width).transpose(1, 0, 2).reshape(rows, side * width)
+        block = family.rom_shape(self.depth, width) is not None
+        m.submodules.memory = words = Words(packed, BLOCK if block else TABLES)
+        m.d.comb += [words.addr.eq(self.addr), words.en.eq(self.en[0])]
+        # Block RAM is slow to give: nothing but a register is behind it.
+        chosen = register(m, self.en[1], words.data, "row")
+        if side > 1:
+            part = register(m, self.en[0], self.addr >> (rows - 1).bit_length(), "part")
+            part = register(m, self.en[1], part, "part")
+            chosen = chosen.word_select(part, width)
+        for index, lane in enumerate(self._stored):
+            m.d.comb += self.data[lane].eq(chosen.word_select(index, self.width))
+
+
+class Words(Elaboratable):
+    """data = words[addr], one enabled cycle later: the bare memory.
+
+    In Verilog it is a module of our own text, which is quick to make and to read however large.
+    """
+
+    def __init__(self, words: np.ndarray, style: str = "") -> None:
+        self.words = words
+        self.style = style
+        self.depth, self.width = words.shape
+        self.addr = Signal(range(max(self.depth, 2)))
+        self.en = Signal()
+        self.data = Signal(self.width)
+
+    def elaborate(self, platform: Any) -> Module | Instance:
+        if hasattr(platform, "include"):
+            return Instance(
+                platform.include("rom", self._verilog()),
+                ("i", "clk", ClockSignal()),
+                ("i", "en", self.en),
+                ("i", "addr", self.addr),
+                ("o", "data", self.data),
+            )
+        m = Module()
+        init = [_integer(word) for word in self.words]
+        m.submodules.memory = memory = Memory(shape=self.width, depth=self.depth, init=init)
+        read = memory.read_port()
+        m.d.comb += [read.addr.eq(self.addr), read.en.eq(self.en), self.data.eq(read.data)]
+        return m
+
+    def _verilog(self) -> str:
+        width, depth = self.width, self.depth
+        lines = [
+            f"(input clk, input en, input [{len(self.addr) - 1}:0] addr,"
+            f" output reg [{width - 1}:0] data);",
+            f"  {self.style}reg [{width - 1}:0] words [0:{depth - 1}];",
+            "  integer n;",
+        ]
+        per = max(1, CHUNK // width)
+        for start in range(0, depth, per):
+            rows = self.words[start : start + per]
+            constant = f"{rows.size}'h{_integer(rows.reshape(-1)):x}"
+            lines += [
+                f"  localparam [{rows.size - 1}:0] WORDS{start} = {constant};",
+                f"  initial for (n = 0; n < {len(rows)}; n = n + 1)"
+                f" words[{start} + n] = WORDS{start}[{width} * n +: {width}];",
+            ]
+        lines += ["  always @(posedge clk) if (en) data <= words[addr];", "endmodule", ""]
+        return "\n".join(lines)
+
+
+def _integer(word: np.ndarray) -> int:
+    return int.from_bytes(bits.pack(word).tobytes(), "little")

@@ -1,0 +1,162 @@
+"""A cocotb bench on a Verilog text, on Verilator or Icarus; the first failure becomes an error."""
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+from xml.etree import ElementTree
+
+from bitlight import SimulationError
+from bitlight_hw.units.rules import BROKEN
+from bitlight_sim import toolchain
+from bitlight_sim.native.build import copy_runtime, runtime_folder
+
+SimulatorName = Literal["icarus", "verilator"]
+
+# Without them every signal is public, which made a bench three times slower.
+VERILATOR = ["--no-public-flat-rw", "--public-depth", "1", "-Wno-fatal"]
+
+
+def run_bench(
+    verilog: str,
+    top: str,
+    bench: str,
+    simulator: SimulatorName,
+    folder: Path,
+    settings: Mapping[str, str],
+    *,
+    testcase: str | Sequence[str] | None = None,
+    waves: bool = False,
+    public: str | None = None,
+) -> Path | None:
+    """Build, run and check.
+
+    Parameters
+    ----------
+    verilog : str
+    top : str, its module
+    bench : str, the Python module with the cocotb tests
+    simulator : "icarus" or "verilator"
+    folder : Path, absolute, that exists; for what is built and written
+    settings : environment variables for the bench
+    testcase : str or list of str, optional
+        Of the bench; all by default.
+    waves : bool
+    public : str, optional
+        Which variables the bench may reach in Verilator, in the words of its configuration files.
+
+    Returns
+    -------
+    path of the waveform, if one was asked for
+
+    Raises
+    ------
+    SimulationError
+        If a tool is missing, a test failed or a stream rule was broken; the message says which.
+    """
+    # A folder for each content, so that nothing built before can be mistaken for this design.
+    content = hashlib.sha256(f"{simulator}{waves}{public}{verilog}".encode()).hexdigest()[:12]
+    build = folder / f"{simulator}-{content}"
+    build.mkdir(exist_ok=True)
+    (build / f"{top}.sv").write_text(verilog)
+    if public and simulator == "verilator":
+        (build / "public.vlt").write_text(f"`verilator_config\n{public}\n")
+    (build / "test.log").unlink(missing_ok=True)
+    with _environment(simulator):
+        try:
+            results = _run(top, bench, simulator, build, settings, testcase, waves)
+        finally:  # Verilator ends there without results; Icarus goes on
+            _check_rules(build / "test.log")
+    _check(results)
+    wave = build / (f"{top}.fst" if simulator == "icarus" else "dump.vcd")
+    return wave if waves else None
+
+
+def _run(
+    top: str,
+    bench: str,
+    simulator: str,
+    build: Path,
+    settings: Mapping[str, str],
+    testcase: str | Sequence[str] | None,
+    waves: bool,
+) -> Path:
+    from cocotb_tools.runner import get_runner
+
+    runner = get_runner(simulator)
+    timescale = ("1ns", "1ps")
+    runtime = runtime_folder("cocotb", str(waves), toolchain.identity(os.environ))
+    try:
+        copy_runtime(runtime, build)
+        runner.build(
+            sources=[build / f"{top}.sv"],
+            hdl_toplevel=top,
+            build_dir=build,
+            build_args=[*VERILATOR, *map(str, build.glob("*.vlt"))]
+            if simulator == "verilator"
+            else [],
+            timescale=timescale,
+            waves=waves,
+            log_file=build / "build.log",
+        )
+        copy_runtime(build, runtime)
+        return runner.test(
+            test_module=bench,
+            hdl_toplevel=top,
+            hdl_toplevel_lang="verilog",
+            build_dir=build,
+            test_dir=build,
+            testcase=testcase,
+            extra_env=settings,
+            timescale=timescale,
+            waves=waves,
+            log_file=build / "test.log",
+        )
+    except (RuntimeError, SystemExit, OSError) as error:
+        raise SimulationError(f"{simulator} failed; see the logs in {build}: {error}") from error
+
+
+def broken_rule(output: str) -> str | None:
+    """What a simulator's output says of the first stream rule that was broken."""
+    found = (line[line.index(BROKEN) :] for line in output.splitlines() if BROKEN in line)
+    return next(found, None)
+
+
+def _check_rules(log: Path) -> None:
+    found = broken_rule(log.read_text(errors="replace")) if log.is_file() else None
+    if found:
+        raise SimulationError(found)
+
+
+def _check(results: Path) -> None:
+    """Raise with the first failure that the bench reported."""
+    cases = list(ElementTree.parse(results).iter("testcase"))
+    if not cases:
+        raise SimulationError(f"no test ran; see the logs in {results.parent}")
+    for case in cases:
+        for kind in ("failure", "error"):
+            found = case.find(kind)
+            if found is not None:
+                said = found.get("error_msg") or found.get("message") or found.text or kind
+                raise SimulationError(f"{case.get('name')}: {said.strip().splitlines()[0]}")
+
+
+@contextlib.contextmanager
+def _environment(simulator: SimulatorName) -> Iterator[None]:
+    """The tools' environment for the time of one run; cocotb's runner reads os.environ."""
+    before = dict(os.environ)
+    if simulator == "verilator":
+        _, environment = toolchain.verilator()
+        os.environ.update(environment)
+    else:
+        toolchain.icarus()
+    # The runner inside pytest would otherwise inherit settings of this very process.
+    for name in ("WAVES", "COCOTB_TEST_MODULES", "PYTEST_CURRENT_TEST"):
+        os.environ.pop(name, None)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

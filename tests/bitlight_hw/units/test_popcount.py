@@ -1,0 +1,118 @@
+"""Popcount: the bodies for FPGAs count what the plain sum counts, for every input and every word.
+
+Each proof gives both bodies to a SAT solver, side by side: no inputs, weights and pauses make them
+differ within four cycles, when the first beat has passed, and where the beats are narrow within
+six. The weights go through `stored` as symbols. What the plain sum counts is compared with
+integers, for every input.
+"""
+
+import numpy as np
+import pytest
+from amaranth import Cat, Module, Signal
+from amaranth.hdl import Assert, Elaboratable, Fragment
+from amaranth.sim import Simulator
+from formal import proven
+
+from bitlight_hw.family import FAMILIES, SIMULATION
+from bitlight_hw.units.pipeline import register
+from bitlight_hw.units.popcount import PairPopcount, ParityPopcount, Popcount
+
+PASSED, PAUSED = 4, 6
+XC7, ECP5 = FAMILIES["xc7"], FAMILIES["ecp5"]
+
+
+class Miter(Elaboratable):
+    """The same beats and weights, counted by the plain sum and by another body."""
+
+    def __init__(self, family, simd, bits, slip=lambda word: word):
+        self.family = family
+        self.slip = slip
+        self.plain = Popcount.of(SIMULATION, 1, simd, bits)
+        self.body = Popcount.of(family, 1, simd, bits)
+        self.vector = Signal(simd * bits)
+        self.word = Signal(simd)
+        self.en = Signal(self.body.stages)
+        self.ports = [self.vector, self.word, self.en]
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.plain = self.plain
+        m.submodules.body = Fragment.get(self.body, self.family)
+        bits = np.empty(len(self.word), object)
+        bits[:] = [*self.slip(self.word)]
+        m.d.comb += [
+            self.plain.vector.eq(self.vector),
+            self.plain.words[0].eq(self.word),
+            self.plain.en.eq(self.en[0]),
+            self.body.vector.eq(self.vector),
+            self.body.words[0].eq(Cat(*self.body.stored(bits))),
+            self.body.en.eq(self.en),
+        ]
+        expected = self.plain.count[0]
+        for en in self.en[1:]:
+            expected = register(m, en, expected)
+        m.d.comb += Assert(self.body.count[0] + self.body.carry[0] == expected)
+        return m
+
+
+@pytest.mark.parametrize("simd", [*range(1, 10), 12, 16])
+def test_falls_of_the_parity_count_mismatches(simd, tmp_path):
+    top = Miter(XC7, simd, 1)
+    assert isinstance(top.body, ParityPopcount)
+    assert proven(top, tmp_path, PAUSED)
+
+
+@pytest.mark.parametrize(
+    ("simd", "family"),
+    [
+        (12, ECP5),
+        (27, XC7),
+        (32, XC7),
+        (36, XC7),
+        *(
+            pytest.param(simd, family, marks=pytest.mark.slow)
+            for simd, family in [(32, ECP5), (48, XC7), (64, XC7)]
+        ),
+    ],
+    ids=lambda given: getattr(given, "name", given),
+)
+def test_falls_of_the_parity_in_wide_beats(simd, family, tmp_path):
+    assert proven(Miter(family, simd, 1), tmp_path, PASSED)
+
+
+@pytest.mark.parametrize(("simd", "bits"), [(1, 8), (2, 8), (3, 8), (4, 3), (5, 2)])
+def test_chosen_sums_count_the_mismatches_of_all_planes(simd, bits, tmp_path):
+    top = Miter(XC7, simd, bits)
+    assert isinstance(top.body, PairPopcount)
+    assert proven(top, tmp_path, PASSED)
+
+
+@pytest.mark.parametrize(("simd", "bits"), [(12, 1), (32, 1), (3, 8)])
+def test_a_flipped_weight_is_found(simd, bits, tmp_path):
+    top = Miter(XC7, simd, bits, slip=lambda word: word ^ 4)
+    assert not proven(top, tmp_path, PASSED)
+
+
+@pytest.mark.parametrize(("simd", "bits"), [(1, 1), (5, 1), (3, 2), (1, 7), (2, 3)])
+def test_the_plain_sum_of_every_beat(simd, bits):
+    unit = Popcount.of(SIMULATION, 1, simd, bits)
+    values = range(1 << simd * bits)
+    words = range(1 << simd)
+
+    async def bench(ctx):
+        ctx.set(unit.en, 1)
+        for vector in values:
+            elements = [vector >> bits * lane & (1 << bits) - 1 for lane in range(simd)]
+            for word in words:
+                ctx.set(unit.vector, vector)
+                ctx.set(unit.words[0], word)
+                await ctx.tick()
+                signs = [word >> lane & 1 for lane in range(simd)]
+                top = (1 << bits) - 1
+                expected = sum(top - x if w else x for x, w in zip(elements, signs, strict=True))
+                assert ctx.get(unit.count[0]) == expected
+
+    simulator = Simulator(unit)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
