@@ -186,3 +186,34 @@ def test_a_missing_simulator_is_one_line(run, net, images, tmp_path, monkeypatch
     code, _, err = run("simulate", net, images)
     assert code == 2
     assert "perl is not installed" in err
+
+
+def test_plan_marks_the_slowest_layer(run, net, tmp_path):
+    code, out, _ = run("plan", net, "--folding", "2,3/3,4", "--json", tmp_path / "plan.json")
+    assert code == 0
+    found = json.loads((tmp_path / "plan.json").read_text())
+    assert max(row["cycles"] for row in found["layers"]) == found["cycles_per_image"]
+    assert "◀" in out
+    assert found["total"]["luts"] == sum(row["luts"] for row in found["layers"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--folding", "2,3/3,4", "--cycles", "100"), "give one of"),
+        (("--folding", "published"), "foldings are published for tfc, sfc, lfc, cnv"),
+        (("--dataflow", "both"), "dataflow must be"),
+        (("--luts", "3"), "no folding fits 3 look-up tables"),
+    ],
+)
+def test_choices_that_contradict_are_refused(run, net, options, message):
+    code, _, error = run("plan", net, *options)
+    assert code == 2
+    assert message in error
+    assert len(error.splitlines()) == 1
+
+
+def test_verilog_between_axi_ports(run, net, tmp_path):
+    code, _, _ = run("verilog", net, tmp_path / "axi.sv", "--bus", "axi")
+    assert code == 0
+    assert "module bitlight_axi(" in (tmp_path / "axi.sv").read_text()
