@@ -1,4 +1,4 @@
-"""Published topologies with random weights: for cycles, area and clock, which no training changes.
+"""Topologies with random weights: for cycles, area and clock, which no training changes.
 
 TFC, SFC, LFC and CNV are those of FINN (Umuroglu et al., FPGA 2017, and its examples), with 784
 inputs of one bit and images of 32×32×3; AlexNet is the extractor of Leroux et al. without its last
@@ -86,10 +86,25 @@ def alexnet(seed: int = 0) -> Network:
     return Network((224, 224, 3), 8, layers)
 
 
+def small28(seed: int = 0) -> Network:
+    """Three convolutions and pools on grey images of 28×28, for the smallest FPGAs."""
+    draw = _Draw(seed)
+    layers: list[Layer] = [
+        draw.conv(16, 3, 1, bits=8, pad=1),
+        MaxPool2d(),
+        draw.conv(32, 3, 16, pad=1),
+        MaxPool2d(),
+        draw.conv(64, 3, 32, pad=1),
+        MaxPool2d(),
+    ]
+    return Network((28, 28, 1), 8, layers)
+
+
 TOPOLOGIES: dict[str, Callable[[int], Network]] = {
     "tfc": _fully_connected(64),
     "sfc": _fully_connected(256),
     "lfc": _fully_connected(1024),
     "cnv": cnv,
     "alexnet": alexnet,
+    "small28": small28,
 }
