@@ -128,11 +128,6 @@ class Accelerator(wiring.Component):
         behind = {stage.name: stage.beats.count for stage in self._stages}
         return {"input": self.beats_in.count, **behind}
 
-    @property
-    def stream_beats(self) -> dict[str, int]:
-        """Beats per image of the stream that leaves each unit."""
-        return {stage.name: stage.beats.count for stage in self._stages}
-
     def estimate(self, target: str = "xc7") -> dict[str, Estimate]:
         """What each unit will take on a family of FPGAs.
 

@@ -51,7 +51,7 @@ def _layers(acc: Accelerator, target: str) -> Iterator[LayerPlan]:
     beats = acc.beats_in.count  # of the stream into the layer
     for index, layer in enumerate(acc.net.layers):
         prefix = f"layer{index}_"
-        streams = [n for name, n in acc.stream_beats.items() if name.startswith(prefix)]
+        streams = [n for name, n in acc.links.items() if name.startswith(prefix)]
         (pe, simd), flow = choices.get(index, ((0, 0), ""))
         own = layer_cycles(acc.net, index, pe, simd) if pe else 0
         cycles = max(beats, own, *streams)

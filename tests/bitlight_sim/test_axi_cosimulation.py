@@ -1,11 +1,10 @@
 """The bus wrapper under cocotb with the drivers of cocotbext-axi, and wrappers that are broken."""
 
-import shutil
-
 import numpy as np
 import pytest
 from amaranth import Const
 from networks import draw_folding, draw_images, draw_network
+from simulators import icarus
 
 from bitlight import Conv2d, Linear, Network, SimulationError
 from bitlight_hw import Accelerator
@@ -17,9 +16,6 @@ from bitlight_hw.axi.path import Path
 from bitlight_hw.axi.sender import Sender
 from bitlight_sim.axi_cosimulation import cosimulate_axi, input_frames, output_frames
 
-icarus = pytest.mark.skipif(
-    shutil.which("iverilog") is None, reason="Icarus is missing: apt-get install iverilog"
-)
 # Of the networks that are drawn: scores, results that come before the image is whole, words that
 # are narrower and wider than a beat, intervals of 2 to 60 cycles.
 DRAWN = [(1, 8), (2, 24), (4, 64), (10, None), (25, 16), (29, 8), (33, 40)]

@@ -1,20 +1,16 @@
 """The generated Verilog under cocotb, on Icarus and Verilator, at full rate and with pauses."""
 
-import shutil
-
 import numpy as np
 import pytest
 from broken import broken_accelerator
 from networks import draw_accelerator, draw_images, draw_network
+from simulators import icarus
 
 from bitlight import Conv2d, Linear, Network, SimulationError
 from bitlight_hw import Accelerator
 from bitlight_hw.family import FAMILIES
 from bitlight_sim.cosimulation import cosimulate
 
-icarus = pytest.mark.skipif(
-    shutil.which("iverilog") is None, reason="Icarus is missing: apt-get install iverilog"
-)
 # Features that depend on padding alone, and leave before the first pixel is taken; and pools alone,
 # which give a result in the cycle that they take its last pixel.
 ODD = [61, 160]

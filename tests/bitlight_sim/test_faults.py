@@ -1,10 +1,9 @@
 """A bit of a memory is turned over: the RTL is the golden model with that fault, each time."""
 
-import shutil
-
 import numpy as np
 import pytest
 from networks import draw_images
+from simulators import icarus
 
 from bitlight import Conv2d, Linear, Network
 from bitlight.topologies import TOPOLOGIES
@@ -12,10 +11,6 @@ from bitlight_hw import Accelerator
 from bitlight_hw.folding import computing
 from bitlight_hw.published import FOLDINGS
 from bitlight_sim.faults import Fault, all_faults, flips, golden, inject, telling
-
-icarus = pytest.mark.skipif(
-    shutil.which("iverilog") is None, reason="Icarus is missing: apt-get install iverilog"
-)
 
 
 def small(dataflow):

@@ -56,7 +56,8 @@ class Window(Unit):
         row_back = (self.columns - 1) * self.column_step
         self.row_step = stride[0] * self.line_words - row_back
         self.image_step = (height - (self.rows - 1) * stride[0]) * self.line_words - row_back
-        self.least_depth = max(2, (self.lines - 1) * self.line_words + self.run)
+        self.last = (self.lines - 1) * self.line_words + self.run - 1  # offset in a window
+        self.least_depth = max(2, self.last + 1)
         self.depth = depth or self.least_depth
         super().__init__(width, width)
 
@@ -137,7 +138,6 @@ class Window(Unit):
                 ("row", self.rows),
             ]
         )
-        last = (self.lines - 1) * self.line_words + self.run - 1  # of a window
         with m.If(given):
             m.d.sync += [across.eq(across + 1), place.eq(self._wrapped(place, 1))]
             m.d.comb += step.eq(1)
@@ -147,7 +147,7 @@ class Window(Unit):
                 m.d.comb += step.eq(skip)
                 with m.If(line == self.lines - 1):
                     m.d.sync += [line.eq(0), repeat.eq(repeat + 1), place.eq(base)]
-                    m.d.comb += step.eq(-last)
+                    m.d.comb += step.eq(-self.last)
                     with m.If(repeat == self.repeats - 1):
                         m.d.sync += [repeat.eq(0), base.eq(following), place.eq(following)]
                         m.d.sync += column.eq(column + 1)
@@ -163,8 +163,7 @@ class Window(Unit):
         self, m: Module, by: int, base: Signal, following: Signal, release: Signal, step: Signal
     ) -> None:
         """Give `by` words free, behind the last word of a window."""
-        last = (self.lines - 1) * self.line_words + self.run - 1
-        m.d.comb += [release.eq(by), step.eq(by - last), following.eq(self._wrapped(base, by))]
+        m.d.comb += [release.eq(by), step.eq(by - self.last), following.eq(self._wrapped(base, by))]
 
     def _wrapped(self, place: Any, by: int) -> Any:
         """The place `by` words further on in the ring."""
