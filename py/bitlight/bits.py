@@ -28,13 +28,13 @@ def unpack(packed: np.ndarray, n: int) -> np.ndarray:
 
 
 def pack_words(bits: np.ndarray) -> np.ndarray:
-    """Pack 0/1 values along the last axis into uint64 words, shape (..., ceil(n / 64))."""
+    """Pack 0/1 values along the last axis into uint32 words, shape (..., ceil(n / 32))."""
     packed = pack(bits)
-    short = -packed.shape[-1] % 8
+    short = -packed.shape[-1] % 4
     padded = np.pad(packed, [(0, 0)] * (packed.ndim - 1) + [(0, short)])
-    return np.ascontiguousarray(padded).view("<u8")
+    return np.ascontiguousarray(padded).view("<u4")
 
 
 def unpack_words(words: np.ndarray, n: int) -> np.ndarray:
-    """Undo `pack_words`: uint64 words (..., ceil(n / 64)) to uint8 0/1 values (..., n)."""
+    """Undo `pack_words`: uint32 words (..., ceil(n / 32)) to uint8 0/1 values (..., n)."""
     return unpack(np.ascontiguousarray(words).view(np.uint8), n)

@@ -22,4 +22,4 @@ def test_element_i_is_bit_i_mod_8_of_byte_i_div_8():
 
 def test_the_end_is_padded_with_zeros():
     assert bits.pack(np.ones(3, np.uint8)).tolist() == [0b111]
-    assert bits.pack_words(np.ones(65, np.uint8)).tolist() == [2**64 - 1, 1]
+    assert bits.pack_words(np.ones(33, np.uint8)).tolist() == [2**32 - 1, 1]

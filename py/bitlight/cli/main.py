@@ -4,8 +4,9 @@ import sys
 
 import click
 
+from bitlight.cli.benchmarks import bench
 from bitlight.cli.fpga import synth
-from bitlight.cli.hardware import bench, cosim, simulate, verilog
+from bitlight.cli.hardware import cosim, simulate, verilog
 from bitlight.cli.plan import plan
 from bitlight.cli.software import demo, features, head, inspect
 from bitlight.errors import BitlightError

@@ -1,26 +1,29 @@
 """The golden model on packed words: mismatches are counted by XOR and popcount.
 
 With m = Σ_n 2^n · popcount(x_n XOR w) over the bit planes n of the input, a = (2^b − 1)·K − 2·m, so
-that a ≥ T is m ≤ ⌊((2^b − 1)·K − T) / 2⌋. A Linear layer is a convolution whose kernel covers its
-input. Bits are packed along the channels, one or more uint64 words for each pixel; the zeros that
-fill the last word meet zeros in the weights and never mismatch. A pixel of b bits stays one integer
-v: its share of m, summed over the planes, is v XOR (2^b − 1)·w.
+that a ≥ T is m ≤ ⌊((2^b − 1)·K − T) / 2⌋. Bits are packed along the channels, one or more words of
+32 for each pixel; the zeros that fill the last word meet zeros in the weights and never mismatch.
+Pixels of b bits stay integers x: m = (2^b − 1)·|w| + Σ (1 − 2w)·x. A Linear layer is a convolution
+whose kernel covers its input. A pool is done while the bits that it takes are in the cache.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
 
 import numba
 import numpy as np
-from numba.core import types
-from numba.extending import intrinsic, overload
 
 from bitlight import bits
+from bitlight.golden.tile import OUTPUTS, tile
 from bitlight.layers import Conv2d, Linear, MaxPool2d, Shape
 from bitlight.network import Network
 
 BATCH = 256
+WINDOWS = 8  # of one tile: with 32 outputs, their sums just fit into the registers
+TASK = 64  # windows, at least, for which a thread reads the weights once
+NO_POOL = MaxPool2d((1, 1))
+SLACK = 3  # bytes behind the pixels that the last word of a window may reach into
 
 
 def forward(net: Network, x: np.ndarray) -> np.ndarray:
@@ -34,75 +37,80 @@ def forward(net: Network, x: np.ndarray) -> np.ndarray:
 
 
 def _batch(net: Network, stages: "tuple[Stage, ...]", x: np.ndarray) -> np.ndarray:
-    shape = net.input_shape if len(net.input_shape) == 3 else (1, 1, *net.input_shape)
-    x = np.ascontiguousarray(x).reshape(len(x), *shape)
+    x = x.reshape(len(x), *_three(net.input_shape))
     x = bits.pack_words(x) if net.input_bits == 1 else x
     for stage in stages:
         x = stage(x)
     if net.gives_scores:
-        return x.reshape(len(x), -1)
+        return x
     return bits.unpack_words(x, net.output_shape[-1]).reshape(len(x), -1)
 
 
 @dataclass(frozen=True)
 class Convolution:
-    """One Conv2d or Linear, prepared: weights word by word, and the most mismatches for a 1."""
+    """One Conv2d or Linear, prepared, and the pool behind it."""
 
     kernel: tuple[int, int]
     stride: tuple[int, int]
     padding: tuple[int, int]
     pad: np.ndarray  # one pixel as it stands outside the image
-    words: np.ndarray  # (kh·kw·words of a pixel, out)
-    limit: np.ndarray | None  # (out,); None: scores
-    reach: int
+    weight: np.ndarray  # (blocks, T, 32) words of bits, or (blocks, T, 32, 4) signs
+    limit: np.ndarray  # (blocks, 32): most that may be counted for a 1
+    score: np.ndarray | None  # (out,): a score is this − 2 · what is counted
+    pool: MaxPool2d = NO_POOL
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        """(N, H, W, words) of packed pixels, or pixel values, to packed bits or scores."""
+        """(N, H, W, words) of packed pixels, or (N, H, W, C) values, to packed bits or scores."""
         x = self._padded(x)
         n, height, width, depth = x.shape
-        rows = (height - self.kernel[0]) // self.stride[0] + 1
-        columns = (width - self.kernel[1]) // self.stride[1] + 1
-        outputs = self.words.shape[1]
-        lines = x.reshape(n, height, width * depth)
-        across = self.stride[1] * depth
-        run = self.kernel[1] * depth
-        if self.limit is None:
-            m = np.empty((n, rows, columns, outputs), np.int64)
-            _count(lines, self.words, run, self.stride[0], across, m)
-            return (self.reach - 2 * m).astype(np.int32)
-        out = np.empty((n, rows, columns, -(-outputs // 64)), np.uint64)
-        _fire(lines, self.words, self.limit, run, self.stride[0], across, out)
-        return out
+        pixel = depth * x.itemsize
+        line = width * pixel
+        rows = np.arange(0, height - self.kernel[0] + 1, self.stride[0])
+        columns = np.arange(0, width - self.kernel[1] + 1, self.stride[1])
+        window = np.add.outer(rows * line, columns * pixel).ravel()
+        words = np.arange(0, self.kernel[1] * pixel, 4)
+        step = np.add.outer(np.arange(self.kernel[0]) * line, words).ravel()
+        share = min(-(-TASK // window.size), -(-n // numba.get_num_threads()))
+        start = np.add.outer(np.arange(share) * (height * line), window).ravel()
+        given = x.reshape(n, -1), start, step, self.weight, self.limit, share
+        if self.score is not None:
+            counts = np.empty((n, len(self.weight), OUTPUTS), np.int32)
+            _count(*given, counts)
+            return self.score - 2 * counts.reshape(n, -1)[:, : self.score.size]
+        size = rows.size, columns.size
+        pooled = self.pool.output_shape((*size, len(self.weight)))
+        fired = np.empty((n, *pooled), np.uint32)
+        _fire(*given, size, self.pool.kernel, self.pool.stride, fired)
+        return fired
 
     def _padded(self, x: np.ndarray) -> np.ndarray:
+        """The image with its border; pixels with room behind the last of them."""
         rows, columns = self.padding
-        if not rows and not columns:
-            return x
         n, height, width, depth = x.shape
-        padded = np.empty((n, height + 2 * rows, width + 2 * columns, depth), x.dtype)
-        padded[:] = self.pad
+        shape = (n, height + 2 * rows, width + 2 * columns, depth)
+        if x.dtype == np.uint8:
+            padded = np.empty(math.prod(shape) + SLACK, np.uint8)[:-SLACK].reshape(shape)
+        elif rows or columns:
+            padded = np.empty(shape, x.dtype)
+        else:
+            return x
+        if rows or columns:
+            padded[:] = self.pad
         padded[:, rows : rows + height, columns : columns + width] = x
         return padded
 
 
 @dataclass(frozen=True)
 class Pooling:
-    """OR over windows of packed pixels."""
+    """OR over windows of packed pixels that no convolution has just given."""
 
-    layer: MaxPool2d
+    pool: MaxPool2d
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """(N, H, W, words) to the same of the windows."""
-        assert self.layer.stride is not None
-        (tall, wide), (down, across) = self.layer.kernel, self.layer.stride
-        rows = (x.shape[1] - tall) // down + 1
-        columns = (x.shape[2] - wide) // across + 1
-        parts = [
-            x[:, r : r + rows * down : down, c : c + columns * across : across]
-            for r in range(tall)
-            for c in range(wide)
-        ]
-        return np.bitwise_or.reduce([part[:, :rows, :columns] for part in parts])
+        out = np.empty((len(x), *self.pool.output_shape(x.shape[1:])), np.uint32)
+        _or(x, self.pool.kernel, self.pool.stride, out)
+        return out
 
 
 Stage = Convolution | Pooling
@@ -110,83 +118,116 @@ Stage = Convolution | Pooling
 
 @lru_cache(maxsize=16)
 def _stages(net: Network) -> tuple[Stage, ...]:
-    return tuple(
-        Pooling(layer)
-        if isinstance(layer, MaxPool2d)
-        else _prepare(layer, net.shapes[index], net.depth(index), net.reach(index))
-        for index, layer in enumerate(net.layers)
-    )
+    stages: list[Stage] = []
+    for index, layer in enumerate(net.layers):
+        if not isinstance(layer, MaxPool2d):
+            stages.append(_prepare(layer, net.shapes[index], net.depth(index), net.reach(index)))
+        elif stages and isinstance(stages[-1], Convolution) and stages[-1].pool is NO_POOL:
+            stages[-1] = replace(stages[-1], pool=layer)
+        else:
+            stages.append(Pooling(layer))
+    return tuple(stages)
 
 
 def _prepare(layer: Conv2d | Linear, shape: Shape, depth: int, reach: int) -> Convolution:
     if isinstance(layer, Linear):
-        height, width, channels = shape if len(shape) == 3 else (1, 1, *shape)
+        height, width, channels = _three(shape)
         weight = layer.weight.reshape(-1, height, width, channels)
         kernel, stride, padding, pad_value = (height, width), (1, 1), (0, 0), 0
     else:
         weight, kernel, channels = layer.weight, layer.kernel, layer.weight.shape[3]
         stride, padding, pad_value = layer.stride, layer.padding, layer.pad_value
     pixel = np.full(channels, pad_value, np.uint8)
+    outputs = len(weight)
+    constant = np.zeros(outputs, np.int64)
     if depth == 1:
-        words, pad = bits.pack_words(weight), bits.pack_words(pixel)
+        words, pad = bits.pack_words(weight).reshape(outputs, -1), bits.pack_words(pixel)
     else:
-        words, pad = weight.astype(np.uint8) * np.uint8((1 << depth) - 1), pixel
-    limit = None
-    if layer.threshold is not None:
-        limit = (reach - layer.threshold.astype(np.int64)) // 2
-    columns = np.ascontiguousarray(words.reshape(len(words), -1).T)
-    return Convolution(kernel, stride, padding, pad, columns, limit, reach)
+        words, pad = _signs(weight), pixel
+        constant = ((1 << depth) - 1) * weight.reshape(outputs, -1).sum(axis=1, dtype=np.int64)
+    limit, score = np.full(outputs, -1), None
+    if layer.threshold is None:
+        score = (reach - 2 * constant).astype(np.int32)
+    else:
+        limit = ((reach - layer.threshold.astype(np.int64)) // 2).clip(-1, reach) - constant
+    blocks = -(-outputs // OUTPUTS)
+    spare = [(0, blocks * OUTPUTS - outputs)]
+    words = np.pad(words, spare + [(0, 0)] * (words.ndim - 1))
+    weights = words.reshape(blocks, OUTPUTS, *words.shape[1:]).swapaxes(1, 2)
+    limits = np.pad(limit, spare, constant_values=-1).astype(np.int32)
+    return Convolution(
+        kernel,
+        stride,
+        padding,
+        pad,
+        np.ascontiguousarray(weights),
+        limits.reshape(blocks, OUTPUTS),
+        score,
+    )
 
 
-@intrinsic
-def _popcount(typing: Any, word: Any) -> Any:
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.ctpop(arguments[0])
-
-    return types.uint64(types.uint64), generate
-
-
-def _mismatches(x, w):
-    """Share of m that one word has: its differing bits, or for one pixel its differing value."""
+def _signs(weight: np.ndarray) -> np.ndarray:
+    """Weights (out, kh, kw, C) as signs 1 − 2w in words of four: int8 (out, T, 4)."""
+    rows = (1 - 2 * weight.astype(np.int8)).reshape(*weight.shape[:2], -1)
+    rows = np.pad(rows, [(0, 0), (0, 0), (0, -rows.shape[2] % 4)])
+    return rows.reshape(len(weight), -1, 4)
 
 
-@overload(_mismatches, inline="always")
-def _mismatches_of(x, w):
-    if x.bitwidth == 64:
-        return lambda x, w: np.int64(_popcount(x ^ w))  # type: ignore[call-arg]
-    return lambda x, w: np.int64(x ^ w)
+def _three(shape: Shape) -> Shape:
+    return shape if len(shape) == 3 else (1, 1, *shape)
 
 
 @numba.njit(inline="always")
-def _window(m, lines, words, row, column, run):
-    """Count into m (out,) the mismatches of the window whose first word is lines[row, column]."""
-    m[:] = 0
-    for t in range(words.shape[0]):
-        x = lines[row + t // run, column + t % run]
-        for o in range(words.shape[1]):
-            m[o] += _mismatches(x, words[t, o])
+def _tiles(x, start, step, weight, limit, windows, out):
+    """All outputs of the first windows, block after block."""
+    full = windows - windows % WINDOWS
+    for block in range(len(weight)):
+        w, most = weight[block], limit[block]
+        for first in range(0, full, WINDOWS):
+            tile(x, start[first:], step, w, most, out[first:, block], WINDOWS)  # type: ignore[call-arg]
+        for first in range(full, windows):
+            tile(x, start[first:], step, w, most, out[first:, block], 1)  # type: ignore[call-arg]
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _count(lines, words, run, down, across, out):
-    """m of every window: lines (N, H, W·words) to out (N, OH, OW, outputs)."""
-    for n in numba.prange(out.shape[0]):
-        for row in range(out.shape[1]):
-            for column in range(out.shape[2]):
-                _window(out[n, row, column], lines[n], words, row * down, column * across, run)
+def _count(x, start, step, weight, limit, share, out):
+    """What is counted for each output: x (N, words of an image) to out (N, blocks, 32)."""
+    for task in numba.prange(-(-len(x) // share)):
+        first = task * share
+        images = min(share, len(x) - first)
+        _tiles(x[first:], start, step, weight, limit, images, out[first:])
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _fire(lines, words, limit, run, down, across, out):
-    """Bits m ≤ limit of every window: lines (N, H, W·words) to packed out (N, OH, OW, words)."""
-    for n in numba.prange(out.shape[0]):
-        m = np.empty(words.shape[1], np.int64)
+def _fire(x, start, step, weight, limit, share, size, kernel, stride, out):
+    """Bits of each output, pooled: x (N, words of an image) to out (N, rows, columns, blocks)."""
+    rows, columns = size
+    windows = rows * columns
+    pools = kernel != (1, 1) or stride != (1, 1)
+    blocks = len(weight)
+    for task in numba.prange(-(-len(x) // share)):
+        first = task * share
+        images = min(share, len(x) - first)
+        if pools:
+            fired = np.empty((images, rows, columns, blocks), np.uint32)
+        else:
+            fired = out[first : first + images]
+        flat = fired.reshape(images * windows, blocks)
+        _tiles(x[first:], start, step, weight, limit, images * windows, flat)
+        if pools:
+            _or(fired, kernel, stride, out[first : first + images])
+
+
+@numba.njit(cache=True, nogil=True)
+def _or(x, kernel, stride, out):
+    """OR over windows: x (N, H, W, words) to out (N, rows, columns, words)."""
+    for n in range(out.shape[0]):
         for row in range(out.shape[1]):
             for column in range(out.shape[2]):
-                _window(m, lines[n], words, row * down, column * across, run)
+                top, left = row * stride[0], column * stride[1]
                 for word in range(out.shape[3]):
-                    first = word * 64
-                    fired = np.uint64(0)
-                    for o in range(first, min(first + 64, m.size)):
-                        fired |= np.uint64(m[o] <= limit[o]) << np.uint64(o - first)
-                    out[n, row, column, word] = fired
+                    found = np.uint32(0)
+                    for y in range(top, top + kernel[0]):
+                        for z in range(left, left + kernel[1]):
+                            found |= x[n, y, z, word]
+                    out[n, row, column, word] = found

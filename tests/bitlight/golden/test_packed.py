@@ -1,6 +1,11 @@
 """The two engines of the golden model agree, and with sums written out by hand."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from networks import draw_images, draw_network, seeds
 
@@ -49,3 +54,27 @@ def test_scores_by_hand():
     x = np.array([[1, 0, 0], [0, 0, 0]], np.uint8)
     for engine in ("packed", "plain"):
         assert net.forward(x, engine=engine).tolist() == [[1, 1], [-1, 3]]
+
+
+ELSEWHERE = """
+import numpy as np
+from networks import draw_images, draw_network
+
+for seed in range(25):
+    rng = np.random.default_rng(seed)
+    net = draw_network(rng)
+    x = draw_images(rng, net, 3)
+    assert np.array_equal(net.forward(x), net.forward(x, engine="plain")), seed
+"""
+
+
+@pytest.mark.parametrize("features", ["", "+avx2,+avx", "+sse2"])
+def test_other_processors(features, tmp_path):
+    """What LLVM makes of the same sums for processors without AVX-512."""
+    environment = os.environ | {
+        "NUMBA_CPU_NAME": "x86-64",
+        "NUMBA_CPU_FEATURES": features,
+        "NUMBA_CACHE_DIR": str(tmp_path),
+        "PYTHONPATH": os.path.dirname(os.path.dirname(os.path.dirname(__file__))),
+    }
+    subprocess.run([sys.executable, "-c", ELSEWHERE], env=environment, check=True)

@@ -1,0 +1,132 @@
+"""How fast the golden model is, beside other engines, in one run and on the same threads."""
+
+import importlib.metadata
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bitlight.errors import BitlightError
+from bitlight.network import Network
+
+SEED = 0
+SECONDS = 0.4  # that an engine is at work in each round, at least
+BYTES = 1 << 26  # of images in a batch, and of the largest layer's windows in int8
+
+
+def machine() -> dict[str, Any]:
+    """What a measurement depends on: processor, its instructions for bits, versions."""
+    import llvmlite.binding
+
+    wanted = ("avx2", "avx512f", "avx512vnni", "avx512vpopcntdq", "amx-int8")
+    has = llvmlite.binding.get_host_cpu_features()
+    packages = ("bitlight", "numpy", "numba", "torch", "bnn-lab")
+    versions = {}
+    for package in packages:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return {
+        "processor": _processor(),
+        "features": [name for name in wanted if has.get(name)],
+        "python": platform.python_version(),
+        "versions": versions,
+    }
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def _processor() -> str:
+    """Name of the processor as the system says it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def measure(
+    net: Network,
+    threads: int,
+    rounds: int = 3,
+    without: Sequence[str] = (),
+    say: Callable[[str], None] | None = None,
+) -> dict[str, Any]:
+    """Images per second of each engine; rounds go through all engines in turn.
+
+    Parameters
+    ----------
+    net : Network
+    threads : int
+    rounds : int
+        The median counts.
+    without : sequence of str
+        Engines to leave out whose names begin so.
+    say : callable, optional
+        Called at the start of each round.
+
+    Returns
+    -------
+    dict with `threads`, `macs` of an image, `batch`, and for each of `engines` its `images_per_s`,
+    `gmacs_per_s`, `ratio` (packed against it) and the `seconds_per_image` of each round
+
+    Raises
+    ------
+    BitlightError
+        If an engine's features differ from those of the packed one.
+    """
+    from bitlight.rivals import engines, products
+
+    shapes = products(net)
+    widest = max(shape.rows * shape.k for shape in shapes)
+    batch = max(8, min(1024, BYTES // widest))
+    rng = np.random.default_rng(SEED)
+    images = rng.integers(0, 1 << net.input_bits, (batch, *net.input_shape), dtype=np.uint8)
+    running = [
+        (name, run) for name, run in engines(net, threads) if not name.startswith(tuple(without))
+    ]
+    expected = net.forward(images)
+    seconds: dict[str, list[float]] = {name: [] for name, _ in running}
+    for turn in range(rounds + 1):  # the first compiles, fills caches and is compared
+        if say is not None:
+            say(f"round {turn} of {rounds}")
+        for name, run in running:
+            some = images[: max(8, batch // 16)] if name == "plain" else images
+            if turn == 0:
+                found = run(some)
+                if found is not None and not np.array_equal(found, expected[: len(some)]):
+                    raise BitlightError(f"{name} gives other features than the packed engine")
+            else:
+                seconds[name].append(_seconds(run, some) / len(some))
+    macs = sum(shape.rows * shape.k * shape.outputs for shape in shapes)
+    figures = {}
+    packed = statistics.median(seconds["packed"])
+    for name, taken in seconds.items():
+        median = statistics.median(taken)
+        figures[name] = {
+            "images_per_s": 1 / median,
+            "gmacs_per_s": macs / median / 1e9,
+            "ratio": median / packed,
+            "seconds_per_image": taken,
+        }
+    return {"threads": threads, "macs": macs, "batch": batch, "engines": figures}
+
+
+def _seconds(run: Callable[[np.ndarray], Any], images: np.ndarray) -> float:
+    """Mean time of a call, over at least SECONDS."""
+    started = time.perf_counter()
+    calls = 0
+    while (now := time.perf_counter()) - started < SECONDS or calls == 0:
+        run(images)
+        calls += 1
+    return (now - started) / calls
