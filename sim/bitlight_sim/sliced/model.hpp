@@ -1,0 +1,74 @@
+// Words and vectors, and what the generated model does with them.
+
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
+
+namespace {
+
+#ifdef __AVX512F__
+constexpr unsigned LANES = 512;
+#else
+constexpr unsigned LANES = 256;
+#endif
+
+using Word = uint32_t;                                               // all ones or all zeros
+using Vector = Word __attribute__((vector_size(LANES / 8)));         // a bit for each image
+const Vector zeros = {}, ones = ~zeros;
+
+inline Vector spread(Word word) { return word - zeros; }
+
+inline Word mux(Word select, Word zero, Word one) { return (select & one) | (~select & zero); }
+inline Word xor3(Word a, Word b, Word c) { return a ^ b ^ c; }
+inline Word maj(Word a, Word b, Word c) { return (a & b) | (c & (a ^ b)); }
+
+#ifdef __AVX512F__
+// Any function of three bits is one instruction; its table is the function of these three.
+constexpr int A = 0xf0, B = 0xcc, C = 0xaa;
+
+template <int TABLE>
+Vector ternary(Vector a, Vector b, Vector c) {
+    return (Vector)_mm512_ternarylogic_epi64((__m512i)a, (__m512i)b, (__m512i)c, TABLE);
+}
+inline Vector mux(Vector select, Vector zero, Vector one) {
+    return ternary<(A & C) | (~A & B & 0xff)>(select, zero, one);
+}
+inline Vector xor3(Vector a, Vector b, Vector c) { return ternary<A ^ B ^ C>(a, b, c); }
+inline Vector maj(Vector a, Vector b, Vector c) { return ternary<(A & B) | (C & (A ^ B))>(a, b, c); }
+#else
+inline Vector mux(Vector select, Vector zero, Vector one) {
+    return (select & one) | (~select & zero);
+}
+inline Vector xor3(Vector a, Vector b, Vector c) { return a ^ b ^ c; }
+inline Vector maj(Vector a, Vector b, Vector c) { return (a & b) | (c & (a ^ b)); }
+#endif
+
+inline unsigned within(unsigned row, unsigned depth) { return row < depth ? row : 0; }
+
+// Bits of a row of memory, as words.
+inline void expand(Word* to, const uint64_t* row, unsigned width) {
+    for (unsigned n = 0; n < width; ++n) to[n] = -static_cast<Word>(row[n / 64] >> (n % 64) & 1);
+}
+
+inline void copy(Vector* to, const Vector* from, unsigned width) {
+    for (unsigned n = 0; n < width; ++n) to[n] = from[n];
+}
+
+asm(R"(
+    .pushsection .rodata
+    .balign 64
+rows_of_memories:
+    .incbin "rows.bin"
+    .popsection
+)");
+extern "C" const uint64_t rows_of_memories[];
+const uint64_t* const rows = rows_of_memories;
+
+#include "model.inc"
+
+}  // namespace

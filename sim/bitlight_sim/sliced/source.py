@@ -1,0 +1,257 @@
+"""A netlist as C++: nets that differ between images are vectors, all others single words."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from bitlight import bits
+from bitlight_sim.sliced.gates import ONE, ZERO
+from bitlight_sim.sliced.netlist import Move, Netlist
+from bitlight_sim.sliced.schedule import Turn, schedule, split, varying
+
+STATEMENTS = 400  # of one function: compilers take long over more
+FORMS = {
+    "not": "~{}",
+    "and": "{} & {}",
+    "or": "{} | {}",
+    "xor": "{} ^ {}",
+    "mux": "mux({}, {}, {})",
+    "xor3": "xor3({}, {}, {})",
+    "maj": "maj({}, {}, {})",
+}
+
+
+def write(netlist: Netlist) -> tuple[str, bytes]:
+    """C++ for the harness to include, and the rows of the read-only memories behind one another.
+
+    A vector is a local of the function that computes it, or `V[n]`: a register, or used elsewhere.
+    A word, all ones or all zeros, is a local of `settle`, or `W[n]`. Memories of vectors are in M.
+
+    Parameters
+    ----------
+    netlist : Netlist
+        With the ports of a stream design: rst, i__valid, i__payload, o__ready, and i__ready,
+        o__valid, o__payload. Only the payload may differ between images.
+    """
+    writer = _Writer(netlist)
+    return "\n".join(writer.lines()) + "\n", writer.rows
+
+
+class _Writer:
+    def __init__(self, netlist: Netlist) -> None:
+        self.netlist = netlist
+        self.kinds, self.inputs = netlist.gates.kinds, netlist.gates.inputs
+        self.vectors = varying(netlist, netlist.inputs["i__payload"])
+        halves = [split(move, self.vectors) for move in netlist.moves]
+        self.moves = [move for _, move in halves if move]  # of words
+        output = Move(netlist.outputs["o__payload"])
+        self.turns = schedule(netlist, [output, *(v for v, _ in halves if v)], self.vectors)
+        self.functions = list(_cut(self.turns))
+        self.places: dict[int, int] = {}  # of a net, in V or W
+        self.sizes = {True: 0, False: 0}  # of V and of W
+        self._place_nets()
+        self.kept = {
+            id(turn): self._room(True, len(turn.move.d)) for turn in self.turns if turn.late
+        }
+        self.bases: dict[int | None, int] = {}  # of a memory, in M or in the rows
+        self.rows, self.vector_rows = self._place_memories()
+
+    def _room(self, vector: bool, size: int) -> int:
+        place = self.sizes[vector]
+        self.sizes[vector] += size
+        return place
+
+    def _place(self, nets: Sequence[int]) -> None:
+        for net in nets:
+            if net > ONE and net not in self.places:
+                self.places[net] = self._room(net in self.vectors, 1)
+
+    def _place_nets(self) -> None:
+        """Registers, ports, and gates that are used elsewhere than where they are computed."""
+        moves = [*self.moves, *(turn.move for turn in self.turns)]
+        for move in moves:  # a word of a memory lies side by side
+            self._place(move.q)
+        for ports in (self.netlist.inputs, self.netlist.outputs):
+            for name, nets in ports.items():
+                if name != "o__payload":
+                    self._place(nets)
+        for move in moves:
+            self._place((move.enable, move.reset, *move.address))
+        for move in self.moves:
+            self._place(move.d)
+        for turns in self.functions:
+            here = {net for turn in turns for net in turn.gates}
+            for turn in turns:
+                used = (source for net in turn.gates for source in self.inputs[net])
+                self._place([net for net in (*used, *turn.move.d) if net not in here])
+
+    def _place_memories(self) -> tuple[bytes, int]:
+        of_vectors = {turn.move.memory for turn in self.turns}
+        rows, vectors = b"", 0
+        for index, words in enumerate(self.netlist.memories):
+            if index in of_vectors:
+                self.bases[index] = vectors
+                vectors += words.size
+            else:
+                self.bases[index] = len(rows) // 8
+                packed = bits.pack(words)
+                rows += np.pad(packed, [(0, 0), (0, -packed.shape[1] % 8)]).tobytes()
+        return rows, vectors
+
+    def lines(self) -> Iterator[str]:
+        yield f"static Vector V[{self.sizes[True] + 1}], M[{self.vector_rows + 1}];"
+        yield f"static Vector O[{len(self.netlist.outputs['o__payload'])}];"
+        yield f"static Word W[{self.sizes[False] + 1}];"
+        for name, nets in (*self.netlist.inputs.items(), *self.netlist.outputs.items()):
+            places = ", ".join(str(self.places.get(net, 0)) for net in nets)
+            yield f"constexpr unsigned {name}[] = {{{places}}};"
+        yield from _function("start", self._start())
+        yield from _function("settle", self._settle())
+        for n, turns in enumerate(self.functions):
+            yield from _function(f"part{n}", self._part(turns))
+        yield from _function("late", self._late())
+        yield from _function("commit", self._commit())
+        calls = [f"part{n}();" for n in range(len(self.functions))]
+        yield from _function("advance", iter([*calls, "late();", "commit();"]))
+
+    def _start(self) -> Iterator[str]:
+        """What is there before the first cycle."""
+        for net in sorted(self.netlist.raised & self.places.keys()):
+            yield f"{self._at(net)} = {'ones' if net in self.vectors else '~Word(0)'};"
+        for turn in self.turns:
+            move = turn.move
+            if move.memory is not None and not move.d:
+                for place in np.flatnonzero(self.netlist.memories[move.memory]):
+                    yield f"M[{self.bases[move.memory] + place}] = ones;"
+
+    def _settle(self) -> Iterator[str]:
+        """All gates of words."""
+        for net, kind in enumerate(self.kinds):
+            if kind != "leaf" and net not in self.vectors:
+                operands = (self._word(source, True) for source in self.inputs[net])
+                yield f"const Word n{net} = {FORMS[kind].format(*operands)};"
+                if net in self.places:
+                    yield f"W[{self.places[net]}] = n{net};"
+
+    def _part(self, turns: Sequence[Turn]) -> Iterator[str]:
+        """Some moves of vectors, with the gates that they need."""
+        here: set[int] = set()
+        for turn in turns:
+            for net in turn.gates:
+                operands = (self._vector(source, here) for source in self.inputs[net])
+                yield f"const Vector n{net} = {FORMS[self.kinds[net]].format(*operands)};"
+                here.add(net)
+                if net in self.places:
+                    yield f"V[{self.places[net]}] = n{net};"
+            values = [self._vector(net, here) for net in turn.move.d]
+            if turn.late:
+                place = self.kept[id(turn)]
+                yield from (f"V[{place + n}] = {value};" for n, value in enumerate(values))
+            else:
+                yield from self._done(turn.move, values, self._conditions(turn.move))
+
+    def _late(self) -> Iterator[str]:
+        """Moves that had to wait for others; words are read before they are written."""
+        late = [turn for turn in self.turns if turn.late]
+        for turn in sorted(late, key=lambda turn: bool(turn.move.d)):
+            place = self.kept[id(turn)]
+            values = [f"V[{place + n}]" for n in range(len(turn.move.d))]
+            yield from self._done(turn.move, values, self._conditions(turn.move))
+
+    def _commit(self) -> Iterator[str]:
+        """Moves of words: all that they depend on is taken first."""
+        names: list[list[str]] = []
+        for index, move in enumerate(self.moves):
+            names.append([f"d{index}_{n}" for n in range(len(move.d))])
+            for name, net in zip(names[-1], move.d, strict=True):
+                yield f"const Word {name} = {self._word(net)};"
+            yield f"const Word reset{index} = {self._word(move.reset)};"
+            yield f"const Word enable{index} = {self._word(move.enable)};"
+            if move.memory is not None:
+                yield f"const unsigned row{index} = {self._row(move)};"
+        for index, (move, values) in enumerate(zip(self.moves, names, strict=True)):
+            conditions = f"reset{index}", f"enable{index}", f"row{index}"
+            yield from self._done(move, values, conditions)
+
+    def _conditions(self, move: Move) -> tuple[str, str, str]:
+        """Reset, enable and row of a move of vectors, which words wait for."""
+        return self._word(move.reset), self._word(move.enable), self._row(move)
+
+    def _row(self, move: Move) -> str:
+        """Where in a memory; within it, whatever the address is while nothing is read."""
+        if move.memory is None:
+            return ""
+        depth = len(self.netlist.memories[move.memory])
+        bits = [f"({self._word(net)} & {1 << n}u)" for n, net in enumerate(move.address)]
+        return f"within({' | '.join(bits)}, {depth})"
+
+    def _done(
+        self, move: Move, values: list[str], conditions: tuple[str, str, str]
+    ) -> Iterator[str]:
+        """The statements of a move, under its conditions."""
+        vector = not self.vectors.isdisjoint(move.d + move.q)
+        if move.memory is None and not move.q:
+            yield from (f"O[{n}] = {value};" for n, value in enumerate(values))
+            return
+        reset, enable, row = conditions
+        if move.reset != ZERO:
+            constants = ("zeros", "ones") if vector else ("Word(0)", "~Word(0)")
+            yield f"if ({reset}) {{"
+            for net, bit in zip(move.q, move.value, strict=True):
+                yield f"{self._at(net)} = {constants[bit]};"
+            yield "} else"
+        yield f"if ({enable}) {{"
+        if move.memory is None:
+            pairs = zip(move.q, values, strict=True)
+            yield from (f"{self._at(net)} = {value};" for net, value in pairs)
+        else:
+            yield from self._access(move, values, row, vector)
+        yield "}"
+
+    def _access(self, move: Move, values: list[str], row: str, vector: bool) -> Iterator[str]:
+        """A read or a write of a memory."""
+        base, width = self.bases[move.memory], max(len(move.d), len(move.q))
+        if not vector:
+            stride = -(-width // 64)
+            yield f"expand(&{self._at(move.q[0])}, rows + {base} + {stride} * {row}, {width});"
+        elif move.q:
+            yield f"copy(&{self._at(move.q[0])}, &M[{base} + {width} * {row}], {width});"
+        else:
+            yield f"Vector* const to = &M[{base} + {width} * {row}];"
+            yield from (f"to[{n}] = {value};" for n, value in enumerate(values))
+
+    def _at(self, net: int) -> str:
+        return f"{'V' if net in self.vectors else 'W'}[{self.places[net]}]"
+
+    def _word(self, net: int, local: bool = False) -> str:
+        """A word, or in `settle` the local that will become it."""
+        if net <= ONE:
+            return "~Word(0)" if net == ONE else "Word(0)"
+        return f"n{net}" if local and self.kinds[net] != "leaf" else f"W[{self.places[net]}]"
+
+    def _vector(self, net: int, here: set[int]) -> str:
+        if net <= ONE:
+            return "ones" if net == ONE else "zeros"
+        if net in here:
+            return f"n{net}"
+        return self._at(net) if net in self.vectors else f"spread({self._at(net)})"
+
+
+def _function(name: str, body: Iterator[str]) -> Iterator[str]:
+    yield f"[[gnu::noinline]] static void {name}() {{"
+    yield from (f"  {line}" for line in body)
+    yield "}"
+
+
+def _cut(turns: Sequence[Turn]) -> Iterator[list[Turn]]:
+    """Turns of about so many statements together."""
+    some: list[Turn] = []
+    count = 0
+    for turn in turns:
+        some.append(turn)
+        count += len(turn.gates) + len(turn.move.d)
+        if count >= STATEMENTS:
+            yield some
+            some, count = [], 0
+    if some:
+        yield some
