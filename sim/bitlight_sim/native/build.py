@@ -55,7 +55,7 @@ def build(verilog: str) -> tuple[Path, bool]:
         "visible.vlt": VISIBLE,
         "accelerator.sv": verilog,
         "harness.cpp": here.joinpath("harness.cpp").read_text(),
-        "shared.hpp": here.joinpath("shared.hpp").read_text(),
+        "drive.hpp": here.joinpath("drive.hpp").read_text(),
     }
     identity = toolchain.identity(environment)
     runtime = runtime_folder(*COMPILE, identity)

@@ -33,7 +33,7 @@ def build(acc: Accelerator) -> tuple[Path, bool]:
         for package, name in (
             ("bitlight_sim.sliced", "harness.cpp"),
             ("bitlight_sim.sliced", "model.hpp"),
-            ("bitlight_sim.native", "shared.hpp"),
+            ("bitlight_sim.native", "drive.hpp"),
         )
     }
     sources |= {"model.inc": text, "rows.bin": rows}

@@ -44,8 +44,8 @@ class _Writer:
         self.vectors = varying(netlist, netlist.inputs["i__payload"])
         halves = [split(move, self.vectors) for move in netlist.moves]
         self.moves = [move for _, move in halves if move]  # of words
-        output = Move(netlist.outputs["o__payload"])
-        self.turns = schedule(netlist, [output, *(v for v, _ in halves if v)], self.vectors)
+        self.turns = schedule(netlist, [move for move, _ in halves if move], self.vectors)
+        self.output = Move(netlist.outputs["o__payload"])
         self.functions = list(_cut(self.turns))
         self.places: dict[int, int] = {}  # of a net, in V or W
         self.sizes = {True: 0, False: 0}  # of V and of W
@@ -79,11 +79,15 @@ class _Writer:
             self._place((move.enable, move.reset, *move.address))
         for move in self.moves:
             self._place(move.d)
-        for turns in self.functions:
+        for turns in (*self.functions, self._output()):
             here = {net for turn in turns for net in turn.gates}
             for turn in turns:
                 used = (source for net in turn.gates for source in self.inputs[net])
                 self._place([net for net in (*used, *turn.move.d) if net not in here])
+
+    def _output(self) -> list[Turn]:
+        """What the output is, computed when it is wanted."""
+        return schedule(self.netlist, [self.output], self.vectors)
 
     def _place_memories(self) -> tuple[bytes, int]:
         of_vectors = {turn.move.memory for turn in self.turns}
@@ -109,6 +113,7 @@ class _Writer:
         yield from _function("settle", self._settle())
         for n, turns in enumerate(self.functions):
             yield from _function(f"part{n}", self._part(turns))
+        yield from _function("output", self._part(self._output()))
         yield from _function("late", self._late())
         yield from _function("commit", self._commit())
         calls = [f"part{n}();" for n in range(len(self.functions))]
