@@ -9,18 +9,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 
 from bitlight import SimulationError, bits
 from bitlight_hw import Accelerator
+from bitlight_sim.cxxrtl import build as cxxrtl
 from bitlight_sim.native import beats
 from bitlight_sim.native import build as native
 from bitlight_sim.runner import broken_rule
 from bitlight_sim.sliced import build as sliced
 
-Engine = Literal["verilator", "sliced"]
+Engine = Literal["verilator", "sliced", "cxxrtl"]
 # As the harness's `Status`.
 COUNTERS = (
     "cycle",
@@ -37,6 +38,12 @@ COUNTERS = (
     "expected",
 )
 STATUS = np.dtype([*((name, "<i8") for name in COUNTERS), ("waiting", "u1", 64)])
+
+BUILDS: dict[str, Callable[[Accelerator], tuple[Path, bool]]] = {
+    "verilator": native.build,
+    "sliced": sliced.build,
+    "cxxrtl": cxxrtl.build,
+}
 
 
 @dataclass(frozen=True)
@@ -76,10 +83,10 @@ class Simulator:
     acc : Accelerator
     processes : int
         Simulations that run side by side, each with its share of the images.
-    engine : "verilator" or "sliced"
+    engine : "verilator", "sliced" or "cxxrtl"
         Verilator's C++ of the Verilog, an image at a time, with the stream rules watched; or the
         same RTL as single gates, whose words are one wire for as many images as they have bits:
-        for data sets, since a few images take as long as some hundred.
+        for data sets, since a few images take as long as some hundred. CXXRTL is there to compare.
     patience : int, optional
         Cycles without any beat in or out after which the run is given up; by default four times
         what an image may take.
@@ -107,8 +114,8 @@ class Simulator:
     ) -> None:
         if processes < 1:
             raise SimulationError(f"processes must be at least 1, not {processes}")
-        if engine not in get_args(Engine):
-            raise SimulationError(f"engine must be 'verilator' or 'sliced', not {engine!r}")
+        if engine not in BUILDS:
+            raise SimulationError(f"engine must be one of {', '.join(BUILDS)}, not {engine!r}")
         self.acc = acc
         self.processes = processes
         self.engine = engine
@@ -133,10 +140,7 @@ class Simulator:
         """Compile the simulator, or take it from the cache; gives the program's path."""
         if self._program is None:
             started = time.perf_counter()
-            if self.engine == "sliced":
-                self._program, self.built_before = sliced.build(self.acc)
-            else:
-                self._program, self.built_before = native.build(self.acc.verilog("simulation"))
+            self._program, self.built_before = BUILDS[self.engine](self.acc)
             self.build_seconds = time.perf_counter() - started
         return self._program
 

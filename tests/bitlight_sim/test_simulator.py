@@ -1,5 +1,6 @@
 """The native simulator: bits and cycles exactly, and every way to fail in one line."""
 
+from types import SimpleNamespace
 from typing import get_args
 
 import numpy as np
@@ -180,7 +181,7 @@ def test_beats_lost_or_doubled_in_sliced(small, fault, message):
 
 
 def test_an_unknown_engine(small):
-    with pytest.raises(SimulationError, match="'verilator' or 'sliced', not 'fast'"):
+    with pytest.raises(SimulationError, match="one of verilator, sliced, cxxrtl, not 'fast'"):
         Simulator(small[0], engine="fast")
 
 
@@ -218,7 +219,7 @@ def test_a_missing_verilator(small, monkeypatch):
 def test_a_failing_build_names_its_log(monkeypatch, tmp_path):
     monkeypatch.setenv("BITLIGHT_CACHE", str(tmp_path))
     with pytest.raises(SimulationError, match=r"verilator failed with 1; see .*\.log"):
-        build.build("module accelerator(; endmodule")
+        build.build(SimpleNamespace(verilog=lambda target: "module accelerator(; endmodule"))
     left = [path.name for path in (tmp_path / "simulators").iterdir()]
     assert len(left) == 1
     assert left[0].endswith(".log")

