@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from amaranth.sim import Simulator as AmaranthSimulator
@@ -74,13 +75,10 @@ def _engines(
         for processes in sorted({1, cores()} if engine != "cxxrtl" else {1}):
             some = np.resize(images, (LANES * processes, *images.shape[1:]))
             batch = some if engine == "sliced" else images
-            yield (
-                f"{engine}, {processes}",
-                lambda e=engine, p=processes, b=batch: _native(acc, b, e, p),
-            )
-    for simulator in ("verilator", "icarus"):
-        yield f"cocotb on {simulator}", lambda s=simulator: _cocotb(acc, images[:few], s, folder)
-    yield "amaranth", lambda: _amaranth(acc, images)
+            yield f"{engine}, {processes}", partial(_native, acc, batch, engine, processes)
+    for simulator in get_args(SimulatorName):
+        yield f"cocotb on {simulator}", partial(_cocotb, acc, images[:few], simulator, folder)
+    yield "amaranth", partial(_amaranth, acc, images)
 
 
 def _native(acc: Accelerator, images: np.ndarray, engine: Any, processes: int) -> dict[str, Any]:
