@@ -1,0 +1,1 @@
+"""The optical processor: random projection by scattered light, simulated."""
