@@ -10,6 +10,7 @@ from bitlight.errors import (
     FreezingError,
     HeadError,
     NetworkError,
+    OpticsError,
     SimulationError,
     SynthesisError,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "MaxPool2d",
     "Network",
     "NetworkError",
+    "OpticsError",
     "RidgeHead",
     "SimulationError",
     "SynthesisError",

@@ -31,3 +31,7 @@ class FreezingError(BitlightError, ValueError):
 
 class HeadError(BitlightError, ValueError):
     """A head, its parameters, its file, or what it is trained on is not as it should be."""
+
+
+class OpticsError(BitlightError, ValueError):
+    """An optical projection's parameters, or the frames given to it, are not as they should be."""

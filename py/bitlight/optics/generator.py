@@ -4,9 +4,9 @@ Row j of a medium has a generator of its own, an xorshift register of 64 bits (M
 
     y ← y ^ (y << 13);  y ← y ^ (y >> 7);  y ← y ^ (y << 17)
 
-Behind its step t = 1, 2, … the lower 32 bits of y are the word t − 1 of the row's real part, and the
-upper 32 those of its imaginary part; element i is bit i mod 32 of word i // 32, and 1 stands for −1.
-The states that rows start from follow from one another by another xorshift,
+Behind its step t = 1, 2, … the lower 32 bits of y are the word t − 1 of the row's real part, and
+the upper 32 those of its imaginary part; element i is bit i mod 32 of word i // 32, and 1 stands
+for −1. The states that rows start from follow from one another by another xorshift,
 
     s ← s ^ (s << 7);  s ← s ^ (s >> 9),
 
@@ -17,14 +17,14 @@ import numba
 import numpy as np
 
 WORD = 32
-_FULL = (1 << 64) - 1
+FULL = (1 << 64) - 1
 
 
 def origin(seed: int) -> int:
     """State before the first row, 64 bits and never zero: SplitMix64 of the seed."""
-    state = (seed + 0x9E3779B97F4A7C15) & _FULL
-    state = ((state ^ state >> 30) * 0xBF58476D1CE4E5B9) & _FULL
-    state = ((state ^ state >> 27) * 0x94D049BB133111EB) & _FULL
+    state = (seed + 0x9E3779B97F4A7C15) & FULL
+    state = ((state ^ state >> 30) * 0xBF58476D1CE4E5B9) & FULL
+    state = ((state ^ state >> 27) * 0x94D049BB133111EB) & FULL
     return (state ^ state >> 31) or 1
 
 

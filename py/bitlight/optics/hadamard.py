@@ -8,9 +8,8 @@ others three levels at a time, of registers that are far apart.
 from typing import Any
 
 import numba
-import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import types
 from numba.extending import intrinsic
 
 LANES = 16
@@ -124,17 +123,18 @@ def transform(given, signs, out):
     size = len(out)
     step = BLOCK if len(given) == size else BLOCK // 16
     for block in range(size // BLOCK):
-        begin(given[block * step :], signs[block * (BLOCK // 16) :], out[block * BLOCK :])
+        here = signs[block * (BLOCK // 16) :]
+        begin(given[block * step :], here, out[block * BLOCK :])  # type: ignore[call-arg]
     distance = BLOCK
     while distance < size:
-        left = size // distance
-        registers = 8 if left >= 8 else left
+        registers = min(8, size // distance)
         for base in range(0, size, distance * registers):
             for first in range(base, base + distance, 16):
+                some = out[first:]
                 if registers == 8:
-                    proceed(out[first:], distance, 8)
+                    proceed(some, distance, 8)  # type: ignore[call-arg]
                 elif registers == 4:
-                    proceed(out[first:], distance, 4)
+                    proceed(some, distance, 4)  # type: ignore[call-arg]
                 else:
-                    proceed(out[first:], distance, 2)
+                    proceed(some, distance, 2)  # type: ignore[call-arg]
         distance *= registers
