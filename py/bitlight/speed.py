@@ -122,6 +122,40 @@ def measure(
     return {"threads": threads, "macs": macs, "batch": batch, "engines": figures}
 
 
+def layers(net: Network, threads: int, batch: int = 256) -> list[dict[str, Any]]:
+    """Time of each Conv2d and Linear in the packed engine, with the pool behind it.
+
+    Returns
+    -------
+    list of dict with `layer`, `macs` of an image, `seconds_per_image`, `gmacs_per_s`
+    """
+    import numba
+
+    from bitlight.golden import packed
+    from bitlight.rivals import products
+
+    numba.set_num_threads(threads)
+    rng = np.random.default_rng(SEED)
+    images = rng.integers(0, 1 << net.input_bits, (batch, *net.input_shape), dtype=np.uint8)
+    shapes = iter(products(net))
+    rows = []
+    for index, (stage, given, _) in enumerate(packed.trace(net, images)):
+        if not isinstance(stage, packed.Convolution):
+            continue
+        shape = next(shapes)
+        macs = shape.rows * shape.k * shape.outputs
+        taken = min(_seconds(stage, given) for _ in range(3)) / batch
+        rows.append(
+            {
+                "layer": f"{index}: {shape.rows} × {shape.k} × {shape.outputs}",
+                "macs": macs,
+                "seconds_per_image": taken,
+                "gmacs_per_s": macs / taken / 1e9,
+            }
+        )
+    return rows
+
+
 def _seconds(run: Callable[[np.ndarray], Any], images: np.ndarray) -> float:
     """Mean time of a call, over at least SECONDS."""
     started = time.perf_counter()

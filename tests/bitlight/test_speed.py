@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from networks import draw_images, draw_network
 
-from bitlight import BitlightError, Conv2d, Network, rivals, speed
+from bitlight import BitlightError, Conv2d, Linear, MaxPool2d, Network, rivals, speed
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -54,3 +54,12 @@ def test_a_wrong_engine_is_found_out(monkeypatch):
     net = Network((6, 6, 2), 8, [Conv2d(np.ones((5, 3, 3, 2), bool), np.zeros(5, np.int32))])
     with pytest.raises(BitlightError, match="wrong gives other features"):
         speed.measure(net, 1)
+
+
+def test_layers(monkeypatch):
+    monkeypatch.setattr(speed, "SECONDS", 0.0)
+    conv = Conv2d(np.ones((5, 3, 3, 2), bool), np.zeros(5, np.int32))
+    net = Network((6, 6, 2), 8, [conv, MaxPool2d(), Linear(np.ones((3, 20), bool), None)])
+    rows = speed.layers(net, 1, batch=4)
+    assert [row["macs"] for row in rows] == [16 * 18 * 5, 20 * 3]
+    assert all(row["gmacs_per_s"] > 0 for row in rows)

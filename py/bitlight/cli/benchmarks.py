@@ -50,6 +50,7 @@ def golden(
         net = sources.network(name)
         with steps() as say:
             found = speed.measure(net, cores, rounds, without, say)
+        found["layers"] = speed.layers(net, cores)
         figures["networks"][name] = {"id": net.id, **found}
         rows = [
             [engine, row["images_per_s"], row["gmacs_per_s"], row["ratio"]]
@@ -61,6 +62,11 @@ def golden(
             ["engine", "images/s", "GMAC/s", "packed is faster, times"],
             rows,
         )
+        parts = [
+            [row["layer"], 1e6 * row["seconds_per_image"], row["gmacs_per_s"]]
+            for row in found["layers"]
+        ]
+        show_table(f"{name} in the packed engine", ["rows × K × outputs", "µs", "GMAC/s"], parts)
     write_json(json_file, figures)
 
 

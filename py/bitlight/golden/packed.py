@@ -8,6 +8,7 @@ whose kernel covers its input. A pool is done while the bits that it takes are i
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -28,22 +29,30 @@ SLACK = 3  # bytes behind the pixels that the last word of a window may reach in
 
 def forward(net: Network, x: np.ndarray) -> np.ndarray:
     """Output of the whole network for checked images; see `Network.forward`."""
-    stages = _stages(net)
     out = np.empty((len(x), net.n_features), np.int32 if net.gives_scores else np.uint8)
     for start in range(0, len(x), BATCH):
         batch = x[start : start + BATCH]
-        out[start : start + BATCH] = _batch(net, stages, batch)
+        out[start : start + BATCH] = _batch(net, batch)
     return out
 
 
-def _batch(net: Network, stages: "tuple[Stage, ...]", x: np.ndarray) -> np.ndarray:
-    x = x.reshape(len(x), *_three(net.input_shape))
-    x = bits.pack_words(x) if net.input_bits == 1 else x
-    for stage in stages:
-        x = stage(x)
+def _batch(net: Network, x: np.ndarray) -> np.ndarray:
+    for _, _, found in trace(net, x):
+        x = found
     if net.gives_scores:
         return x
     return bits.unpack_words(x, net.output_shape[-1]).reshape(len(x), -1)
+
+
+def trace(
+    net: Network, x: np.ndarray
+) -> "Iterator[tuple[Convolution | Pooling, np.ndarray, np.ndarray]]":
+    """Each stage, what it is given for a batch of images, and what it gives."""
+    x = x.reshape(len(x), *_three(net.input_shape))
+    x = bits.pack_words(x) if net.input_bits == 1 else x
+    for stage in _stages(net):
+        given, x = x, stage(x)
+        yield stage, given, x
 
 
 @dataclass(frozen=True)

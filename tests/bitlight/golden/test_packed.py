@@ -78,3 +78,24 @@ def test_other_processors(features, tmp_path):
         "PYTHONPATH": os.path.dirname(os.path.dirname(os.path.dirname(__file__))),
     }
     subprocess.run([sys.executable, "-c", ELSEWHERE], env=environment, check=True)
+
+
+SIXTY_THOUSAND = """
+import resource
+import numpy as np
+from bitlight.topologies import TOPOLOGIES
+
+net = TOPOLOGIES["cnv"](0)
+images = np.random.default_rng(0).integers(0, 256, (60000, 32, 32, 3), dtype=np.uint8)
+net.forward(images)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+@pytest.mark.slow
+def test_memory_is_bounded_by_a_batch():
+    """60,000 images of 184 MB in all, in less than 1.5 GB with all that Python loads."""
+    done = subprocess.run(
+        [sys.executable, "-c", SIXTY_THOUSAND], check=True, capture_output=True, text=True
+    )
+    assert int(done.stdout) < 1500
