@@ -9,6 +9,7 @@ from amaranth.back import rtlil
 from bitlight import BitlightError
 from bitlight_hw import family as families
 from bitlight_hw.family import Family
+from bitlight_hw.units.rom import Words
 
 # Amaranth's operators widen by themselves, its switches have no default, and a comparison may be
 # constant for some parameters, all of which Verilog allows.
@@ -34,9 +35,10 @@ class Conversion:
     family: Family
     modules: dict[str, str] = field(default_factory=dict)
 
-    def include(self, kind: str, text: str) -> str:
-        """Add a module of our own text, from its ports on; gives its name, equal for equal text."""
-        name = f"{kind}_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    def rom(self, words: Words) -> str:
+        """Add a read-only memory as a module of our own text; its name, equal for equal text."""
+        text = words.verilog()
+        name = f"rom_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
         self.modules[name] = f"module {name}{text}"
         return name
 

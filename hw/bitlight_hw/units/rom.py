@@ -123,9 +123,9 @@ class Words(Elaboratable):
         self.data = Signal(self.width)
 
     def elaborate(self, platform: Any) -> Module | Instance:
-        if hasattr(platform, "include"):
+        if hasattr(platform, "rom"):
             return Instance(
-                platform.include("rom", self._verilog()),
+                platform.rom(self),
                 ("i", "clk", ClockSignal()),
                 ("i", "en", self.en),
                 ("i", "addr", self.addr),
@@ -138,7 +138,8 @@ class Words(Elaboratable):
         m.d.comb += [read.addr.eq(self.addr), read.en.eq(self.en), self.data.eq(read.data)]
         return m
 
-    def _verilog(self) -> str:
+    def verilog(self) -> str:
+        """The module's text behind its name."""
         width, depth = self.width, self.depth
         lines = [
             f"(input clk, input en, input [{len(self.addr) - 1}:0] addr,"

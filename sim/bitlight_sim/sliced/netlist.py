@@ -10,6 +10,8 @@ from amaranth.back import rtlil
 
 from bitlight import SimulationError
 from bitlight_hw import family
+from bitlight_hw.family import Family
+from bitlight_hw.units.rom import Words
 from bitlight_hw.verilog import run_yosys
 from bitlight_sim.sliced.gates import ONE, ZERO, Gates
 from bitlight_sim.sliced.operators import Bits, Cell
@@ -26,7 +28,8 @@ write_json -compat-int
 """
 
 
-REGISTERS = ("$dff", "$dffe", "$sdff", "$sdffe", "$sdffce")
+# Ports of gates, registers, memories, and of ROMs of our own.
+OUTPUTS = {"Y", "Q", "RD_DATA", "data"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +78,20 @@ class Netlist:
     raised: set[int] = field(default_factory=set)
 
 
+@dataclass
+class Contents:
+    """The platform that units are elaborated for: keeps what read-only memories hold from Yosys."""
+
+    family: Family = family.SIMULATION
+    roms: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def rom(self, words: Words) -> str:
+        """The type of the cell that stands for a memory."""
+        name = f"rom{len(self.roms)}"
+        self.roms[name] = words.words
+        return name
+
+
 def read(component: Any) -> Netlist:
     """The netlist of an Amaranth component, in the form that is made for simulators.
 
@@ -83,15 +100,17 @@ def read(component: Any) -> Netlist:
     SimulationError
         If it has a cell that cannot be taken bit by bit.
     """
-    text = rtlil.convert(component, name="top", emit_src=False, platform=family.SIMULATION)
+    contents = Contents()
+    text = rtlil.convert(component, name="top", emit_src=False, platform=contents)
     answer = json.loads(run_yosys(text, SCRIPT))
-    return _Reader(answer["modules"]["top"]).netlist()
+    return _Reader(answer["modules"]["top"], contents.roms).netlist()
 
 
 class _Reader:
     """Walks from the outputs to all that they depend on."""
 
-    def __init__(self, module: dict[str, Any]) -> None:
+    def __init__(self, module: dict[str, Any], roms: dict[str, np.ndarray]) -> None:
+        self.roms = roms
         self.found = Netlist()
         self.gates = self.found.gates
         self.nets: dict[int | str, int] = {"0": ZERO, "1": ONE, "x": ZERO, "z": ZERO}
@@ -101,7 +120,7 @@ class _Reader:
         self.uses: Counter[int | str] = Counter()
         for name, cell in self.cells.items():
             for port, bits in cell["connections"].items():
-                if cell["port_directions"][port] == "output":
+                if port in OUTPUTS:
                     self.driver |= dict.fromkeys(bits, name)
                 else:
                     self.uses.update(bits)
@@ -123,7 +142,10 @@ class _Reader:
                 self.found.outputs[name] = self.word(port["bits"])
         while self.waiting:
             cell = self.cells[self.waiting.pop()]
-            (self._memory if cell["type"] == "$mem_v2" else self._register)(cell)
+            if cell["type"] in self.roms:
+                self._rom(cell)
+            else:
+                (self._memory if cell["type"] == "$mem_v2" else self._register)(cell)
         return self.found
 
     def word(self, bits: Bits) -> tuple[int, ...]:
@@ -140,14 +162,14 @@ class _Reader:
         return tuple(self.nets[bit] for bit in bits)
 
     def _lower(self, name: str) -> None:
-        cell = self.cells[name]
-        if cell["type"] == "$mem_v2" or cell["type"] in REGISTERS:
+        ports = self.cells[name]["connections"]
+        if "Y" in ports:
+            found = Cell(self.cells[name], self).output()
+            self.nets |= dict(zip(ports["Y"], found, strict=True))
+        else:
             self.waiting.append(name)
-            port = "RD_DATA" if cell["type"] == "$mem_v2" else "Q"
-            self._leaves(cell["connections"][port])
-            return
-        found = Cell(cell, self).output()
-        self.nets |= dict(zip(cell["connections"]["Y"], found, strict=True))
+            for port in OUTPUTS & ports.keys():
+                self._leaves(ports[port])
 
     def _register(self, cell: dict[str, Any]) -> None:
         ports, parameters = cell["connections"], cell["parameters"]
@@ -170,6 +192,14 @@ class _Reader:
         self.found.raised |= {
             net for net, bit in zip(q, ports["Q"], strict=True) if self.initial.get(bit)
         }
+
+    def _rom(self, cell: dict[str, Any]) -> None:
+        ports = cell["connections"]
+        (enable,) = self.word(ports["en"])
+        q, address = self.word(ports["data"]), self.word(ports["addr"])
+        memory = len(self.found.memories)
+        self.found.moves.append(Move(q=q, enable=enable, memory=memory, address=address))
+        self.found.memories.append(self.roms[cell["type"]])
 
     def _memory(self, cell: dict[str, Any]) -> None:
         ports, parameters = cell["connections"], cell["parameters"]
