@@ -23,7 +23,7 @@ class BinaryFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     ----------
     net : Network
     engine : "golden" or "rtl"
-        XNOR-popcount on packed words, or the accelerator's Verilog in a compiled simulator.
+        XNOR-popcount on packed words, or the accelerator's RTL in the bit-sliced simulator.
     upto : int, optional
         Take the output of that many layers. Default: all.
     folding : list of (PE, SIMD), optional
@@ -117,7 +117,7 @@ class BinaryFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         from bitlight_sim import Simulator
 
         accelerator = Accelerator(self.network_, self.folding)
-        with Simulator(accelerator, processes=self.processes) as simulator:
+        with Simulator(accelerator, self.processes, engine="sliced") as simulator:
             return simulator.run(images).features
 
     @property

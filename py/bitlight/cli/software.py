@@ -80,7 +80,7 @@ def features(
         from bitlight_sim import Simulator
 
         with (
-            Simulator(Accelerator(net), processes) as simulator,
+            Simulator(Accelerator(net), processes, engine="sliced") as simulator,
             progress("RTL simulation", len(batch)) as done,
         ):
             found = simulator.run(batch, done).features
@@ -157,7 +157,7 @@ def test(head_file: str, features_file: str, json_file: str | None) -> None:
     "-n",
     "--images",
     type=click.IntRange(2000, 10000),
-    default=4000,
+    default=10000,
     show_default=True,
     help="How many of the 10,000 images go through the RTL: the test images first.",
 )
