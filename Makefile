@@ -44,7 +44,7 @@ topologies: $(READY)  ## Published topologies in RTL, three images each; AlexNet
 	@$(BIN)/bitlight simulate cnv random -n 3 --processes 1 --json build/topologies/cnv-fast.json \
 	  --folding 16,3/32,32/16,32/16,32/8,32/2,32/1,4/1,8/5,1
 	@$(BIN)/bitlight simulate fashion28 random -n 3 --processes 1 --json build/topologies/fashion28.json
-	@$(BIN)/bitlight simulate alexnet random -n 3 --processes 1 --cycles 200000 \
+	@$(BIN)/bitlight simulate alexnet random -n 3 --processes 1 --cycles 200000 --engine sliced \
 	  --json build/topologies/alexnet.json
 
 sim: $(READY)  ## cocotb benches; SIM=icarus or SIM=verilator for one, WAVES=1 for a waveform.
@@ -57,9 +57,12 @@ verilog: $(READY)  ## Verilog of the shipped extractor, in build/verilog.
 pretrain: $(READY)  ## Train and freeze the shipped extractor again.
 	@$(BIN)/python -m bitlight.pretrain
 
-bench: $(READY)  ## Images per second, native simulation against cocotb.
+bench: $(READY)  ## Images per second: golden model and RTL simulators beside others.
 	@mkdir -p build/bench
-	@$(BIN)/bitlight bench rtl --json build/bench/rtl.json
+	@$(BIN)/bitlight bench golden --json build/bench/golden.json
+	@$(BIN)/bitlight bench rtl --json build/bench/rtl-fashion28.json
+	@$(BIN)/bitlight bench rtl cnv --folding published --without "cocotb on icarus" \
+	  --json build/bench/rtl-cnv.json
 
 synth: $(READY)  ## Area, clock and bitstream of CNV on an ECP5-85F; TARGET=, NETWORK=, FOLDING= for others.
 	@$(BIN)/bitlight synth $(NETWORK) --target $(TARGET) $(if $(FOLDING),--folding $(FOLDING))

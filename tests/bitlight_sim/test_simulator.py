@@ -10,6 +10,7 @@ from datasets import fashion_mnist_or_skip
 from networks import draw_accelerator, draw_images, draw_network
 
 from bitlight import Conv2d, Linear, Network, NetworkError, SimulationError, extractors
+from bitlight.topologies import TOPOLOGIES
 from bitlight_hw import Accelerator, fold
 from bitlight_sim import Simulator, toolchain
 from bitlight_sim.native import build
@@ -96,6 +97,12 @@ def test_generated_networks(seed, engine):
     assert (out.cycles_per_image, out.latency) == (acc.cycles_per_image, acc.latency)
 
 
+@pytest.mark.fuzz
+@pytest.mark.parametrize("seed", range(2000, 2100))
+def test_a_hundred_generated_networks(seed):
+    test_generated_networks(seed, "sliced")
+
+
 @engines
 def test_the_shipped_extractor(engine):
     net = extractors.features()
@@ -115,6 +122,18 @@ def test_all_of_fashion_mnist(engine):
     with Simulator(Accelerator(net), processes=2, engine=engine) as sim:
         out = sim.run(images)
     assert np.array_equal(out.features, net.forward(images))
+
+
+@pytest.mark.slow
+def test_alexnet():
+    """Binary AlexNet at 224², whole: 60 million bits of weights."""
+    net = TOPOLOGIES["alexnet"](0)
+    images = np.random.default_rng(0).integers(0, 256, (1, *net.input_shape), dtype=np.uint8)
+    acc = Accelerator(net, fold(net, cycles=200_000))
+    with Simulator(acc, engine="sliced") as sim:
+        out = sim.run(images)
+    assert np.array_equal(out.features, net.forward(images))
+    assert (out.cycles_per_image, out.latency) == (acc.cycles_per_image, acc.latency)
 
 
 @pytest.mark.parametrize(
