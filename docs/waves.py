@@ -15,7 +15,7 @@ import numpy as np
 import wavedrom
 from amaranth.sim import Simulator
 
-from bitlight_hw.units import Gearbox, MatrixVector, OrPool, Pad, Relay, Slide, Unit, Window
+from bitlight_hw.units import Gearbox, MatrixVector, OrPool, Pad, Slide, Unit, Window
 
 BLOCK = re.compile(r"!\[[^\]]*\]\((waves/[\w-]+\.svg)\)\n+```wavedrom\n(.*?)```", re.DOTALL)
 
@@ -140,7 +140,6 @@ def pictures() -> dict[str, str]:
             [8],
             (bits, bits),
         ),
-        "relay": draw(Relay(4), counting[:6], "Relay, whose sink pauses", 11, [3, 4]),
         "pool": draw(
             OrPool(4, inner=1, length=4, kernel=2, stride=2),
             [1, 2, 4, 8, 1, 1, 2, 2],

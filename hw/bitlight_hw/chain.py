@@ -7,7 +7,7 @@ import numpy as np
 
 from bitlight import Conv2d, Linear, MaxPool2d, Network
 from bitlight_hw.folding import Folding, computing
-from bitlight_hw.units import Gearbox, MatrixVector, OrPool, Pad, Relay, Slide, Unit, Window
+from bitlight_hw.units import Gearbox, MatrixVector, OrPool, Pad, Slide, Unit, Window
 from bitlight_hw.units.matvec import Dataflow
 
 
@@ -91,8 +91,6 @@ class Chain:
             else:
                 (pe, simd), flow = choices[index]
                 chain._compute(layer, pe, simd, flow)
-                if layer is not net.layers[-1]:
-                    chain._add("relay", Relay(chain.beats.width), chain.beats)
             chain.stages[before:] = [
                 replace(stage, name=f"layer{index}_{stage.name}") for stage in chain.stages[before:]
             ]

@@ -1,9 +1,9 @@
 """Cycle-exact timing of a chain of units, without their data.
 
-Nothing that flows through an accelerator steers its control, so that three kinds of parts describe
-when every unit takes and gives a beat: `Step`, `Delay` and `Buffer`. A chain of them is stepped
-cycle by cycle; the source always has the next beat and the sink is always ready, as in the native
-simulator. A whole image of a large network takes well under a second.
+Nothing that flows through an accelerator steers its control, so that four kinds of parts describe
+when every unit takes and gives a beat: `Step`, `Delay`, `Queue` and `Buffer`. A chain of them is
+stepped cycle by cycle; the source always has the next beat and the sink is always ready, as in the
+native simulator. A whole image of a large network takes well under a second.
 """
 
 from collections.abc import Sequence
@@ -39,6 +39,18 @@ class Delay:
     stages: int
 
 
+@dataclass(frozen=True)
+class Queue:
+    """A pipeline that never waits, into a queue: `depth` beats in both, `latency` cycles through.
+
+    It takes while it holds fewer than `depth`, and a beat that it gives leaves room in the next
+    cycle.
+    """
+
+    depth: int
+    latency: int
+
+
 @dataclass(frozen=True, eq=False)
 class Buffer:
     """A ring of `depth` words: written in order, read window by window.
@@ -52,15 +64,12 @@ class Buffer:
         How often each window is read.
     releases : int array
         By how many words the base moves behind each window; repeated without end.
-    fixed : bool
-        Whether its depth is what it is, whatever the interval needs.
     """
 
     depth: int
     offsets: np.ndarray
     repeats: int
     releases: np.ndarray
-    fixed: bool = False
 
     @cached_property
     def least_depth(self) -> int:
@@ -68,7 +77,7 @@ class Buffer:
         return max(2, int(self.offsets.max()) + 1)
 
 
-Part = Step | Delay | Buffer
+Part = Step | Delay | Queue | Buffer
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +119,7 @@ def run(parts: Sequence[Part], beats_in: int, beats_out: int, images: int | None
     SimulationError
         If the chain stands still before that.
     """
-    kind = np.array([(Step, Delay, Buffer).index(type(part)) for part in parts], np.int64)
+    kind = np.array([(Step, Delay, Queue, Buffer).index(type(part)) for part in parts], np.int64)
     size = np.zeros(len(parts), np.int64)
     repeats = np.ones(len(parts), np.int64)
     tables: list[np.ndarray] = []
@@ -119,6 +128,9 @@ def run(parts: Sequence[Part], beats_in: int, beats_out: int, images: int | None
     for index, part in enumerate(parts):
         if isinstance(part, Delay):
             size[index] = part.stages
+            continue
+        if isinstance(part, Queue):
+            size[index], repeats[index] = part.depth, part.latency
             continue
         pair = (part.actions,) if isinstance(part, Step) else (part.offsets, part.releases)
         if isinstance(part, Buffer):
@@ -140,11 +152,11 @@ def run(parts: Sequence[Part], beats_in: int, beats_out: int, images: int | None
 @numba.njit(cache=True)
 def _run(kind, size, repeats, spans, flat, beats_in, beats_out, endless, first, done):  # noqa: PLR0912, PLR0915
     parts = kind.size
-    position = np.zeros(parts, np.int64)  # Step: action; Buffer: word of the window
+    position = np.zeros(parts, np.int64)  # Step: action; Queue: due beats; Buffer: word in window
     repeat = np.zeros(parts, np.int64)
     window = np.zeros(parts, np.int64)
-    filled = np.zeros(parts, np.int64)  # Buffer: words from the base on; negative: to be skipped
-    stages = np.zeros(parts, np.uint64)  # Delay: one bit for each register
+    filled = np.zeros(parts, np.int64)  # words from the base on; negative: to be skipped
+    stages = np.zeros(parts, np.uint64)  # Delay, Queue: one bit for each register
     valid = np.zeros(parts + 1, np.bool_)
     ready = np.zeros(parts + 1, np.bool_)
     state = np.zeros((2, 5 * parts + 1), np.int64)
@@ -157,6 +169,8 @@ def _run(kind, size, repeats, spans, flat, beats_in, beats_out, endless, first, 
                 valid[p + 1] = action & 2 and (valid[p] or not action & 5)
             elif kind[p] == 1:
                 valid[p + 1] = (stages[p] >> np.uint64(size[p] - 1)) & np.uint64(1)
+            elif kind[p] == 2:
+                valid[p + 1] = position[p] > 0
             else:
                 valid[p + 1] = flat[spans[p, 0] + position[p]] < filled[p]
         ready[parts] = True
@@ -180,6 +194,14 @@ def _run(kind, size, repeats, spans, flat, beats_in, beats_out, endless, first, 
                     moved = moved or stages[p] != 0 or valid[p]
                     stages[p] = (stages[p] << np.uint64(1)) | np.uint64(valid[p])
                     stages[p] &= (np.uint64(1) << np.uint64(size[p])) - np.uint64(1)
+            elif kind[p] == 2:
+                takes, gives = valid[p] and ready[p], valid[p + 1] and ready[p + 1]
+                moved = moved or takes or gives or stages[p] != 0
+                last = np.uint64(repeats[p] - 1)
+                stages[p] = (stages[p] << np.uint64(1)) | np.uint64(takes)
+                position[p] += np.int64(stages[p] >> last) - gives
+                stages[p] &= (np.uint64(1) << last) - np.uint64(1)
+                filled[p] += np.int64(takes) - gives
             else:
                 if valid[p] and ready[p]:
                     filled[p] += 1
@@ -221,7 +243,7 @@ def with_ample_depths(parts: Sequence[Part]) -> list[Part]:
     """The parts with buffers that hold two windows and an image: more never helps."""
     return [
         with_depth(part, 2 * part.least_depth + int(part.releases.sum()))
-        if isinstance(part, Buffer) and not part.fixed
+        if isinstance(part, Buffer)
         else part
         for part in parts
     ]
@@ -237,7 +259,7 @@ def tight_depths(
 ) -> list[int]:
     """The least depth of each Buffer, in order, with which `images` images keep the interval.
 
-    Those that are fixed are left out. Each in turn is made as small as the interval allows while
+    Each in turn is made as small as the interval allows while
     the later ones are still ample, so that in the end one word less in any of them costs cycles or
     does not hold a window.
 
@@ -256,7 +278,7 @@ def tight_depths(
         return run(parts, beats_in, beats_out, images).interval == interval
 
     for index, part in enumerate(parts):
-        if not isinstance(part, Buffer) or part.fixed:
+        if not isinstance(part, Buffer):
             continue
         # Mostly a few words more than a window are enough: go up in growing steps, then bisect.
         low, step = part.least_depth, 1
@@ -270,4 +292,4 @@ def tight_depths(
             else:
                 low = middle + 1
         parts[index] = with_depth(part, high)
-    return [part.depth for part in parts if isinstance(part, Buffer) and not part.fixed]
+    return [part.depth for part in parts if isinstance(part, Buffer)]

@@ -44,7 +44,7 @@ def most_beats(accelerator):
                 takes = np.count_nonzero(actions & timing.TAKE)
                 gives = np.count_nonzero(actions & timing.GIVE)
                 beats.append(beats[-1] * gives // takes)
-            case timing.Buffer(fixed=False):
+            case timing.Buffer():
                 beats.append(len(part.offsets) * part.repeats * len(part.releases))
     assert beats[-1] == accelerator.beats_out.count
     return max(beats)

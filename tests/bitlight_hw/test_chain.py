@@ -8,7 +8,7 @@ from networks import draw_folding, draw_network, seeds
 
 from bitlight import Conv2d, Linear, MaxPool2d, Network
 from bitlight_hw.chain import Beats, Chain
-from bitlight_hw.units import Gearbox, MatrixVector, OrPool, Pad, Relay, Slide, Window
+from bitlight_hw.units import Gearbox, MatrixVector, OrPool, Pad, Slide, Window
 
 UNITS = {
     "gear": Gearbox,
@@ -19,7 +19,6 @@ UNITS = {
     "pool_y": OrPool,
     "queue": Window,
     "queue_window": Window,
-    "relay": Relay,
     "slide": Slide,
     "window": Window,
 }
@@ -126,6 +125,5 @@ def test_counts_every_stream():
         "layer0_pad": 7 * 4 * 2,
         "layer0_window": 5 * 2 * 2 * 3 * 3 * 2,
         "layer0_matvec": 5 * 2 * 2,
-        "layer0_relay": 5 * 2 * 2,
         "layer1_pool_y": 2 * 2 * 2,
     }

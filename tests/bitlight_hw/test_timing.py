@@ -107,7 +107,7 @@ def test_one_word_less_costs_cycles_or_holds_no_window(seed):
     interval = accelerator.cycles_per_image
     parts = [part for unit in accelerator.units.values() for part in unit.timing]
     depths = tight_depths(parts, *beats, interval)
-    rings = [part for part in parts if isinstance(part, Buffer) and not part.fixed]
+    rings = [part for part in parts if isinstance(part, Buffer)]
     assert depths == [ring.depth for ring in rings]
     assert run(parts, *beats).interval == interval
     for index, part in enumerate(parts):

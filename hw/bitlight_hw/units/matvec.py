@@ -4,22 +4,25 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-from amaranth import Cat, Module, Shape, Signal, Value
+from amaranth import Cat, Const, Module, Mux, Shape, Signal, Value
+from amaranth.lib import wiring
 
 from bitlight import FoldingError
 from bitlight_hw import family as families
 from bitlight_hw.estimate import Estimate
-from bitlight_hw.timing import GIVE, TAKE, Delay, Part, Step
+from bitlight_hw.timing import GIVE, TAKE, Part, Queue, Step
 from bitlight_hw.units.accumulator import Accumulator
-from bitlight_hw.units.pipeline import Pipeline, register
+from bitlight_hw.units.pipeline import delayed
 from bitlight_hw.units.popcount import Popcount
 from bitlight_hw.units.rom import LATENCY, Rom
 from bitlight_hw.units.unit import Unit, counter
+from bitlight_hw.units.window import LATENCY as RING
+from bitlight_hw.units.window import Window, queue
 
 Dataflow = Literal["output", "input"]
 # Two for the weights to be read, the three that the longest popcount has, the sum.
 STAGES = 6
-# Look-up tables that lead beats through a unit: counters, valid bits and enables; by their inputs.
+# Look-up tables that lead beats through a unit: counters and valid bits; by their inputs.
 CONTROL = {6: 22, 4: 36}
 
 
@@ -39,7 +42,10 @@ class MatrixVector(Unit):
     - Input-stationary: `i` gives each vector once; each beat stays for OUT/PE cycles, one for each
       of OUT/PE·PE sums. The results come in successive cycles with the vector's last beat.
 
-    A result can be taken 6 cycles behind the last beat that it needs.
+    Nothing behind `i` waits: a beat passes six registers in six cycles, into a queue of results.
+    Its last beat is let in only while the result has a place there; a place is lent from then
+    until the result has left. There are as many as are lent at full rate: one is a register, more
+    are a ring. A result can be taken 7 or 8 cycles behind the last beat that it needs.
 
     Parameters
     ----------
@@ -85,14 +91,35 @@ class MatrixVector(Unit):
 
     @cached_property
     def timing(self) -> tuple[Part, ...]:
-        """Six registers, then the results; a beat that stays is held by the first register."""
+        """The turns of a beat that stays; which steps give a result; the results' way."""
         turns = self._turns
-        actions = np.full((self.synapse_folds, turns), TAKE, np.uint8)
-        actions[-1] |= GIVE
-        behind = Delay(STAGES), Step(actions.ravel())
+        behind = Step(self._actions), Queue(self.places, self._latency)
         if turns == 1:
             return behind
         return Step(np.array([TAKE | GIVE] + [GIVE] * (turns - 1), np.uint8)), *behind
+
+    @property
+    def _actions(self) -> np.ndarray:
+        """Of each step: the last beat of a sum gives its result."""
+        actions = np.full((self.synapse_folds, self._turns), TAKE, np.uint8)
+        actions[-1] |= GIVE
+        return actions.ravel()
+
+    @cached_property
+    def places(self) -> int:
+        """Results that are on their way at most, if they leave at once."""
+        one = self._lent(STAGES + 1)
+        return one if one == 1 else self._lent(STAGES + RING)
+
+    @property
+    def _latency(self) -> int:
+        return STAGES + (1 if self.places == 1 else RING)
+
+    def _lent(self, latency: int) -> int:
+        """The most results in so many cycles and the one in which a place is given back."""
+        gives = self._actions & GIVE != 0
+        given = np.cumsum(np.tile(gives, latency // len(gives) + 2))
+        return int((given[latency + 1 :] - given[: -latency - 1]).max(initial=given[latency]))
 
     @property
     def _turns(self) -> int:
@@ -132,6 +159,8 @@ class MatrixVector(Unit):
         """Popcounts, sums and memories, with the counters that lead through them."""
         popcounts, sums = self._popcounts(family), self._sums(family)
         parts: list[Any] = [popcounts, sums, *self.roms(family).values()]
+        if self.places > 1:
+            parts.append(self._ring)
         control = Estimate(CONTROL[family.lut_inputs])
         return control + Estimate.total(part.estimate(family) for part in parts)
 
@@ -141,6 +170,10 @@ class MatrixVector(Unit):
     def _sums(self, family: families.Family) -> Accumulator:
         count = self._popcounts(family).count[0].shape()
         return Accumulator(self.pe, self._sum, count, self._turns)
+
+    @property
+    def _ring(self) -> Window:
+        return queue(len(self.o.payload), self.places)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -153,27 +186,25 @@ class MatrixVector(Unit):
         added = STAGES - 1
         read = added - popcounts.stages
 
-        fresh = Signal()
-        pipe = Pipeline(m, STAGES, self.i.valid | ~fresh, self.o.ready | ~self.o.valid)
-        address, neuron, first, last = self._count_through(m, fresh, pipe.moves[0])
-        first, last = pipe.along(m, first, added), pipe.along(m, last, STAGES)
-        starts = pipe.moves[:added] & Cat(first[:added])
-        vector = register(m, self.i.valid & self.i.ready, self.i.payload, "vector")
-        for move in pipe.moves[1:read]:
-            vector = register(m, move, vector, "vector")
-
+        step, room = Signal(), Signal()
+        address, neuron, fresh, first, last = self._count_through(m, step)
+        # Of each register, whether a beat is in it, and whether that completes a sum.
+        valid, done = Signal(added), Signal(STAGES)
         m.d.comb += [
-            self.i.ready.eq(fresh & pipe.enable),
-            weight.addr.eq(pipe.along(m, address, read - LATENCY)[-1]),
-            weight.en.eq(pipe.moves[read - LATENCY : read]),
-            popcounts.vector.eq(vector),
-            popcounts.en.eq(pipe.moves[read:added]),
-            start.addr.eq(pipe.along(m, neuron, added - LATENCY)[-1]),
-            start.en.eq(starts[added - LATENCY : added]),
-            sums.step.eq(pipe.moves[added]),
-            sums.first.eq(first[added]),
-            self.o.valid.eq(pipe.valid[STAGES] & last[STAGES]),
-            self.o.payload.eq(Cat(self._result(total) for total in sums.total)),
+            self.i.ready.eq(fresh & (room | ~last)),
+            step.eq((self.i.valid | ~fresh) & (room | ~last)),
+        ]
+        m.d.sync += [valid.eq(Cat(step, valid)), done.eq(Cat(step & last, done))]
+
+        vector = Signal(self.i.payload.shape(), reset_less=True)
+        with m.If(fresh):
+            m.d.sync += vector.eq(self.i.payload)
+        m.d.comb += [
+            weight.addr.eq(delayed(m, address, read - LATENCY, "address")),
+            popcounts.vector.eq(delayed(m, vector, read - 1, "vector")),
+            start.addr.eq(delayed(m, neuron, added - LATENCY, "neuron")),
+            sums.step.eq(valid[-1]),
+            sums.first.eq(delayed(m, first, added, "first")),
         ]
         for pe in range(self.pe):
             m.d.comb += [
@@ -182,23 +213,43 @@ class MatrixVector(Unit):
                 sums.count[pe].eq(popcounts.count[pe]),
                 sums.carry[pe].eq(popcounts.carry[pe]),
             ]
+        results = Cat(self._result(total) for total in sums.total)
+        self._give(m, step & last, room, done[-1], results)
         return m
 
-    def _count_through(self, m: Module, fresh: Signal, move: Value) -> tuple[Value, ...]:
-        """Address, neuron fold, first and last beat of the present step; and if it takes a beat."""
-        synapse = counter(self.synapse_folds, "synapse")
-        neuron = counter(self.neuron_folds, "neuron")
+    def _count_through(self, m: Module, step: Value) -> tuple[Value, ...]:
+        """Address and neuron fold of the present step; if it takes a beat, begins or ends sums."""
         address = counter(self.neuron_folds * self.synapse_folds, "address")
-        order = [(synapse, self.synapse_folds), (neuron, self.neuron_folds)]
-        (inner, inners), (outer, outers) = reversed(order) if self.input_stationary else order
-        with m.If(move):
-            m.d.sync += [inner.eq(inner + 1), address.eq(address + 1)]
-            with m.If(inner == inners - 1):
-                m.d.sync += [inner.eq(0), outer.eq(outer + 1)]
-                with m.If(outer == outers - 1):
-                    m.d.sync += [outer.eq(0), address.eq(0)]
-        m.d.comb += fresh.eq(neuron == 0 if self.input_stationary else 1)
-        return address, neuron, synapse == 0, synapse == self.synapse_folds - 1
+        if self.input_stationary:
+            neuron, fresh, turned = _turn(m, step, self.neuron_folds, "neuron")
+            _, first, last = _turn(m, step & turned, self.synapse_folds, "synapse")
+            end = turned & last
+        else:
+            fresh = Const(1)
+            _, first, last = _turn(m, step, self.synapse_folds, "synapse")
+            neuron, _, turned = _turn(m, step & last, self.neuron_folds, "neuron")
+            end = turned & last
+        with m.If(step):
+            m.d.sync += address.eq(Mux(end, 0, address + 1))
+        return address, neuron, fresh, first, last
+
+    def _give(self, m: Module, lent: Value, room: Signal, done: Value, results: Value) -> None:
+        """Results into the queue, and whether it has room for one more."""
+        # Below zero while there is room, so that one bit tells.
+        used = Signal(range(-self.places, 1), init=-self.places)
+        m.d.sync += used.eq(used + lent - (self.o.valid & self.o.ready))
+        m.d.comb += room.eq(used[-1])
+        if self.places > 1:
+            m.submodules.queue = ring = self._ring
+            m.d.comb += [ring.i.valid.eq(done), ring.i.payload.eq(results)]
+            wiring.connect(m, ring.o, wiring.flipped(self.o))
+            return
+        result = Signal(len(results), reset_less=True)
+        m.d.comb += self.o.payload.eq(result)
+        with m.If(~self.o.valid):
+            m.d.sync += [result.eq(results), self.o.valid.eq(done)]
+        with m.Elif(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
 
     @property
     def _counts_matches(self) -> bool:
@@ -236,3 +287,18 @@ class MatrixVector(Unit):
         if self.threshold is not None:
             return total[-1]
         return Cat(self.reach % 2, total)[: self.result.width]
+
+
+def _turn(m: Module, step: Value, size: int, name: str) -> tuple[Value, Value, Value]:
+    """A counter that goes around, and registers that tell whether it is at its first and last."""
+    if size == 1:
+        return Const(0, 1), Const(1), Const(1)
+    count = counter(size, name)
+    first, last = Signal(name=f"{name}_first", init=1), Signal(name=f"{name}_last")
+    with m.If(step):
+        m.d.sync += [
+            count.eq(Mux(last, 0, count + 1)),
+            first.eq(last),
+            last.eq(count == size - 2),
+        ]
+    return count, first, last

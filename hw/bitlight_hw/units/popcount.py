@@ -21,8 +21,7 @@ ONE_INSTRUCTION = 64
 class Popcount(wiring.Component):
     """count[k] + carry[k] = Σ_n 2^n·popcount(x_n XOR w_k), `stages` cycles later.
 
-    Bit plane n of the SIMD elements of `vector` is x_n; words[k] is `stored(w_k)`. The registers of
-    stage s move in the cycles with en[s].
+    Bit plane n of the SIMD elements of `vector` is x_n; words[k] is `stored(w_k)`.
 
     Parameters
     ----------
@@ -33,7 +32,6 @@ class Popcount(wiring.Component):
 
     stages: int
     vector: Any
-    en: Any
     words: Any
     count: Any
     carry: Any
@@ -48,7 +46,6 @@ class Popcount(wiring.Component):
         super().__init__(
             {
                 "vector": In(simd * bits),
-                "en": In(self.stages),
                 "words": In(simd).array(pe),
                 "count": Out(range(self.most + 1)).array(pe),
                 "carry": Out(1).array(pe),
@@ -98,7 +95,7 @@ class SumPopcount(Popcount):
                 chunk = Signal(range(len(lanes) * ((1 << self.bits) - 1) + 1))
                 m.d.comb += chunk.eq(_sum(lanes))
                 chunks.append(chunk)
-            m.d.comb += self.count[pe].eq(register(m, self.en, _sum(chunks), f"count{pe}"))
+            m.d.comb += self.count[pe].eq(register(m, _sum(chunks), f"count{pe}"))
         return m
 
 
@@ -126,18 +123,17 @@ class PairPopcount(Popcount):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        en = self.en
         pairs = []
         for lane in range(0, self.simd, 2):
             lanes = range(lane, min(lane + 2, self.simd))
-            pairs.append((lanes, [register(m, en[0], x) for x in self._sums(lanes)]))
+            pairs.append((lanes, [register(m, x) for x in self._sums(lanes)]))
         for pe, word in enumerate(self.words):
-            held = register(m, en[0], word, f"word{pe}")
+            held = register(m, word, f"word{pe}")
             chosen = [
-                register(m, en[1], Array(sums)[held[lanes.start : lanes.stop]], f"pair{pe}")
+                register(m, Array(sums)[held[lanes.start : lanes.stop]], f"pair{pe}")
                 for lanes, sums in pairs
             ]
-            m.d.comb += self.count[pe].eq(register(m, en[2], _sum(chosen), f"count{pe}"))
+            m.d.comb += self.count[pe].eq(register(m, _sum(chosen), f"count{pe}"))
         return m
 
     def _sums(self, lanes: Sequence[int]) -> list[Value]:
@@ -190,16 +186,16 @@ class ParityPopcount(Popcount):
         lanes = range(0, self._in_pairs - 1, 2)
         running = running_parity([*self.vector[: self._in_pairs]], lut_inputs)
         inputs = Cat(running, self.vector[self._in_pairs :])
-        inputs = register(m, self.en[0], inputs, "inputs")
+        inputs = register(m, inputs, "inputs")
         for pe, word in enumerate(self.words):
-            parity = register(m, self.en[0], word, f"weights{pe}") ^ inputs
+            parity = register(m, word, f"weights{pe}") ^ inputs
             falls = Cat(_fall(*parity[lane : lane + 3]) for lane in lanes)
-            falls = register(m, self.en[1], falls, f"falls{pe}")
-            rest = register(m, self.en[1], parity[self._in_pairs - 1 :], f"rest{pe}")
+            falls = register(m, falls, f"falls{pe}")
+            rest = register(m, parity[self._in_pairs - 1 :], f"rest{pe}")
             count = Cat(rest[0], number_of(m, falls, lut_inputs))
             m.d.comb += [
-                self.count[pe].eq(register(m, self.en[2], count, f"count{pe}")),
-                self.carry[pe].eq(register(m, self.en[2], rest[1:], f"carry{pe}")),
+                self.count[pe].eq(register(m, count, f"count{pe}")),
+                self.carry[pe].eq(register(m, rest[1:], f"carry{pe}")),
             ]
         return m
 

@@ -12,7 +12,7 @@ from bitlight import bits
 from bitlight_hw import family as families
 from bitlight_hw.estimate import Estimate
 from bitlight_hw.family import Family
-from bitlight_hw.units.pipeline import register
+from bitlight_hw.units.pipeline import delayed, register
 
 # Cycles from an address to its word.
 LATENCY = 2
@@ -23,12 +23,12 @@ BLOCK, TABLES = '(* rom_style = "block", ram_style = "block" *) ', "(* logic_blo
 
 
 class Rom(Elaboratable):
-    """lane k = words[addr, k], two cycles later: with en[0], then with en[1].
+    """lane k = words[addr, k], two cycles later.
 
     For a simulator each lane is a memory of its own, since narrow words are fast there. For an FPGA
     all lanes are one memory: look-up tables, or block RAM with words side by side where the ROM is
-    deeper than a row of blocks; `Family.rom_shape` is the rule. The second register holds the
-    address there, and here what was read.
+    deeper than a row of blocks; `Family.rom_shape` is the rule. The second register holds what was
+    read from block RAM, and else the address.
 
     Parameters
     ----------
@@ -42,7 +42,6 @@ class Rom(Elaboratable):
         self.words = words
         self.depth, self.lanes, self.width = words.shape
         self.addr = Signal(range(max(self.depth, 2)))
-        self.en = Signal(LATENCY)
         self.data = [Signal(self.width, name=f"lane{lane}") for lane in range(self.lanes)]
 
     def lane(self, index: int) -> Value:
@@ -79,11 +78,10 @@ class Rom(Elaboratable):
         m = Module()
         family = families.of(platform)
         if family is families.SIMULATION:
-            held = register(m, self.en[0], self.addr, "held")
+            held = register(m, self.addr, "held")
             for lane in self._stored:
                 m.submodules[f"memory{lane}"] = words = Words(self.words[:, lane])
-                m.d.comb += [words.addr.eq(held), words.en.eq(self.en[1])]
-                m.d.comb += self.data[lane].eq(words.data)
+                m.d.comb += [words.addr.eq(held), self.data[lane].eq(words.data)]
         elif self._stored:
             self._pack(m, family)
         return m
@@ -97,19 +95,18 @@ class Rom(Elaboratable):
         packed = packed.reshape(side, rows, width).transpose(1, 0, 2).reshape(rows, side * width)
         block = family.rom_shape(self.depth, width) is not None
         m.submodules.memory = words = Words(packed, BLOCK if block else TABLES)
-        m.d.comb += [words.addr.eq(self.addr), words.en.eq(self.en[0])]
         # Block RAM is slow to give: nothing but a register is behind it.
-        chosen = register(m, self.en[1], words.data, "row")
+        m.d.comb += words.addr.eq(self.addr if block else register(m, self.addr, "held"))
+        chosen = register(m, words.data, "row") if block else words.data
         if side > 1:
-            part = register(m, self.en[0], self.addr >> (rows - 1).bit_length(), "part")
-            part = register(m, self.en[1], part, "part")
+            part = delayed(m, self.addr >> (rows - 1).bit_length(), LATENCY, "part")
             chosen = chosen.word_select(part, width)
         for index, lane in enumerate(self._stored):
             m.d.comb += self.data[lane].eq(chosen.word_select(index, self.width))
 
 
 class Words(Elaboratable):
-    """data = words[addr], one enabled cycle later: the bare memory.
+    """data = words[addr], one cycle later: the bare memory.
 
     In Verilog it is a module of our own text, which is quick to make and to read however large.
     """
@@ -119,7 +116,6 @@ class Words(Elaboratable):
         self.style = style
         self.depth, self.width = words.shape
         self.addr = Signal(range(max(self.depth, 2)))
-        self.en = Signal()
         self.data = Signal(self.width)
 
     def elaborate(self, platform: Any) -> Module | Instance:
@@ -127,7 +123,6 @@ class Words(Elaboratable):
             return Instance(
                 platform.rom(self),
                 ("i", "clk", ClockSignal()),
-                ("i", "en", self.en),
                 ("i", "addr", self.addr),
                 ("o", "data", self.data),
             )
@@ -135,15 +130,14 @@ class Words(Elaboratable):
         init = [_integer(word) for word in self.words]
         m.submodules.memory = memory = Memory(shape=self.width, depth=self.depth, init=init)
         read = memory.read_port()
-        m.d.comb += [read.addr.eq(self.addr), read.en.eq(self.en), self.data.eq(read.data)]
+        m.d.comb += [read.addr.eq(self.addr), self.data.eq(read.data)]
         return m
 
     def verilog(self) -> str:
         """The module's text behind its name."""
         width, depth = self.width, self.depth
         lines = [
-            f"(input clk, input en, input [{len(self.addr) - 1}:0] addr,"
-            f" output reg [{width - 1}:0] data);",
+            f"(input clk, input [{len(self.addr) - 1}:0] addr, output reg [{width - 1}:0] data);",
             f"  {self.style}reg [{width - 1}:0] words [0:{depth - 1}];",
             "  integer n;",
         ]
@@ -156,7 +150,7 @@ class Words(Elaboratable):
                 f"  initial for (n = 0; n < {len(rows)}; n = n + 1)"
                 f" words[{start} + n] = WORDS{start}[{width} * n +: {width}];",
             ]
-        lines += ["  always @(posedge clk) if (en) data <= words[addr];", "endmodule", ""]
+        lines += ["  always @(posedge clk) data <= words[addr];", "endmodule", ""]
         return "\n".join(lines)
 
 

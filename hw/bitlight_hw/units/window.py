@@ -10,6 +10,9 @@ from bitlight_hw.estimate import Estimate
 from bitlight_hw.timing import Buffer, Delay
 from bitlight_hw.units.unit import Unit, counter
 
+# Cycles from a word in to the same word out.
+LATENCY = 2
+
 
 class Window(Unit):
     """o = the words of each window, `repeats` times, ordered by (ky, kx, n), windows by (oy, ox).
@@ -174,3 +177,9 @@ class Window(Unit):
 def _sum(count: Signal, by: Signal, carry: Value) -> Value:
     """One addition with a carry into it: the lowest digit is carry + carry."""
     return (Cat(carry, count) + Cat(carry, by)) >> 1
+
+
+def queue(width: int, depth: int) -> Window:
+    """A ring that gives each word once."""
+    pixel = {"height": 1, "across": 1, "inner": 1, "kernel": (1, 1), "stride": (1, 1)}
+    return Window(width, **pixel, repeats=1, depth=depth)

@@ -15,7 +15,7 @@ from formal import Contract, Expected, proven
 
 from bitlight_hw import timing
 from bitlight_hw.family import FAMILIES
-from bitlight_hw.units import Gearbox, MatrixVector, OrPool, Pad, Relay, Slide, Unit, Window
+from bitlight_hw.units import Gearbox, MatrixVector, OrPool, Pad, Slide, Unit, Window
 from bitlight_hw.units.recall import Recall
 
 # Cycles that a proof goes beyond what images take at full rate.
@@ -70,12 +70,6 @@ class Geared(Case):
         for first in range(0, len(units), unit.m):
             values, used = zip(*units[first : first + unit.m], strict=True)
             yield Cat(values), used
-
-
-class Relayed(Case):
-    def outputs(self, inputs, image):
-        for beat in image:
-            yield inputs[beat], (beat,)
 
 
 class Padded(Case):
@@ -191,7 +185,6 @@ def pooled(inner, length, kernel, stride):
 
 
 CASES = [
-    pytest.param(Relayed(Relay(2), (4,)), id="relay"),
     pytest.param(Geared(Gearbox(1, 3, 1), (3,)), id="gearbox 1 to 3"),
     pytest.param(Geared(Gearbox(3, 1, 1), (2,)), id="gearbox 3 to 1"),
     pytest.param(Geared(Gearbox(2, 3, 1), (3,)), id="gearbox 2 to 3"),
