@@ -30,6 +30,9 @@ class Family:
     block_name : str
     distributed : bool
         Whether look-up tables can be RAM.
+    packs : bool
+        Whether Yosys cuts a memory into shallower ones where that saves a block, and puts their
+        choice directly behind them.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Family:
     block_price: int = 0
     block_name: str = ""
     distributed: bool = False
+    packs: bool = False
 
     def rom_luts(self, depth: int, width: int) -> int:
         """Look-up tables of a ROM that is made of them: tables for each bit, and their choice.
@@ -67,8 +71,15 @@ class Family:
     def _folds(self, depth: int, width: int) -> Iterator[tuple[int, tuple[int, int]]]:
         for rows, _ in self.block:
             side = -(-depth // rows)
-            cost = self.blocks(rows, side * width) * self.block_price
+            blocks = self.blocks(rows, side * width)
+            if self.packs and self._packed(rows, side * width) < blocks:
+                continue  # block RAM is slow to give, and no register could be behind it
+            cost = blocks * self.block_price
             yield cost + width * self.choice_luts(side), (min(rows, depth), side)
+
+    def _packed(self, depth: int, width: int) -> int:
+        """Blocks that hold all bits in columns of one depth."""
+        return min(-(-width * -(-depth // rows) // bits) for rows, bits in self.block)
 
     def blocks(self, depth: int, width: int) -> int:
         """Smallest blocks, side by side, that hold so many words."""
@@ -133,7 +144,7 @@ FAMILIES = {
     for family in [
         SIMULATION,
         Family("xc7", "parity", 6, _18K, 32, "RAMB18", True),
-        Family("ecp5", "parity", 4, _18K, 64, "DP16KD", True),
+        Family("ecp5", "parity", 4, _18K, 64, "DP16KD", True, packs=True),
         Family("ice40", "parity", 4, _4K, 32, "RAM40_4K", False),
     ]
 }

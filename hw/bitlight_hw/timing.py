@@ -100,8 +100,8 @@ class Trace:
 
     @property
     def interval(self) -> int:
-        """Cycles between the last two images."""
-        return int(self.completed[-1] - self.completed[-2])
+        """Cycles between the last images: the longer of two distances, since they may alternate."""
+        return int(np.diff(self.completed[-3:]).max())
 
 
 # The source of an endless stream stops here even if the chain has not settled.
@@ -112,7 +112,7 @@ def run(parts: Sequence[Part], beats_in: int, beats_out: int, images: int | None
     """Step the chain until `images` images have left it, the last that come.
 
     Without a number, images come without end, and the chain is stepped until it has settled: until
-    it is, at the end of an image, as it was at the end of the one before.
+    it is, at the end of two images, as it was at the end of the one before them.
 
     Raises
     ------
@@ -160,7 +160,7 @@ def _run(kind, size, repeats, spans, flat, beats_in, beats_out, endless, first, 
     valid = np.zeros(parts + 1, np.bool_)
     ready = np.zeros(parts + 1, np.bool_)
     state = np.zeros((2, 5 * parts + 1), np.int64)
-    taken, given, cycle = 0, 0, 0
+    taken, given, cycle, alike = 0, 0, 0, 0
     while given < done.size * beats_out:
         valid[0] = endless or taken < done.size * beats_in
         for p in range(parts):
@@ -231,7 +231,8 @@ def _run(kind, size, repeats, spans, flat, beats_in, beats_out, endless, first, 
                 now[2 * parts : 3 * parts], now[3 * parts : 4 * parts] = window, filled
                 now[4 * parts : -1] = stages
                 now[-1] = taken - count * beats_in
-                if endless and count > 1 and np.array_equal(now, before):
+                alike = alike + 1 if count > 1 and np.array_equal(now, before) else 0
+                if endless and alike == 2:
                     return -1, count
         if not moved:
             return cycle, 0

@@ -8,6 +8,7 @@ from networks import draw_accelerator, draw_network, seeds
 from bitlight import Conv2d, Linear, MaxPool2d, Network
 from bitlight_hw import Accelerator, fold, timing
 from bitlight_hw.folding import computing
+from bitlight_hw.units import window
 from bitlight_hw.units.matvec import STAGES
 
 
@@ -102,11 +103,14 @@ def test_a_strided_first_layer_is_bound_by_its_pixels():
 
 
 def test_latency_of_one_layer_counts_every_register():
-    # Those of the unit, two cycles through the ring if there is one, one for each further beat.
+    # Those of the unit, a register or a ring of results, two cycles through a window if there is
+    # one, one for each further beat.
     net = Network((12,), 1, [ones((6, 12))])
-    assert Accelerator(net, [(6, 12)]).latency == STAGES
-    assert Accelerator(net, [(2, 4)], "output").latency == 2 + STAGES + 3 * 3 - 1
-    assert Accelerator(net, [(2, 4)], "input").latency == STAGES + 3 * 3 - 1
+    ring = window.LATENCY
+    assert Accelerator(net, [(6, 12)]).latency == STAGES + ring
+    assert Accelerator(net, [(1, 1)], "output").latency == 2 + STAGES + 1 + 6 * 12 - 1
+    assert Accelerator(net, [(2, 4)], "output").latency == 2 + STAGES + ring + 3 * 3 - 1
+    assert Accelerator(net, [(2, 4)], "input").latency == STAGES + ring + 3 * 3 - 1
 
 
 def test_the_default_folding_is_that_of_fold():
@@ -130,7 +134,7 @@ def test_ports_have_the_width_of_the_beats():
 
 def test_features_of_padding_alone_may_leave_before_a_pixel_is_taken():
     conv = Conv2d(np.ones((1, 1, 1, 1), bool), np.zeros(1, int), (5, 5), (2, 2))
-    assert Accelerator(Network((1, 1, 1), 1, [conv])).latency == STAGES + 2 - 12
+    assert Accelerator(Network((1, 1, 1), 1, [conv])).latency == STAGES + window.LATENCY + 2 - 12
 
 
 @given(seeds())

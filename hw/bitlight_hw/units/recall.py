@@ -15,7 +15,8 @@ class Recall(wiring.Component):
 
     `state` is the word of the present position. In a cycle with `step` it becomes `update` and the
     next position is present from the next cycle on; `last` marks the last position. The word of the
-    next position is fetched while the present one is written, so block RAM can hold them.
+    next position is fetched while the present one is written, so block RAM can hold them. That is
+    slow to give: its words are fetched a step earlier, into a register.
     """
 
     step: Any
@@ -43,22 +44,33 @@ class Recall(wiring.Component):
             with m.If(self.step):
                 m.d.sync += self.state.eq(self.update)
             return m
+        family, width = families.of(platform), len(self.update)
+        # The word that is fetched must not be the one that is written.
+        early = family.in_blocks(self.depth, width) and self.depth > 2
         index = Signal(range(self.depth))
-        following = Signal(range(self.depth))
-        m.submodules.memory = memory = families.of(platform).ram(self.depth, len(self.update))
+        ahead = Signal(range(self.depth), init=1 + early)
+        m.submodules.memory = memory = family.ram(self.depth, width)
         write, read = memory.write_port(), memory.read_port()
         m.d.comb += [
             self.last.eq(index == self.depth - 1),
-            following.eq(Mux(self.last, 0, index + 1)),
             write.addr.eq(index),
             write.data.eq(self.update),
             write.en.eq(self.step),
-            read.addr.eq(following),
+            read.addr.eq(ahead),
             read.en.eq(self.step),
-            self.state.eq(read.data),
         ]
         with m.If(self.step):
-            m.d.sync += index.eq(following)
+            m.d.sync += [
+                index.eq(Mux(self.last, 0, index + 1)),
+                ahead.eq(Mux(ahead == self.depth - 1, 0, ahead + 1)),
+            ]
+        if early:
+            state = Signal(width, reset_less=True)
+            m.d.comb += self.state.eq(state)
+            with m.If(self.step):
+                m.d.sync += state.eq(read.data)
+        else:
+            m.d.comb += self.state.eq(read.data)
         return m
 
 

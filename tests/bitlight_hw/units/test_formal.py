@@ -157,11 +157,11 @@ def windowed(height, across, kernel, stride, *, inner=1, repeats=1, depth=0, ima
     return case
 
 
-def multiplied(dataflow, *, bits=1, scores=False, pe=1):
+def multiplied(dataflow, *, shape=(2, 4), simd=2, bits=1, scores=False):
     rng = np.random.default_rng(3)
-    threshold = None if scores else np.array([0, 1])
+    threshold = None if scores else np.arange(shape[0])
     unit = MatrixVector(
-        rng.random((2, 4)) < 0.5, threshold, pe=pe, simd=2, bits=bits, dataflow=dataflow
+        rng.random(shape) < 0.5, threshold, pe=1, simd=simd, bits=bits, dataflow=dataflow
     )
     passes = 1 if unit.input_stationary else unit.neuron_folds
     turns = unit.neuron_folds if unit.input_stationary else 1
@@ -201,6 +201,7 @@ CASES = [
     pytest.param(multiplied("output"), id="matrix-vector, output-stationary"),
     pytest.param(multiplied("input"), id="matrix-vector, input-stationary"),
     pytest.param(multiplied("input", scores=True), id="matrix-vector, scores"),
+    pytest.param(multiplied("output", shape=(1, 8), simd=1), id="matrix-vector, one result held"),
 ]
 LARGER = [
     pytest.param(padded(2, 2, 2, 0, 1), id="pad at the sides"),

@@ -3,8 +3,10 @@
 import random
 
 import pytest
+from amaranth.hdl import Fragment
 from amaranth.sim import Simulator
 
+from bitlight_hw.family import FAMILIES, SIMULATION
 from bitlight_hw.units.recall import Recall, Strobe
 
 
@@ -16,9 +18,16 @@ def simulate(component, bench):
 
 
 @pytest.mark.parametrize("odds", [1.0, 0.5])
-@pytest.mark.parametrize("depth", [1, 2, 3, 5])
-@pytest.mark.parametrize("width", [1, 9])
-def test_recall_gives_the_word_left_at_each_position(width, depth, odds):
+@pytest.mark.parametrize(
+    ("width", "depth", "family"),
+    [
+        *((width, depth, SIMULATION) for width in (1, 9) for depth in (1, 2, 3, 5)),
+        (72, 17, FAMILIES["ecp5"]),  # block RAM
+        (32, 3, FAMILIES["ice40"]),
+    ],
+    ids=lambda given: getattr(given, "name", given),
+)
+def test_recall_gives_the_word_left_at_each_position(width, depth, family, odds):
     rng = random.Random(depth)
     words = [None] * depth
 
@@ -36,7 +45,8 @@ def test_recall_gives_the_word_left_at_each_position(width, depth, odds):
                 position = (position + 1) % depth
 
     recall = Recall(width, depth)
-    simulate(recall, bench)
+    assert family is SIMULATION or family.in_blocks(depth, width)
+    simulate(Fragment.get(recall, family), bench)
     assert None not in words
 
 
