@@ -181,5 +181,6 @@ def _sum(count: Signal, by: Signal, carry: Value) -> Value:
 
 def queue(width: int, depth: int) -> Window:
     """A ring that gives each word once."""
-    pixel = {"height": 1, "across": 1, "inner": 1, "kernel": (1, 1), "stride": (1, 1)}
-    return Window(width, **pixel, repeats=1, depth=depth)
+    return Window(
+        width, height=1, across=1, inner=1, kernel=(1, 1), stride=(1, 1), repeats=1, depth=depth
+    )
