@@ -17,7 +17,7 @@ from bitlight_hw.units.popcount import Popcount
 from bitlight_hw.units.rom import LATENCY, Rom
 from bitlight_hw.units.unit import Unit, counter
 from bitlight_hw.units.window import LATENCY as RING
-from bitlight_hw.units.window import Window, queue
+from bitlight_hw.units.window import Window, ring
 
 Dataflow = Literal["output", "input"]
 # Two for the weights to be read, the three that the longest popcount has, the sum.
@@ -42,10 +42,11 @@ class MatrixVector(Unit):
     - Input-stationary: `i` gives each vector once; each beat stays for OUT/PE cycles, one for each
       of OUT/PE·PE sums. The results come in successive cycles with the vector's last beat.
 
-    Nothing behind `i` waits: a beat passes six registers in six cycles, into a queue of results.
-    Its last beat is let in only while the result has a place there; a place is lent from then
-    until the result has left. There are as many as are lent at full rate: one is a register, more
-    are a ring. A result can be taken 7 or 8 cycles behind the last beat that it needs.
+    Nothing behind `i` waits: a beat passes six registers in six cycles, and the results go into a
+    queue. The last beat of a sum is let in while the queue has a place for its result, which is
+    lent until the result has left. There are as many places as are lent at full rate: one is a
+    register, more are a ring. So a result can be taken 7 or 8 cycles behind the last beat that it
+    needs, and `i.ready` depends on registers alone.
 
     Parameters
     ----------
@@ -107,7 +108,7 @@ class MatrixVector(Unit):
 
     @cached_property
     def places(self) -> int:
-        """Results that are on their way at most, if they leave at once."""
+        """In the queue: as many as are lent at once if every result leaves when it can."""
         one = self._lent(STAGES + 1)
         return one if one == 1 else self._lent(STAGES + RING)
 
@@ -116,7 +117,7 @@ class MatrixVector(Unit):
         return STAGES + (1 if self.places == 1 else RING)
 
     def _lent(self, latency: int) -> int:
-        """The most results in so many cycles and the one in which a place is given back."""
+        """The most results in so many cycles, and in the one in which the first has left."""
         gives = self._actions & GIVE != 0
         given = np.cumsum(np.tile(gives, latency // len(gives) + 2))
         return int((given[latency + 1 :] - given[: -latency - 1]).max(initial=given[latency]))
@@ -159,10 +160,11 @@ class MatrixVector(Unit):
         """Popcounts, sums and memories, with the counters that lead through them."""
         popcounts, sums = self._popcounts(family), self._sums(family)
         parts: list[Any] = [popcounts, sums, *self.roms(family).values()]
+        queue = Estimate(buffer_bits=len(self.o.payload))
         if self.places > 1:
-            parts.append(self._ring)
+            queue = self._queue.estimate(family)
         control = Estimate(CONTROL[family.lut_inputs])
-        return control + Estimate.total(part.estimate(family) for part in parts)
+        return control + queue + Estimate.total(part.estimate(family) for part in parts)
 
     def _popcounts(self, family: families.Family) -> Popcount:
         return Popcount.of(family, self.pe, self.simd, self.bits)
@@ -172,8 +174,8 @@ class MatrixVector(Unit):
         return Accumulator(self.pe, self._sum, count, self._turns)
 
     @property
-    def _ring(self) -> Window:
-        return queue(len(self.o.payload), self.places)
+    def _queue(self) -> Window:
+        return ring(len(self.o.payload), self.places)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -223,14 +225,12 @@ class MatrixVector(Unit):
         if self.input_stationary:
             neuron, fresh, turned = _turn(m, step, self.neuron_folds, "neuron")
             _, first, last = _turn(m, step & turned, self.synapse_folds, "synapse")
-            end = turned & last
         else:
-            fresh = Const(1)
             _, first, last = _turn(m, step, self.synapse_folds, "synapse")
             neuron, _, turned = _turn(m, step & last, self.neuron_folds, "neuron")
-            end = turned & last
+            fresh = Const(1)
         with m.If(step):
-            m.d.sync += address.eq(Mux(end, 0, address + 1))
+            m.d.sync += address.eq(Mux(turned & last, 0, address + 1))
         return address, neuron, fresh, first, last
 
     def _give(self, m: Module, lent: Value, room: Signal, done: Value, results: Value) -> None:
@@ -240,9 +240,9 @@ class MatrixVector(Unit):
         m.d.sync += used.eq(used + lent - (self.o.valid & self.o.ready))
         m.d.comb += room.eq(used[-1])
         if self.places > 1:
-            m.submodules.queue = ring = self._ring
-            m.d.comb += [ring.i.valid.eq(done), ring.i.payload.eq(results)]
-            wiring.connect(m, ring.o, wiring.flipped(self.o))
+            m.submodules.queue = queue = self._queue
+            m.d.comb += [queue.i.valid.eq(done), queue.i.payload.eq(results)]
+            wiring.connect(m, queue.o, wiring.flipped(self.o))
             return
         result = Signal(len(results), reset_less=True)
         m.d.comb += self.o.payload.eq(result)

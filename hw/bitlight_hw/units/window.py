@@ -179,8 +179,8 @@ def _sum(count: Signal, by: Signal, carry: Value) -> Value:
     return (Cat(carry, count) + Cat(carry, by)) >> 1
 
 
-def queue(width: int, depth: int) -> Window:
-    """A ring that gives each word once."""
+def ring(width: int, depth: int) -> Window:
+    """A queue: each word once."""
     return Window(
         width, height=1, across=1, inner=1, kernel=(1, 1), stride=(1, 1), repeats=1, depth=depth
     )
