@@ -203,8 +203,11 @@ class MatrixVector(Unit):
             m.d.sync += vector.eq(self.i.payload)
         m.d.comb += [
             weight.addr.eq(delayed(m, address, read - LATENCY, "address")),
+            weight.en.eq(valid[read - LATENCY]),
             popcounts.vector.eq(delayed(m, vector, read - 1, "vector")),
+            popcounts.en.eq(valid[read - 1]),
             start.addr.eq(delayed(m, neuron, added - LATENCY, "neuron")),
+            start.en.eq(valid[added - LATENCY]),
             sums.step.eq(valid[-1]),
             sums.first.eq(delayed(m, first, added, "first")),
         ]

@@ -3,12 +3,13 @@
 from amaranth import Module, Signal, Value
 
 
-def register(m: Module, value: Value, name: str = "register") -> Value:
-    """What `value` was in the cycle before; not reset, since the valid bit beside it is."""
+def register(m: Module, value: Value, name: str = "register", en: Value | int = 1) -> Value:
+    """What `value` was in the last cycle with `en`; not reset, since its valid bit is."""
     if len(value) == 0:  # Verilog has no empty wires
         return value
     held = Signal(value.shape(), name=name, reset_less=True)
-    m.d.sync += held.eq(value)
+    with m.If(en):
+        m.d.sync += held.eq(value)
     return held
 
 

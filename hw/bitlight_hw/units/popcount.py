@@ -21,7 +21,8 @@ ONE_INSTRUCTION = 64
 class Popcount(wiring.Component):
     """count[k] + carry[k] = Σ_n 2^n·popcount(x_n XOR w_k), `stages` cycles later.
 
-    Bit plane n of the SIMD elements of `vector` is x_n; words[k] is `stored(w_k)`.
+    Bit plane n of the SIMD elements of `vector` is x_n; words[k] is `stored(w_k)`. Without `en` the
+    count is nobody's, and may be anything.
 
     Parameters
     ----------
@@ -32,6 +33,7 @@ class Popcount(wiring.Component):
 
     stages: int
     vector: Any
+    en: Any
     words: Any
     count: Any
     carry: Any
@@ -46,6 +48,7 @@ class Popcount(wiring.Component):
         super().__init__(
             {
                 "vector": In(simd * bits),
+                "en": In(1),
                 "words": In(simd).array(pe),
                 "count": Out(range(self.most + 1)).array(pe),
                 "carry": Out(1).array(pe),
@@ -69,7 +72,10 @@ class Popcount(wiring.Component):
 
 
 class SumPopcount(Popcount):
-    """The mismatches, added up as they stand: what a simulator is quick at. One stage."""
+    """The mismatches, added up as they stand: what a simulator is quick at. One stage.
+
+    Simulators skip what moves nowhere; on an FPGA an enable for so many registers is slow.
+    """
 
     stages = 1
 
@@ -95,7 +101,7 @@ class SumPopcount(Popcount):
                 chunk = Signal(range(len(lanes) * ((1 << self.bits) - 1) + 1))
                 m.d.comb += chunk.eq(_sum(lanes))
                 chunks.append(chunk)
-            m.d.comb += self.count[pe].eq(register(m, _sum(chunks), f"count{pe}"))
+            m.d.comb += self.count[pe].eq(register(m, _sum(chunks), f"count{pe}", self.en))
         return m
 
 

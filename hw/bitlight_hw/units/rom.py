@@ -23,9 +23,10 @@ BLOCK, TABLES = '(* rom_style = "block", ram_style = "block" *) ', "(* logic_blo
 
 
 class Rom(Elaboratable):
-    """lane k = words[addr, k], two cycles later.
+    """lane k = words[addr, k], two cycles later, if `en` is set in the cycle between.
 
-    For a simulator each lane is a memory of its own, since narrow words are fast there. For an FPGA
+    For a simulator each lane is a memory of its own, since narrow words are fast there, and reads
+    nothing without `en`. For an FPGA
     all lanes are one memory: look-up tables, or block RAM with words side by side where the ROM is
     deeper than a row of blocks; `Family.rom_shape` is the rule. The second register holds what was
     read from block RAM, and else the address.
@@ -42,6 +43,7 @@ class Rom(Elaboratable):
         self.words = words
         self.depth, self.lanes, self.width = words.shape
         self.addr = Signal(range(max(self.depth, 2)))
+        self.en = Signal()
         self.data = [Signal(self.width, name=f"lane{lane}") for lane in range(self.lanes)]
 
     def lane(self, index: int) -> Value:
@@ -81,7 +83,8 @@ class Rom(Elaboratable):
             held = register(m, self.addr, "held")
             for lane in self._stored:
                 m.submodules[f"memory{lane}"] = words = Words(self.words[:, lane])
-                m.d.comb += [words.addr.eq(held), self.data[lane].eq(words.data)]
+                m.d.comb += [words.addr.eq(held), words.en.eq(self.en)]
+                m.d.comb += self.data[lane].eq(words.data)
         elif self._stored:
             self._pack(m, family)
         return m
@@ -106,7 +109,7 @@ class Rom(Elaboratable):
 
 
 class Words(Elaboratable):
-    """data = words[addr], one cycle later: the bare memory.
+    """data = words[addr], one enabled cycle later: the bare memory.
 
     In Verilog it is a module of our own text, which is quick to make and to read however large.
     """
@@ -116,6 +119,7 @@ class Words(Elaboratable):
         self.style = style
         self.depth, self.width = words.shape
         self.addr = Signal(range(max(self.depth, 2)))
+        self.en = Signal(init=1)
         self.data = Signal(self.width)
 
     def elaborate(self, platform: Any) -> Module | Instance:
@@ -123,6 +127,7 @@ class Words(Elaboratable):
             return Instance(
                 platform.rom(self),
                 ("i", "clk", ClockSignal()),
+                ("i", "en", self.en),
                 ("i", "addr", self.addr),
                 ("o", "data", self.data),
             )
@@ -130,14 +135,15 @@ class Words(Elaboratable):
         init = [_integer(word) for word in self.words]
         m.submodules.memory = memory = Memory(shape=self.width, depth=self.depth, init=init)
         read = memory.read_port()
-        m.d.comb += [read.addr.eq(self.addr), self.data.eq(read.data)]
+        m.d.comb += [read.addr.eq(self.addr), read.en.eq(self.en), self.data.eq(read.data)]
         return m
 
     def verilog(self) -> str:
         """The module's text behind its name."""
         width, depth = self.width, self.depth
         lines = [
-            f"(input clk, input [{len(self.addr) - 1}:0] addr, output reg [{width - 1}:0] data);",
+            f"(input clk, input en, input [{len(self.addr) - 1}:0] addr,"
+            f" output reg [{width - 1}:0] data);",
             f"  {self.style}reg [{width - 1}:0] words [0:{depth - 1}];",
             "  integer n;",
         ]
@@ -150,7 +156,7 @@ class Words(Elaboratable):
                 f"  initial for (n = 0; n < {len(rows)}; n = n + 1)"
                 f" words[{start} + n] = WORDS{start}[{width} * n +: {width}];",
             ]
-        lines += ["  always @(posedge clk) data <= words[addr];", "endmodule", ""]
+        lines += ["  always @(posedge clk) if (en) data <= words[addr];", "endmodule", ""]
         return "\n".join(lines)
 
 

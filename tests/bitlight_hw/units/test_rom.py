@@ -33,8 +33,10 @@ def test_every_lane_reads_its_word(family, shape):
         for addr in np.random.default_rng(0).integers(0, len(words), 60):
             ctx.set(rom.addr, int(addr))
             await ctx.tick()
-            ctx.set(rom.addr, 0)  # another word, of the next cycle
+            ctx.set(rom.addr, 0)  # another word, that nobody wants
+            ctx.set(rom.en, 1)
             await ctx.tick()
+            ctx.set(rom.en, 0)
             for lane in range(rom.lanes):
                 assert ctx.get(rom.lane(lane)) == integer(words[addr, lane])
 
