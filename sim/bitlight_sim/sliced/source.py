@@ -9,7 +9,7 @@ from bitlight_sim.sliced.gates import ONE, ZERO
 from bitlight_sim.sliced.netlist import Move, Netlist
 from bitlight_sim.sliced.schedule import Turn, schedule, split, varying
 
-STATEMENTS = 400  # of one function: compilers take long over more
+STATEMENTS = 150  # of one function: more take the compiler longer, and are no faster
 FORMS = {
     "not": "~{}",
     "and": "{} & {}",
