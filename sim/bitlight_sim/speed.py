@@ -15,7 +15,7 @@ from bitlight_hw import Accelerator
 from bitlight_sim.cosimulation import cosimulate
 from bitlight_sim.native import beats
 from bitlight_sim.runner import SimulatorName
-from bitlight_sim.simulator import BUILDS, Simulator
+from bitlight_sim.simulator import BUILDS, Engine, Simulator
 
 LANES = 2048  # images that the sliced engine gets, so that the ends of a run count little
 SECONDS = 10.0  # of Amaranth's own simulator, which is too slow for whole images
@@ -66,6 +66,31 @@ def compare(
         "folding": acc.folding,
         "cycles_per_image": acc.cycles_per_image,
     }
+
+
+def over_images(
+    acc: Accelerator,
+    images: np.ndarray,
+    counts: dict[Engine, Sequence[int]],
+    say: Callable[[str], None] | None = None,
+) -> dict[str, Any]:
+    """Seconds that one process takes for so many images, the images given again and again.
+
+    Returns
+    -------
+    dict with, for each engine, its `build_s` and its `runs`: `images` and `seconds` of each
+    """
+    engines = {}
+    for engine, numbers in counts.items():
+        if say is not None:
+            say(engine)
+        with Simulator(acc, engine=engine) as simulator:
+            runs = []
+            for number in numbers:
+                some = np.resize(images, (number, *images.shape[1:]))
+                runs.append({"images": number, "seconds": simulator.run(some).seconds})
+        engines[engine] = {"build_s": simulator.build_seconds, "runs": runs}
+    return {"engines": engines, "network": acc.net.id}
 
 
 def _engines(

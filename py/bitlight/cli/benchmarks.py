@@ -128,3 +128,33 @@ def rtl(
         rows,
     )
     write_json(json_file, {"machine": speed.machine(), **figures})
+
+
+@bench.command()
+@click.argument("network", default="fashion28")
+@folding_options
+@json_option
+def images(network: str, json_file: str | None, **choice: Any) -> None:
+    """Seconds that one image, some, and thousands take in RTL, by Verilator and bit-sliced.
+
+    The build is timed with an empty cache only: set BITLIGHT_CACHE to a new folder.
+    """
+    from bitlight import speed
+    from bitlight_sim.speed import over_images
+
+    acc = accelerator(network, **choice)
+    batch = sources.images("random", acc.net)[0]
+    with steps() as say:
+        figures = over_images(
+            acc,
+            batch,
+            {"verilator": (1, 4, 16, 64, 256), "sliced": (1, 16, 256, 1024, 4096, 16384)},
+            say,
+        )
+    rows = [
+        [engine, row["images"], row["seconds"], row["images"] / row["seconds"]]
+        for engine, row_of in figures["engines"].items()
+        for row in row_of["runs"]
+    ]
+    show_table(f"RTL of {network}", ["engine", "images", "s", "images/s"], rows)
+    write_json(json_file, {"machine": speed.machine(), "name": network, **figures})
