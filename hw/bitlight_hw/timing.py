@@ -1,9 +1,9 @@
 """Cycle-exact timing of a chain of units, without their data.
 
-Nothing that flows through an accelerator steers its control, so that three kinds of parts describe
-when every unit takes and gives a beat: `Step`, `Delay` and `Buffer`. A chain of them is stepped
-cycle by cycle; the source always has the next beat and the sink is always ready, as in the native
-simulator. A whole image of a large network takes well under a second.
+Nothing that flows through an accelerator steers its control, so that four kinds of parts describe
+when every unit takes and gives a beat: `Step`, `Delay`, `Queue` and `Buffer`. A chain of them is
+stepped cycle by cycle; the source always has the next beat and the sink is always ready, as in the
+native simulator. A whole image of a large network takes well under a second.
 """
 
 from collections.abc import Sequence
@@ -39,6 +39,18 @@ class Delay:
     stages: int
 
 
+@dataclass(frozen=True)
+class Queue:
+    """A pipeline that never waits, into a queue: `depth` beats in both, `latency` cycles through.
+
+    It takes while it holds fewer than `depth`, and a beat that it gives leaves room in the next
+    cycle.
+    """
+
+    depth: int
+    latency: int
+
+
 @dataclass(frozen=True, eq=False)
 class Buffer:
     """A ring of `depth` words: written in order, read window by window.
@@ -68,7 +80,7 @@ class Buffer:
         return max(2, int(self.offsets.max()) + 1)
 
 
-Part = Step | Delay | Buffer
+Part = Step | Delay | Queue | Buffer
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,8 +103,8 @@ class Trace:
 
     @property
     def interval(self) -> int:
-        """Cycles between the last two images."""
-        return int(self.completed[-1] - self.completed[-2])
+        """Cycles between the last images: the longer of two distances, since they may alternate."""
+        return int(np.diff(self.completed[-3:]).max())
 
 
 # The source of an endless stream stops here even if the chain has not settled.
@@ -103,14 +115,14 @@ def run(parts: Sequence[Part], beats_in: int, beats_out: int, images: int | None
     """Step the chain until `images` images have left it, the last that come.
 
     Without a number, images come without end, and the chain is stepped until it has settled: until
-    it is, at the end of an image, as it was at the end of the one before.
+    it is, at the end of two images, as it was at the end of the one before them.
 
     Raises
     ------
     SimulationError
         If the chain stands still before that.
     """
-    kind = np.array([(Step, Delay, Buffer).index(type(part)) for part in parts], np.int64)
+    kind = np.array([(Step, Delay, Queue, Buffer).index(type(part)) for part in parts], np.int64)
     size = np.zeros(len(parts), np.int64)
     repeats = np.ones(len(parts), np.int64)
     tables: list[np.ndarray] = []
@@ -119,6 +131,9 @@ def run(parts: Sequence[Part], beats_in: int, beats_out: int, images: int | None
     for index, part in enumerate(parts):
         if isinstance(part, Delay):
             size[index] = part.stages
+            continue
+        if isinstance(part, Queue):
+            size[index], repeats[index] = part.depth, part.latency
             continue
         pair = (part.actions,) if isinstance(part, Step) else (part.offsets, part.releases)
         if isinstance(part, Buffer):
@@ -140,15 +155,15 @@ def run(parts: Sequence[Part], beats_in: int, beats_out: int, images: int | None
 @numba.njit(cache=True)
 def _run(kind, size, repeats, spans, flat, beats_in, beats_out, endless, first, done):  # noqa: PLR0912, PLR0915
     parts = kind.size
-    position = np.zeros(parts, np.int64)  # Step: action; Buffer: word of the window
+    position = np.zeros(parts, np.int64)  # Step: action; Queue: due beats; Buffer: word in window
     repeat = np.zeros(parts, np.int64)
     window = np.zeros(parts, np.int64)
-    filled = np.zeros(parts, np.int64)  # Buffer: words from the base on; negative: to be skipped
-    stages = np.zeros(parts, np.uint64)  # Delay: one bit for each register
+    filled = np.zeros(parts, np.int64)  # words from the base on; negative: to be skipped
+    stages = np.zeros(parts, np.uint64)  # Delay, Queue: one bit for each register
     valid = np.zeros(parts + 1, np.bool_)
     ready = np.zeros(parts + 1, np.bool_)
     state = np.zeros((2, 5 * parts + 1), np.int64)
-    taken, given, cycle = 0, 0, 0
+    taken, given, cycle, alike = 0, 0, 0, 0
     while given < done.size * beats_out:
         valid[0] = endless or taken < done.size * beats_in
         for p in range(parts):
@@ -157,6 +172,8 @@ def _run(kind, size, repeats, spans, flat, beats_in, beats_out, endless, first, 
                 valid[p + 1] = action & 2 and (valid[p] or not action & 5)
             elif kind[p] == 1:
                 valid[p + 1] = (stages[p] >> np.uint64(size[p] - 1)) & np.uint64(1)
+            elif kind[p] == 2:
+                valid[p + 1] = position[p] > 0
             else:
                 valid[p + 1] = flat[spans[p, 0] + position[p]] < filled[p]
         ready[parts] = True
@@ -180,6 +197,14 @@ def _run(kind, size, repeats, spans, flat, beats_in, beats_out, endless, first, 
                     moved = moved or stages[p] != 0 or valid[p]
                     stages[p] = (stages[p] << np.uint64(1)) | np.uint64(valid[p])
                     stages[p] &= (np.uint64(1) << np.uint64(size[p])) - np.uint64(1)
+            elif kind[p] == 2:
+                takes, gives = valid[p] and ready[p], valid[p + 1] and ready[p + 1]
+                moved = moved or takes or gives or stages[p] != 0
+                last = np.uint64(repeats[p] - 1)
+                stages[p] = (stages[p] << np.uint64(1)) | np.uint64(takes)
+                position[p] += np.int64(stages[p] >> last) - gives
+                stages[p] &= (np.uint64(1) << last) - np.uint64(1)
+                filled[p] += np.int64(takes) - gives
             else:
                 if valid[p] and ready[p]:
                     filled[p] += 1
@@ -209,7 +234,8 @@ def _run(kind, size, repeats, spans, flat, beats_in, beats_out, endless, first, 
                 now[2 * parts : 3 * parts], now[3 * parts : 4 * parts] = window, filled
                 now[4 * parts : -1] = stages
                 now[-1] = taken - count * beats_in
-                if endless and count > 1 and np.array_equal(now, before):
+                alike = alike + 1 if count > 1 and np.array_equal(now, before) else 0
+                if endless and alike == 2:
                     return -1, count
         if not moved:
             return cycle, 0

@@ -79,8 +79,8 @@ class Path:
     def most_images(self) -> int:
         """A bound on the images whose last word is taken and whose last beat is not packed yet.
 
-        However the stream is held up: in a ring, those that fill it and the one that is read; in
-        registers, those that fill them; in a step, the one that it is at.
+        However the stream is held up: in a ring, those that fill it and the one that is read; in a
+        queue or registers, those that fill them; in a step, the one that it is at.
         """
         words, images = self.frames_in.words, SKID
         for part in [*self.unpack.timing, *self._inner, *self._queued]:
@@ -90,6 +90,8 @@ class Path:
                     if part.fixed:  # whatever comes, goes
                         continue
                     words = len(part.offsets) * part.repeats * len(part.releases)
+                case timing.Queue():
+                    images += -(-part.depth // words)
                 case timing.Delay():
                     images += -(-part.stages // words)
                 case timing.Step():
