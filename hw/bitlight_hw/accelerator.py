@@ -70,7 +70,7 @@ class Accelerator(wiring.Component):
         projection: Projection | None = None,
     ) -> None:
         if projection is not None and net.gives_scores:
-            raise OpticsError("a projection takes bits, not the scores of a Linear without thresholds")
+            raise OpticsError("a projection takes bits, not the scores of the last layer")
         self.net = net
         self.projection = projection
         self.folding = foldings.fold(net) if folding is None else foldings.check(net, folding)

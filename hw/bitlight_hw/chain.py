@@ -89,7 +89,8 @@ class Chain:
     ) -> "Chain":
         """The chain of a network, with a spare queue wherever a unit might hold up the one before.
 
-        Its features go through a projection, if there is one. All output-stationary unless `dataflow` says otherwise for each layer that computes.
+        All output-stationary unless `dataflow` says otherwise for each layer that computes. The
+        features go through the projection, if there is one.
 
         A pixel is a beat of the input; a flat input, or one that a Linear flattens, comes SIMD
         elements at a time.
@@ -188,13 +189,14 @@ class Chain:
         features, lanes = int(np.prod(self.beats.shape)), projection.lanes
         unit = projection.projector(features)
         self.beats = replace(self.beats, shape=(1, 1, features))
-        if self.beats.elements > lanes:
+        elements = self.beats.elements
+        if features % lanes and elements < lanes:
+            elements &= -elements  # divides the lanes: no beat reaches into the next image
+        if self.beats.elements > min(elements, lanes):
             self._queue()
         if features % lanes:
-            elements = self.beats.elements
-            if elements < lanes:  # no beat may reach into the next image
-                self._gear(elements & -elements)
-            fill = Repack(self.beats.elements, lanes, 1, frame=features)
+            self._gear(elements)
+            fill = Repack(elements, lanes, 1, frame=features)
             self._add("fill", fill, Beats((1, 1, unit.beats * lanes), lanes, 1))
         self._gear(lanes)
         if unit.turns == 1:

@@ -33,9 +33,7 @@ def check(net: Network, dataflow: Any) -> list[Dataflow]:
     return list(flows)
 
 
-def choose(
-    net: Network, folding: Folding, projection: Projection | None = None
-) -> list[Dataflow]:
+def choose(net: Network, folding: Folding, projection: Projection | None = None) -> list[Dataflow]:
     """The dataflow with which an image is through soonest; output-stationary where it is all one.
 
     Only layers with a single output position are asked, since others would need a memory of sums

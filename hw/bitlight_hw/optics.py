@@ -24,6 +24,8 @@ from bitlight_hw.units.unit import Unit, counter
 from bitlight_hw.units.window import Window
 
 STATE = 64  # bits of a generator
+# Of a step to the next words of a row, and to what the next row starts from.
+WORD_SHIFTS, ROW_SHIFTS = (13, -7, 17), (7, -9)
 INTENSITY = 8  # bits of a component
 # Cycles from the last beat of a vector until its first result is in front of the queue, and
 # through the queue.
@@ -170,20 +172,23 @@ class Projector(Unit):
         )
 
     def estimate(self, family: families.Family) -> Estimate:
-        """Generators, popcounts and sums of each component; the queue; the rest."""
+        """Generator, popcounts and sums of each component, what they share, and the queue.
+
+        Where there are no multipliers, squares are made of look-up tables.
+        """
         six = family.lut_inputs == 6
         width = self.n_in.bit_length()
         halves = _halves(self.lanes)
-        count = sum(tables_of_number(e - s, family.lut_inputs) for s, e in halves)
-        count += self.lanes.bit_length() * (len(halves) - 1)
-        # A step of a generator is an exclusive or of up to eight bits, and a choice.
-        state = (2.5 if six else 5.5) * STATE
+        number = sum(tables_of_number(end - start, family.lut_inputs) for start, end in halves)
+        number += self.lanes.bit_length() * (len(halves) - 1)
+        # The next state of a generator: exclusive ors of up to eight bits, and a choice.
+        step = STATE * (2.3 if six else 4)
         mask = self.lanes * (1 + family.choice_luts(WORD // self.lanes))
-        gather = family.choice_luts(self.line) * width
-        each = state + 2 * (mask + count + width)
-        square = 0 if six else width**2
-        shared = 4 * STATE + self.side * (2 * STATE + 2 * (gather + width + square) + 3 * width)
-        luts = self.components * each + shared + count + 2 * width + 40
+        each = step + 2 * (mask + number + width)
+        gathered = 2 * width * family.choice_luts(self.line)
+        squares = 0 if six else 2 * width**2
+        shared = number + 2 * width + 8
+        luts = self.components * each + self.side * (step + gathered + squares + 3 * width) + shared
         return Estimate(round(luts)) + self._queue.estimate(family)
 
     def elaborate(self, platform: Any) -> Module:
@@ -258,20 +263,21 @@ class Projector(Unit):
         state = Signal(STATE, init=first, name="row")
         rows: list[Value] = [state]
         for _ in range(self.side):
-            rows.append(_next_row(rows[-1]))
+            rows.append(_shifted(m, rows[-1], *ROW_SHIFTS))
         with m.If(_during(m, passed[0].first, passed[self.line - 1].first)):
             m.d.sync += state.eq(Mux(passed[self.line - 1].restart, first, rows[-1]))
-        return [_later(m, _next_word(row)) for row in rows[:-1]]
+        return [_later(m, _shifted(m, row, *WORD_SHIFTS)) for row in rows[:-1]]
 
     def _component(
         self, m: Module, family: families.Family, row: Value, passed: Sequence["Beat"]
     ) -> list[Value]:
         """Popcounts of x AND r, real and imaginary, in the cycle of the beat at place 6."""
         words = Signal(STATE, reset_less=True, name="words")
+        following = _shifted(m, words, *WORD_SHIFTS)
         with m.If(passed[1].first):
             m.d.sync += words.eq(row)
         with m.Elif(passed[1].fresh):
-            m.d.sync += words.eq(_next_word(words))
+            m.d.sync += words.eq(following)
         x, part = passed[2].x, passed[2].part
         return [
             self._sum(m, family, _later(m, word.word_select(part, self.lanes) & x), passed)
@@ -324,9 +330,7 @@ class Beat(NamedTuple):
     def later(self, m: Module) -> "Beat":
         """The same, one cycle later."""
         x, part, *flags = self
-        return Beat(
-            _later(m, x), _later(m, part), *(_later(m, flag, reset=True) for flag in flags)
-        )
+        return Beat(_later(m, x), _later(m, part), *(_later(m, flag, reset=True) for flag in flags))
 
 
 def _later(m: Module, value: Value, cycles: int = 1, *, reset: bool = False) -> Value:
@@ -346,17 +350,13 @@ def _during(m: Module, begin: Value, end: Value) -> Value:
     return within
 
 
-def _next_row(state: Value) -> Value:
-    """What the next row starts from."""
-    state = state ^ (state << 7)[:STATE]
-    return state ^ (state >> 9)
-
-
-def _next_word(state: Value) -> Value:
-    """The next words of a row, real and imaginary."""
-    state = state ^ (state << 13)[:STATE]
-    state = state ^ (state >> 7)
-    return state ^ (state << 17)[:STATE]
+def _shifted(m: Module, state: Value, *shifts: int) -> Value:
+    """A step of an xorshift generator; shifts to the right are negative."""
+    for shift in shifts:
+        step = Signal(STATE, name="step")
+        m.d.comb += step.eq(state ^ (state << shift if shift > 0 else state >> -shift))
+        state = step
+    return state
 
 
 def _gathered(m: Module, values: Sequence[Value], flags: Sequence[Value]) -> Value:

@@ -1,12 +1,23 @@
 """What the optical processor's twin in hardware gives: the binary medium in integers alone."""
 
+from math import ceil, log, log2
+
 import numpy as np
 
 from bitlight.bits import pack_words
+from bitlight.optics.camera import MOST_SATURATED
 from bitlight.optics.media import Binary
 
 BATCH = 256
 TOP = 255  # of a component
+
+
+def default_shift(n: int) -> int:
+    """The least shift at which at most 0.5 % of the components saturate, if n / 2 features are 1.
+
+    re² + im² is n then on average, and exponentially distributed.
+    """
+    return max(0, ceil(log2(-log(MOST_SATURATED) * n / (TOP + 1))))
 
 
 def project(bits: np.ndarray, seed: int, n_components: int, shift: int) -> np.ndarray:
