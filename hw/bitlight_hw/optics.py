@@ -15,7 +15,7 @@ from amaranth.lib import wiring
 
 from bitlight import FoldingError, OpticsError
 from bitlight.optics.generator import WORD, origin, starts
-from bitlight.optics.twin import TOP, project
+from bitlight.optics.twin import project
 from bitlight_hw import family as families
 from bitlight_hw.estimate import Estimate
 from bitlight_hw.timing import AWAIT, GIVE, TAKE, Queue, Step
@@ -312,7 +312,8 @@ class Projector(Unit):
         shifted = energy[min(self.shift, len(energy)) :]
         m.d.sync += [
             energy.eq(squares[0] + squares[1]),
-            intensity.eq(Mux(shifted[INTENSITY:].any(), TOP, shifted)),
+            # Not a choice of a constant: tools would make that a reset, and data steer no control.
+            intensity.eq(shifted[:INTENSITY] | shifted[INTENSITY:].any().replicate(INTENSITY)),
         ]
         return intensity
 
