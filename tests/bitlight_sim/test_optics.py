@@ -66,7 +66,9 @@ def test_another_row_generator_is_found(tmp_path):
 
 
 @icarus
-@pytest.mark.parametrize(("seed", "data_bits"), [(3, None), pytest.param(5, 8, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("seed", "data_bits"), [(3, None), pytest.param(5, 8, marks=pytest.mark.slow)]
+)
 def test_axi(seed, data_bits, tmp_path):
     """Every byte, cycle count, register and counter, whatever happens on the bus."""
     _, acc, images, expected = drawn(seed, 8)
