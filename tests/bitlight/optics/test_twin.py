@@ -7,7 +7,7 @@ from bitlight.bits import pack_words
 from bitlight.optics import generator
 from bitlight.optics.camera import Camera
 from bitlight.optics.media import Binary
-from bitlight.optics.twin import BATCH, project
+from bitlight.optics.twin import BATCH, default_shift, project
 
 FULL = (1 << 64) - 1
 
@@ -54,3 +54,10 @@ def test_it_is_the_binary_medium_behind_a_camera_of_8_bits():
 def test_more_components_never_change_the_first():
     x = np.random.default_rng(1).integers(0, 2, (5, 64), dtype=np.uint8)
     assert np.array_equal(project(x, 9, 100, 2)[:, :33], project(x, 9, 33, 2))
+
+
+@pytest.mark.parametrize(("features", "shift"), [(1, 0), (48, 0), (49, 1), (2400, 6)])
+def test_the_default_shift_saturates_few(features, shift):
+    assert default_shift(features) == shift
+    x = np.random.default_rng(2).integers(0, 2, (50, features), dtype=np.uint8)
+    assert (project(x, 4, 500, shift) == 255).mean() <= 0.006
