@@ -47,7 +47,7 @@ def choose(net: Network, folding: Folding, projection: Projection | None = None)
         return choices[0]
 
     def rank(flows: list[Dataflow]) -> tuple[int, int]:
-        return _latency(Chain.of(net, folding, flows, projection)), flows.count("input")
+        return _latency(net, folding, flows, projection), flows.count("input")
 
     return min(choices, key=rank)
 
@@ -66,7 +66,10 @@ def _single(net: Network, folding: Folding) -> Iterator[int]:
             yield place
 
 
-def _latency(chain: Chain) -> int:
+def _latency(
+    net: Network, folding: Folding, flows: list[Dataflow], projection: Projection | None = None
+) -> int:
+    chain = Chain.of(net, folding, flows, projection)
     parts = [part for stage in chain.stages for part in stage.unit.timing]
     ample = timing.with_ample_depths(parts)
     return timing.run(ample, chain.beats_in.count, chain.beats.count, images=2).latency

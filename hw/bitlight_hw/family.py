@@ -30,6 +30,8 @@ class Family:
     block_name : str
     distributed : bool
         Whether look-up tables can be RAM.
+    multipliers : bool
+        Whether tools find some for a product.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Family:
     block_price: int = 0
     block_name: str = ""
     distributed: bool = False
+    multipliers: bool = True
 
     def rom_luts(self, depth: int, width: int) -> int:
         """Look-up tables of a ROM that is made of them: tables for each bit, and their choice.
@@ -134,7 +137,7 @@ FAMILIES = {
         SIMULATION,
         Family("xc7", "parity", 6, _18K, 32, "RAMB18", True),
         Family("ecp5", "parity", 4, _18K, 64, "DP16KD", True),
-        Family("ice40", "parity", 4, _4K, 32, "RAM40_4K", False),
+        Family("ice40", "parity", 4, _4K, 32, "RAM40_4K", False, False),
     ]
 }
 

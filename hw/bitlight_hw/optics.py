@@ -176,17 +176,16 @@ class Projector(Unit):
 
         Where there are no multipliers, squares are made of look-up tables.
         """
-        six = family.lut_inputs == 6
         width = self.n_in.bit_length()
         halves = _halves(self.lanes)
         number = sum(tables_of_number(end - start, family.lut_inputs) for start, end in halves)
         number += self.lanes.bit_length() * (len(halves) - 1)
         # The next state of a generator: exclusive ors of up to eight bits, and a choice.
-        step = STATE * (2.3 if six else 4)
+        step = 2.3 * STATE
         mask = self.lanes * (1 + family.choice_luts(WORD // self.lanes))
         each = step + 2 * (mask + number + width)
         gathered = 2 * width * family.choice_luts(self.line)
-        squares = 0 if six else 2 * width**2
+        squares = 0 if family.multipliers else 2 * width**2
         shared = number + 2 * width + 8
         luts = self.components * each + self.side * (step + gathered + squares + 3 * width) + shared
         return Estimate(round(luts)) + self._queue.estimate(family)
