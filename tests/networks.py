@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from bitlight import Conv2d, Linear, MaxPool2d, Network, NetworkError
-from bitlight_hw import Accelerator
+from bitlight_hw import Accelerator, Projection
 from bitlight_hw.folding import Folding, computing
 
 
@@ -30,6 +30,25 @@ def draw_network(rng: np.random.Generator, depth: int = 4) -> Network:
             return Network(shape, bits, layers)
         except NetworkError:  # a window that does not fit
             continue
+
+
+def draw_bits_network(rng: np.random.Generator) -> Network:
+    """One that gives bits."""
+    while (net := draw_network(rng)).gives_scores:
+        pass
+    return net
+
+
+def draw_projection(rng: np.random.Generator) -> Projection:
+    """Of any features, folded as may be."""
+    n_components = int(rng.integers(1, 17))
+    return Projection(
+        n_components,
+        seed=int(rng.integers(1 << 32)),
+        shift=int(rng.integers(5)),
+        lanes=1 << int(rng.integers(6)),
+        components=_divisor(rng, n_components),
+    )
 
 
 def _draw_layer(rng, net, shape, bits, *, last):
@@ -79,12 +98,13 @@ def draw_folding(rng: np.random.Generator, net: Network) -> Folding:
     return folding
 
 
-def draw_accelerator(rng: np.random.Generator, net: Network) -> Accelerator:
+def draw_accelerator(
+    rng: np.random.Generator, net: Network, projection: Projection | None = None
+) -> Accelerator:
     """Any folding and any loop orders."""
     folding = draw_folding(rng, net)
-    return Accelerator(
-        net, folding, [str(f) for f in rng.choice(["output", "input"], len(folding))]
-    )
+    flows = [str(f) for f in rng.choice(["output", "input"], len(folding))]
+    return Accelerator(net, folding, flows, projection)
 
 
 def _divisor(rng: np.random.Generator, n: int) -> int:

@@ -37,7 +37,7 @@ PAUSES = [
     Pauses(idle=0.5, busy=0.5, restless=True),
 ]
 # After so many cycles with nothing left to take and nothing offered, nothing more will come.
-QUIET = 8
+QUIET = 20
 
 
 @dataclass

@@ -2,5 +2,6 @@
 
 from bitlight_hw.accelerator import Accelerator
 from bitlight_hw.folding import fold
+from bitlight_hw.optics import Projection
 
-__all__ = ["Accelerator", "fold"]
+__all__ = ["Accelerator", "Projection", "fold"]

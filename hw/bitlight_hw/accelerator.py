@@ -4,17 +4,19 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 from amaranth import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from bitlight import Network, SimulationError
+from bitlight import Network, OpticsError, SimulationError
 from bitlight_hw import dataflow as dataflows
 from bitlight_hw import family as families
 from bitlight_hw import folding as foldings
 from bitlight_hw import timing
 from bitlight_hw.chain import Chain, Stage
 from bitlight_hw.estimate import Estimate
+from bitlight_hw.optics import Projection
 from bitlight_hw.units import Unit, Window
 from bitlight_hw.units.rules import StreamRules
 
@@ -25,6 +27,8 @@ TRIALS = (4, 16, 64)
 class Accelerator(wiring.Component):
     """Hardware that computes a network: stream of pixels in, stream of features out.
 
+    With a projection, its components follow from the features and leave in their place.
+
     Parameters
     ----------
     net : Network
@@ -33,12 +37,14 @@ class Accelerator(wiring.Component):
     dataflow : "output", "input" or a list of these, optional
         Loop order of each Conv2d and Linear: output-stationary or input-stationary. By default
         what `bitlight_hw.dataflow.choose` finds to have the shortest latency.
+    projection : Projection, optional
 
     Attributes
     ----------
     cycles_per_image : int
         Interval between images that follow each other: the largest (MH/PE)·(MW/SIMD)·OH·OW, or
-        the most beats of a stream where that is more.
+        the most beats of a stream where that is more; a projection is fed
+        ⌈features/lanes⌉·components/(components at once) of them.
     latency : int
         Cycles from the first beat taken to the last beat given, for an image in an idle pipeline.
     beats_in, beats_out : Beats
@@ -46,7 +52,9 @@ class Accelerator(wiring.Component):
     Raises
     ------
     FoldingError
-        If the folding or the dataflow does not fit the network.
+        If the folding or the dataflow does not fit the network, or the projection's do not divide.
+    OpticsError
+        If scores should be projected.
     """
 
     i: Any
@@ -54,15 +62,24 @@ class Accelerator(wiring.Component):
     # Predictions are worth having without the hardware; Amaranth would warn of that.
     _MustUse__silence = True
 
-    def __init__(self, net: Network, folding: Any = None, dataflow: Any = None) -> None:
+    def __init__(
+        self,
+        net: Network,
+        folding: Any = None,
+        dataflow: Any = None,
+        projection: Projection | None = None,
+    ) -> None:
+        if projection is not None and net.gives_scores:
+            raise OpticsError("a projection takes bits, not the scores of the last layer")
         self.net = net
+        self.projection = projection
         self.folding = foldings.fold(net) if folding is None else foldings.check(net, folding)
         self.dataflow = (
-            dataflows.choose(net, self.folding)
+            dataflows.choose(net, self.folding, projection)
             if dataflow is None
             else dataflows.check(net, dataflow)
         )
-        chain = Chain.of(net, self.folding, self.dataflow)
+        chain = Chain.of(net, self.folding, self.dataflow, projection)
         self.beats_in, self.beats_out = chain.beats_in, chain.beats
         self.cycles_per_image = max(foldings.slowest_layer(net, self.folding), *chain.stream_beats)
         self._stages = self._settled(chain.stages)
@@ -116,6 +133,11 @@ class Accelerator(wiring.Component):
     def latency(self) -> int:
         """Cycles from the first beat taken to the last beat given, in an idle pipeline."""
         return self._trace.latency
+
+    def expected(self, images: np.ndarray) -> np.ndarray:
+        """What the golden model gives for images, and their projection where there is one."""
+        features = self.net.forward(images)
+        return features if self.projection is None else self.projection.of(features)
 
     @property
     def units(self) -> dict[str, Unit]:

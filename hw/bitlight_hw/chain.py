@@ -7,7 +7,17 @@ import numpy as np
 
 from bitlight import Conv2d, Linear, MaxPool2d, Network
 from bitlight_hw.folding import Folding, computing
-from bitlight_hw.units import Gearbox, MatrixVector, OrPool, Pad, Slide, Unit, Window
+from bitlight_hw.optics import Projection
+from bitlight_hw.units import (
+    Gearbox,
+    MatrixVector,
+    OrPool,
+    Pad,
+    Repack,
+    Slide,
+    Unit,
+    Window,
+)
 from bitlight_hw.units.matvec import Dataflow
 
 
@@ -70,10 +80,16 @@ class Chain:
     stages: list[Stage] = field(default_factory=list)
 
     @staticmethod
-    def of(net: Network, folding: Folding, dataflow: Sequence[Dataflow] | None = None) -> "Chain":
+    def of(
+        net: Network,
+        folding: Folding,
+        dataflow: Sequence[Dataflow] | None = None,
+        projection: Projection | None = None,
+    ) -> "Chain":
         """The chain of a network, with a spare queue wherever a unit might hold up the one before.
 
-        All output-stationary unless `dataflow` says otherwise for each layer that computes.
+        All output-stationary unless `dataflow` says otherwise for each layer that computes. The
+        features go through the projection, if there is one.
 
         A pixel is a beat of the input; a flat input, or one that a Linear flattens, comes SIMD
         elements at a time.
@@ -91,10 +107,18 @@ class Chain:
             else:
                 (pe, simd), flow = choices[index]
                 chain._compute(layer, pe, simd, flow)
-            chain.stages[before:] = [
-                replace(stage, name=f"layer{index}_{stage.name}") for stage in chain.stages[before:]
-            ]
+            chain._name(before, f"layer{index}")
+        if projection is not None:
+            before = len(chain.stages)
+            chain._project(projection)
+            chain._name(before, "optics")
         return chain
+
+    def _name(self, begin: int, prefix: str) -> None:
+        """Tell what the stages from there on belong to."""
+        self.stages[begin:] = [
+            replace(stage, name=f"{prefix}_{stage.name}") for stage in self.stages[begin:]
+        ]
 
     @property
     def stream_beats(self) -> list[int]:
@@ -156,6 +180,29 @@ class Chain:
         shape = (rows, columns, *outputs) if isinstance(layer, Conv2d) else outputs
         scores = layer.threshold is None
         self._add("matvec", unit, Beats(shape, pe, unit.result.width, signed=scores))
+
+    def _project(self, projection: Projection) -> None:
+        """The features, in beats of zeros at the end where they need it, once for each turn."""
+        features, lanes = int(np.prod(self.beats.shape)), projection.lanes
+        unit = projection.projector(features)
+        self.beats = replace(self.beats, shape=(1, 1, features))
+        elements = self.beats.elements
+        if features % lanes and elements < lanes:
+            elements &= -elements  # divides the lanes: no beat reaches into the next image
+        if self.beats.elements > min(elements, lanes):
+            self._queue()
+        if features % lanes:
+            self._gear(elements)
+            fill = Repack(elements, lanes, 1, frame=features)
+            self._add("fill", fill, Beats((1, 1, unit.beats * lanes), lanes, 1))
+        self._gear(lanes)
+        if unit.turns == 1:
+            self._queue("queue_window")
+        else:
+            ring = _ring(self.beats, repeats=unit.turns)
+            shape = (1, 1, unit.turns * unit.beats * lanes)
+            self._add("window", ring, replace(self.beats, shape=shape))
+        self._add("projector", unit, Beats((unit.n_components,), unit.side, unit.bits))
 
     def _queue(self, name: str = "queue") -> None:
         """A queue; the source of the images needs none, it can wait."""

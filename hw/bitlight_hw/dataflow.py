@@ -13,6 +13,7 @@ from bitlight import FoldingError, Linear, MaxPool2d, Network
 from bitlight_hw import timing
 from bitlight_hw.chain import Chain
 from bitlight_hw.folding import Folding, computing
+from bitlight_hw.optics import Projection
 from bitlight_hw.units.matvec import Dataflow
 
 # Layers whose dataflow is chosen, at most: each doubles the chains that are stepped.
@@ -32,7 +33,7 @@ def check(net: Network, dataflow: Any) -> list[Dataflow]:
     return list(flows)
 
 
-def choose(net: Network, folding: Folding) -> list[Dataflow]:
+def choose(net: Network, folding: Folding, projection: Projection | None = None) -> list[Dataflow]:
     """The dataflow with which an image is through soonest; output-stationary where it is all one.
 
     Only layers with a single output position are asked, since others would need a memory of sums
@@ -44,7 +45,11 @@ def choose(net: Network, folding: Folding) -> list[Dataflow]:
     choices = [_with(folding, dict(zip(asked, way, strict=True))) for way in ways]
     if len(choices) == 1:
         return choices[0]
-    return min(choices, key=lambda flows: (_latency(net, folding, flows), flows.count("input")))
+
+    def rank(flows: list[Dataflow]) -> tuple[int, int]:
+        return _latency(net, folding, flows, projection), flows.count("input")
+
+    return min(choices, key=rank)
 
 
 def _with(folding: Folding, chosen: dict[int, Dataflow]) -> list[Dataflow]:
@@ -61,8 +66,10 @@ def _single(net: Network, folding: Folding) -> Iterator[int]:
             yield place
 
 
-def _latency(net: Network, folding: Folding, flows: list[Dataflow]) -> int:
-    chain = Chain.of(net, folding, flows)
+def _latency(
+    net: Network, folding: Folding, flows: list[Dataflow], projection: Projection | None = None
+) -> int:
+    chain = Chain.of(net, folding, flows, projection)
     parts = [part for stage in chain.stages for part in stage.unit.timing]
     ample = timing.with_ample_depths(parts)
     return timing.run(ample, chain.beats_in.count, chain.beats.count, images=2).latency

@@ -33,6 +33,8 @@ class Family:
     packs : bool
         Whether Yosys cuts a memory into shallower ones where that saves a block, and puts their
         choice directly behind them.
+    multipliers : bool
+        Whether tools find some for a product.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Family:
     block_name: str = ""
     distributed: bool = False
     packs: bool = False
+    multipliers: bool = True
 
     def rom_luts(self, depth: int, width: int) -> int:
         """Look-up tables of a ROM that is made of them: tables for each bit, and their choice.
@@ -145,7 +148,7 @@ FAMILIES = {
         SIMULATION,
         Family("xc7", "parity", 6, _18K, 32, "RAMB18", True),
         Family("ecp5", "parity", 4, _18K, 64, "DP16KD", True, packs=True),
-        Family("ice40", "parity", 4, _4K, 32, "RAM40_4K", False),
+        Family("ice40", "parity", 4, _4K, 32, "RAM40_4K", multipliers=False),
     ]
 }
 

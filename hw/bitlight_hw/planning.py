@@ -18,6 +18,7 @@ class LayerPlan:
     index : int
     name : str, its class
     pe, simd : int, 0 for a pool
+        Of a projection: components at once and lanes.
     dataflow : str
     cycles : int
         Per image: of the matrix-vector unit, or the most beats of a stream within the layer, where
@@ -39,7 +40,7 @@ class LayerPlan:
 
 
 def layers(acc: Accelerator, target: str) -> list[LayerPlan]:
-    """The plan of each layer, in order."""
+    """The plan of each layer, in order; a projection is one more."""
     return list(_layers(acc, target))
 
 
@@ -49,12 +50,20 @@ def _layers(acc: Accelerator, target: str) -> Iterator[LayerPlan]:
         zip(computing(acc.net), zip(acc.folding, acc.dataflow, strict=True), strict=True)
     )
     beats = acc.beats_in.count  # of the stream into the layer
-    for index, layer in enumerate(acc.net.layers):
-        prefix = f"layer{index}_"
+
+    def costs(prefix: str, own: int) -> tuple[int, Estimate]:
+        nonlocal beats
         streams = [n for name, n in acc.links.items() if name.startswith(prefix)]
-        (pe, simd), flow = choices.get(index, ((0, 0), ""))
-        own = layer_cycles(acc.net, index, pe, simd) if pe else 0
         cycles = max(beats, own, *streams)
         beats = streams[-1] if streams else beats
         estimate = Estimate.total(e for name, e in estimates.items() if name.startswith(prefix))
-        yield LayerPlan(index, type(layer).__name__, pe, simd, flow, cycles, estimate)
+        return cycles, estimate
+
+    for index, layer in enumerate(acc.net.layers):
+        (pe, simd), flow = choices.get(index, ((0, 0), ""))
+        own = layer_cycles(acc.net, index, pe, simd) if pe else 0
+        found = costs(f"layer{index}_", own)
+        yield LayerPlan(index, type(layer).__name__, pe, simd, flow, *found)
+    if acc.projection is not None:
+        pe, simd = acc.projection.components, acc.projection.lanes
+        yield LayerPlan(len(acc.net.layers), "Projection", pe, simd, "", *costs("optics_", 0))

@@ -29,7 +29,7 @@ def cosimulate_axi(
     ----------
     images : uint8 array, as the network takes them
     expected : array
-        What `Network.forward` gives for them.
+        What `Accelerator.expected` gives for them.
     simulator : "icarus" or "verilator"
     folder : Path
         For what is built and written.
@@ -54,7 +54,7 @@ def cosimulate_axi(
         "BYTES_IN": axi.frames_in.bytes,
         "BYTES_OUT": axi.frames_out.bytes,
         "BITS_IN": axi.acc.net.input_bits,
-        "BITS_OUT": 32 if axi.acc.beats_out.signed else 1,
+        "BITS_OUT": axi.frames_out.bits,
         "INTERVAL": axi.cycles_per_image,
         "LATENCY": axi.latency,
     }
@@ -65,7 +65,7 @@ def cosimulate_axi(
     beyond = max(mapped) + 4
     content = {
         "frames": [frame.hex() for frame in input_frames(images, axi.acc.net.input_bits, seed)],
-        "results": [frame.hex() for frame in output_frames(expected)],
+        "results": [frame.hex() for frame in output_frames(expected, axi.frames_out.bits)],
         "bytes_in": axi.frames_in.bytes,
         "bytes_out": axi.frames_out.bytes,
         "offsets": OFFSETS,
@@ -99,8 +99,8 @@ def input_frames(images: np.ndarray, bits: int, seed: int = 0) -> list[bytes]:
     return [frame.tobytes() for frame in flat | (noise & (0xFF << bits & 0xFF))]
 
 
-def output_frames(expected: np.ndarray) -> list[bytes]:
-    """The bytes of each result: int32 scores, or features packed."""
-    if expected.dtype == np.int32:
-        return [scores.astype("<i4").tobytes() for scores in expected]
+def output_frames(expected: np.ndarray, bits: int) -> list[bytes]:
+    """The bytes of each result: int32 scores, intensities, or features packed."""
+    if bits > 1:
+        return [elements.astype("<i4" if bits == 32 else "u1").tobytes() for elements in expected]
     return [np.packbits(features, bitorder="little").tobytes() for features in expected]

@@ -53,7 +53,7 @@ def cosimulate(
     ----------
     images : uint8 array, as the network takes them
     expected : array
-        What `Network.forward` gives for them.
+        What `Accelerator.expected` gives for them.
     simulator : "icarus" or "verilator"
     folder : Path
         For what is built and written.

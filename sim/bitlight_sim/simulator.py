@@ -52,7 +52,7 @@ class Run:
 
     Attributes
     ----------
-    features : uint8 array of 0/1, shape (N, features), or int32 scores
+    features : uint8 array of 0/1, shape (N, features), int32 scores, or uint8 intensities
     cycles_per_image : int or float
         Measured interval between images that follow each other; an int unless it varied.
     latency : int

@@ -109,7 +109,7 @@ def _engines(
 def _native(acc: Accelerator, images: np.ndarray, engine: Any, processes: int) -> dict[str, Any]:
     with Simulator(acc, processes, engine=engine) as simulator:
         run = simulator.run(images)
-        _check(engine, run.features, acc.net.forward(images))
+        _check(engine, run.features, acc.expected(images))
     return {
         "build_s": None if simulator.built_before else simulator.build_seconds,
         "images": len(images),
@@ -122,7 +122,7 @@ def _native(acc: Accelerator, images: np.ndarray, engine: Any, processes: int) -
 def _cocotb(
     acc: Accelerator, images: np.ndarray, simulator: SimulatorName, folder: Path
 ) -> dict[str, Any]:
-    expected = acc.net.forward(images)
+    expected = acc.expected(images)
     started = time.perf_counter()
     found = cosimulate(acc, images, expected, simulator, folder / simulator, pauses=False)
     whole = time.perf_counter() - started

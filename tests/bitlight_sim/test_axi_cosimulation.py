@@ -156,8 +156,10 @@ def test_too_few_marks_are_found_by_the_interval(deep, tmp_path, monkeypatch):
 def test_frames_are_packed_as_the_documentation_says():
     bits = np.array([[1, 0, 0, 0, 0, 0, 0, 1, 1, 1]], np.uint8)
     assert input_frames(bits, 1) == [b"\x81\x03"]
-    assert output_frames(bits) == [b"\x81\x03"]
+    assert output_frames(bits, 1) == [b"\x81\x03"]
     assert input_frames(np.array([[[7, 255]]], np.uint8), 8) == [b"\x07\xff"]
     noisy = input_frames(np.array([[1, 2, 3, 0]], np.uint8), 2)[0]
     assert [byte & 3 for byte in noisy] == [1, 2, 3, 0]
-    assert output_frames(np.array([[-2, 300]], np.int32)) == [b"\xfe\xff\xff\xff\x2c\x01\x00\x00"]
+    scores = np.array([[-2, 300]], np.int32)
+    assert output_frames(scores, 32) == [b"\xfe\xff\xff\xff\x2c\x01\x00\x00"]
+    assert output_frames(np.array([[7, 255]], np.uint8), 8) == [b"\x07\xff"]

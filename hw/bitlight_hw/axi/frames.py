@@ -5,8 +5,8 @@ from typing import Any
 
 from amaranth import Cat, Signal, Value, signed
 
-from bitlight_hw.axi.repack import Repack
 from bitlight_hw.chain import Beats
+from bitlight_hw.units import Repack
 
 SCORE_BYTES = 4
 

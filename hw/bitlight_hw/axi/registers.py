@@ -10,7 +10,7 @@
 | 0x30 | BYTES_IN | ro | bytes of an input frame |
 | 0x34 | BYTES_OUT | ro | bytes of an output frame |
 | 0x38 | BITS_IN | ro | bits of an input element: 1 is packed, 2 to 8 are one byte each |
-| 0x3C | BITS_OUT | ro | bits of an output element: 1, packed, or 32, signed |
+| 0x3C | BITS_OUT | ro | bits of an output element: 1, packed; 8; or 32, signed |
 | 0x40 | INTERVAL | ro | cycles per frame, predicted |
 | 0x44 | LATENCY | ro | cycles from the first word taken to the last word given, predicted |
 | 0x48 | FRAMES_IN | ro | whole frames taken, modulo 2³² |
@@ -72,7 +72,7 @@ REGISTERS = (
     Register(
         0x38, "BITS_IN", "ro", "bits of an input element: 1 is packed, 2 to 8 are one byte each"
     ),
-    Register(0x3C, "BITS_OUT", "ro", "bits of an output element: 1, packed, or 32, signed"),
+    Register(0x3C, "BITS_OUT", "ro", "bits of an output element: 1, packed; 8; or 32, signed"),
     Register(0x40, "INTERVAL", "ro", "cycles per frame, predicted"),
     Register(
         0x44,

@@ -10,7 +10,7 @@ from bitlight.errors import FoldingError
 
 
 def folding_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--cycles, --luts, --folding and --dataflow; a command hands them to `accelerator`."""
+    """--cycles to --dataflow, and --project; a command hands them to `accelerator`."""
     options = [
         click.option(
             "--cycles", type=click.IntRange(1), help="Interval to reach, in cycles per image."
@@ -28,6 +28,21 @@ def folding_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="output or input, for each Conv2d and Linear as in output/input, or one for all: "
             "what stays in the unit. By default the one with the shortest latency.",
         ),
+        click.option(
+            "--project", type=click.IntRange(1), help="Optical components made of the features."
+        ),
+        click.option("--project-seed", type=int, default=0, show_default=True),
+        click.option(
+            "--project-shift",
+            type=click.IntRange(0),
+            help="Of re² + im². By default some 0.5 % saturate if half of the features are 1.",
+        ),
+        click.option(
+            "--project-fold",
+            default="32,1",
+            show_default=True,
+            help="Features in a beat, and components at once, as in 32,8.",
+        ),
     ]
     for option in reversed(options):
         command = option(command)
@@ -40,16 +55,30 @@ def accelerator(
     luts: int | None = None,
     folding: str | None = None,
     dataflow: str | None = None,
+    project: int | None = None,
+    project_seed: int = 0,
+    project_shift: int | None = None,
+    project_fold: str = "32,1",
 ) -> Any:
     """The accelerator that the options ask for."""
-    from bitlight_hw import Accelerator, fold
+    from bitlight.optics.twin import default_shift
+    from bitlight_hw import Accelerator, Projection, fold
 
     if sum(choice is not None for choice in (cycles, luts, folding)) > 1:
         raise FoldingError("give one of --cycles, --luts and --folding")
     net = sources.network(network)
     pairs = fold(net, cycles, luts) if folding is None else _pairs(network, folding)
     flows = dataflow.split("/") if dataflow and "/" in dataflow else dataflow
-    return Accelerator(net, pairs, flows)
+    if project is None:
+        return Accelerator(net, pairs, flows)
+    try:
+        lanes, components = map(int, project_fold.split(","))
+    except ValueError:
+        raise FoldingError(f"--project-fold is written like 32,8, not {project_fold!r}") from None
+    shift = default_shift(net.n_features) if project_shift is None else project_shift
+    return Accelerator(
+        net, pairs, flows, Projection(project, project_seed, shift, lanes, components)
+    )
 
 
 def _pairs(network: str, folding: str) -> list[tuple[int, ...]]:

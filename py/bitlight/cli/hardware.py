@@ -103,7 +103,7 @@ def simulate(
         simulator.build()
     with progress("simulating", len(batch)) as done:
         out = simulator.run(batch, done)
-    differing = int((out.features != acc.net.forward(batch)).sum())
+    differing = int((out.features != acc.expected(batch)).sum())
     figures = {
         "images": len(batch),
         "bits_compared": out.features.size,
@@ -157,7 +157,7 @@ def cosim(
 
     acc = accelerator(network, **choice)
     batch = sources.images(images, acc.net)[0][:number]
-    expected = acc.net.forward(batch)
+    expected = acc.expected(batch)
     rows: list[list[Any]] = []
     figures: dict[str, Any] = {}
     for name in get_args(SimulatorName) if simulator == "both" else (simulator,):

@@ -42,11 +42,12 @@ def from_words(results: np.ndarray, beats: Beats) -> np.ndarray:
 
     Returns
     -------
-    uint8 array of 0/1, shape (N, features), or int32 scores where the beats are signed
+    uint8 array, shape (N, elements), or int32 scores where the beats are signed
     """
     flat = bits.unpack(np.ascontiguousarray(results).view(np.uint8), beats.width)
     if not beats.signed:
-        return flat.reshape(len(results), -1)
+        elements = flat.reshape(len(results), -1, beats.bits)
+        return bits.pack(elements)[..., 0] if beats.bits > 1 else elements[..., 0]
     planes = flat.reshape(len(results), -1, beats.bits).astype(np.int32)
     weights = 1 << np.arange(beats.bits, dtype=np.int32)
     weights[-1] *= -1

@@ -54,10 +54,10 @@ class Cell:
         return self.design.word(self.ports[port])
 
     def wide(self, port: str, width: int | None = None) -> list[int]:
-        """An operand, by its sign, as wide as the output or as `width`."""
+        """An operand, by its sign, as wide as the output or as `width`; 0 if it has no bits."""
         nets = self.nets(port)
         width = self.width if width is None else width
-        filler = nets[-1] if self.signed(port) else ZERO
+        filler = nets[-1] if nets and self.signed(port) else ZERO
         return [*nets[:width], *[filler] * (width - len(nets))]
 
     def signed(self, port: str) -> bool:
@@ -85,7 +85,7 @@ class Cell:
 
     def _apart(self, port: str) -> list[Word]:
         bits = self.ports[port]
-        inner = self.design.cells.get(self.design.driver.get(bits[0], ""))
+        inner = self.design.cells.get(self.design.driver.get(bits[0], "")) if bits else None
         if (
             inner is not None
             and inner["type"] == "$add"

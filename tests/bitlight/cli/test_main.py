@@ -114,6 +114,17 @@ def test_simulate_and_rtl_features(run, net, images, tmp_path):
     assert np.array_equal(*found)
 
 
+def test_simulate_with_a_projection(run, net, images, tmp_path):
+    options = ("--project", 8, "--project-fold", "2,4", "--project-seed", 3)
+    arguments = ("simulate", net, images, *options, "--engine", "sliced")
+    code, out, _ = run(*arguments, "--json", tmp_path / "a.json")
+    assert code == 0, out
+    figures = json.loads((tmp_path / "a.json").read_text())
+    assert figures["bits_compared"] == 9 * 8
+    assert figures["bits_different"] == 0
+    assert run("plan", net, *options)[0] == 0
+
+
 def test_cosim(run, net, images, tmp_path):
     arguments = ["cosim", net, images, "--cycles", 225, "--simulator", "icarus"]
     code, out, err = run(*arguments, "--folder", tmp_path / "cosim", "--json", tmp_path / "a.json")
@@ -204,6 +215,8 @@ def test_plan_marks_the_slowest_layer(run, net, tmp_path):
         (("--folding", "published"), "foldings are published for tfc, sfc, lfc, cnv"),
         (("--dataflow", "both"), "dataflow must be"),
         (("--luts", "3"), "no folding fits 3 look-up tables"),
+        (("--project", "8", "--project-fold", "2"), "--project-fold is written like 32,8"),
+        (("--project", "8", "--project-fold", "2,3"), "components at once must divide 8"),
     ],
 )
 def test_choices_that_contradict_are_refused(run, net, options, message):

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bitlight_hw import Projection
 from bitlight_hw.family import FAMILIES
 from bitlight_hw.units import MatrixVector
 from bitlight_hw.verilog import convert
@@ -45,6 +46,15 @@ def test_1024_inputs_64_outputs(pe, most, tmp_path):
     found = cells(convert(unit(64, 1024, pe, 32), "unit", "xc7"), tmp_path)
     assert luts(found) <= most
     assert any(kind.startswith("RAMB") for kind in found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("lanes", "components"), [(32, 1), (32, 8), (8, 8)])
+def test_projector(lanes, components, tmp_path):
+    made = Projection(1024, shift=6, lanes=lanes, components=components).projector(1152)
+    found = cells(convert(made, "unit", "xc7"), tmp_path)
+    assert luts(found) == pytest.approx(made.estimate(XC7).luts, rel=0.1)
+    assert found["DSP48E1"] == 2
 
 
 @pytest.mark.parametrize("dataflow", ["input", pytest.param("output", marks=pytest.mark.slow)])

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from amaranth import Cat, Module, Mux, Signal, Value
-from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out
 
+from bitlight_hw.estimate import Estimate
+from bitlight_hw.family import Family
 from bitlight_hw.timing import GIVE, TAKE, Step
-from bitlight_hw.units.unit import counter
+from bitlight_hw.units.unit import Unit, counter
 
 
 class State(NamedTuple):
@@ -33,7 +33,7 @@ class Turn(NamedTuple):
 EMPTY = State(0, False)
 
 
-class Repack(wiring.Component):
+class Repack(Unit):
     """Beats of `wide_in` elements to beats of `wide_out` elements, every frame in beats of its own.
 
     What the last beat of a frame holds beyond `frame` elements is dropped; what is missing in the
@@ -57,9 +57,6 @@ class Repack(wiring.Component):
         If neither divides.
     """
 
-    # Many are made for their timing alone; Amaranth would warn of each.
-    _MustUse__silence = True
-
     def __init__(self, wide_in: int, wide_out: int, bits: int, *, frame: int) -> None:
         if frame % wide_in and frame % wide_out:
             raise ValueError(f"{wide_in} or {wide_out} elements must divide a frame of {frame}")
@@ -70,12 +67,7 @@ class Repack(wiring.Component):
         self.units = frame // unit
         self.beats_in = -(-self.units // self.n)
         self.beats_out = -(-self.units // self.m)
-        super().__init__(
-            {
-                "i": In(stream.Signature(wide_in * bits)),
-                "o": Out(stream.Signature(wide_out * bits)),
-            }
-        )
+        super().__init__(wide_in * bits, wide_out * bits)
 
     @cached_property
     def turns(self) -> list[Turn]:
@@ -117,6 +109,14 @@ class Repack(wiring.Component):
             actions = actions[:-1].copy()
             actions[0] |= GIVE
         return (Step(actions),)
+
+    def estimate(self, family: Family) -> Estimate:
+        """A choice for each bit that is kept or given, the count of beats, and some control."""
+        states = len({turn.state for turn in self.turns})
+        kept = max(turn.after.kept for turn in self.turns)
+        choices = (kept + self.m) * self.unit_bits * family.choice_luts(states)
+        count = 2 * (self.beats_in - 1).bit_length()
+        return Estimate(choices + count + 8, buffer_bits=kept * self.unit_bits)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

@@ -7,7 +7,7 @@ import pytest
 from streams import PAUSES, Gate, beats, check, stream
 
 from bitlight_hw import timing
-from bitlight_hw.axi.repack import Repack
+from bitlight_hw.units.repack import Repack
 
 FRAMES = 4
 # wide_in, wide_out, bits, elements of a frame
