@@ -35,6 +35,8 @@ class Family:
         choice directly behind them.
     multipliers : bool
         Whether tools find some for a product.
+    carries_count : bool
+        Whether an adder's carry chain takes look-up tables that are counted as such.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Family:
     distributed: bool = False
     packs: bool = False
     multipliers: bool = True
+    carries_count: bool = False
 
     def rom_luts(self, depth: int, width: int) -> int:
         """Look-up tables of a ROM that is made of them: tables for each bit, and their choice.
@@ -122,7 +125,10 @@ class Family:
         bits = depth * width
         if self.in_blocks(depth, width):
             return Estimate(blocks=self.blocks(depth, width), buffer_bits=bits)
-        return Estimate(memory_luts=self.ram_luts(depth, width), buffer_bits=bits)
+        luts = self.ram_luts(depth, width)
+        if not self.distributed:
+            return Estimate(luts, buffer_bits=bits)
+        return Estimate(memory_luts=luts, buffer_bits=bits)
 
     def ram(self, depth: int, width: int) -> Memory:
         """A RAM that every tool puts where this rule wants it.
@@ -148,7 +154,7 @@ FAMILIES = {
         SIMULATION,
         Family("xc7", "parity", 6, _18K, 32, "RAMB18", True),
         Family("ecp5", "parity", 4, _18K, 64, "DP16KD", True, packs=True),
-        Family("ice40", "parity", 4, _4K, 32, "RAM40_4K", multipliers=False),
+        Family("ice40", "parity", 4, _4K, 32, "RAM40_4K", multipliers=False, carries_count=True),
     ]
 }
 

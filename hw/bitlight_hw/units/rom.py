@@ -1,5 +1,6 @@
 """Read-only memory, shaped for the family of the FPGA."""
 
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -62,9 +63,23 @@ class Rom(Elaboratable):
         shape = family.rom_shape(self.depth, len(self._stored) * self.width)
         return shape or (self.depth, 1)
 
+    def _rows(self, family: Family) -> np.ndarray:
+        """What the one memory holds: bool array of shape (rows, bits)."""
+        width = len(self._stored) * self.width
+        rows, side = self._shape(family)
+        words = self.words[:, self._stored].reshape(self.depth, width)
+        words = np.pad(words, [(0, rows * side - self.depth), (0, 0)])
+        return words.reshape(side, rows, width).transpose(1, 0, 2).reshape(rows, side * width)
+
     def estimate(self, family: Family) -> Estimate:
-        """What it takes."""
-        return family.rom_estimate(self.depth, len(self._stored) * self.width)
+        """What it takes; tools leave out bits that are the same in every row of block RAM."""
+        width = len(self._stored) * self.width
+        estimate = family.rom_estimate(self.depth, width)
+        if not estimate.blocks:
+            return estimate
+        rows = self._rows(family)
+        varying = int((rows != rows[0]).any(axis=0).sum())
+        return replace(estimate, blocks=family.blocks(len(rows), max(1, varying)))
 
     def place(self, family: Family, addr: int, lane: int, bit: int) -> tuple[str, int, int] | None:
         """(instance, row, bit) that holds a bit of a word; None if the lane is a constant."""
@@ -93,9 +108,7 @@ class Rom(Elaboratable):
         """All lanes in one memory."""
         width = len(self._stored) * self.width
         rows, side = self._shape(family)
-        packed = self.words[:, self._stored].reshape(self.depth, width)
-        packed = np.pad(packed, [(0, rows * side - self.depth), (0, 0)])
-        packed = packed.reshape(side, rows, width).transpose(1, 0, 2).reshape(rows, side * width)
+        packed = self._rows(family)
         block = family.rom_shape(self.depth, width) is not None
         m.submodules.memory = words = Words(packed, BLOCK if block else TABLES)
         # Block RAM is slow to give: nothing but a register is behind it.

@@ -86,7 +86,8 @@ class Window(Unit):
         counts = (self.run, self.lines, self.repeats, self.columns, self.rows)
         places = sum(moves) * (self.depth - 1).bit_length()
         counters = sum((count - 1).bit_length() for count in counts)
-        luts = 2.0 * places + 8.8 * self._count.width + 1.3 * counters - 69
+        each = 15.3 if family.carries_count else 8.8
+        luts = 2.0 * places + each * self._count.width + 1.3 * counters - 69
         return Estimate(max(16, round(luts))) + family.ram_estimate(self.depth, self.width)
 
     @property
