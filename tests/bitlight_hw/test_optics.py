@@ -56,20 +56,19 @@ def check_projector(features, projection, family, pauses, model=None):
     check(Elaborated(unit, family), sent, expected, pauses)
 
 
-@pytest.mark.parametrize("pauses", PAUSES)
+@pytest.mark.parametrize("pauses", [PAUSES[0], PAUSES[2], PAUSES[4]])
 @pytest.mark.parametrize(("features", "projection"), CASES)
 def test_gives_intensities(features, projection, pauses):
     check_projector(features, projection, SIMULATION, pauses)
 
 
-@pytest.mark.parametrize("family", ["xc7", "ecp5"])
 @pytest.mark.parametrize(("features", "projection"), CASES)
-def test_on_an_fpga(features, projection, family):
-    check_projector(features, projection, FAMILIES[family], PAUSES[3])
+def test_on_an_fpga(features, projection):
+    check_projector(features, projection, FAMILIES["xc7"], PAUSES[3])
 
 
 @given(seeds())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_generated_projections(seed):
     rng = np.random.default_rng(seed)
     family = FAMILIES[str(rng.choice([*FAMILIES]))]

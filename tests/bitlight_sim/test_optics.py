@@ -28,7 +28,7 @@ def drawn(seed, count):
 
 
 @icarus
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(1, 5))
 def test_cosimulation(seed, tmp_path):
     """Bits equal with and without pauses; latency and interval as predicted."""
     check_cosimulation(seed, "icarus", tmp_path)
