@@ -22,11 +22,14 @@ _LAZY = {
     "freeze": "bitlight.freezing",
     "BinaryFeatures": "bitlight.features",
     "RidgeHead": "bitlight.heads",
+    "Camera": "bitlight.optics.camera",
+    "OpticalFeatures": "bitlight.optics.features",
 }
 
 __all__ = [
     "BinaryFeatures",
     "BitlightError",
+    "Camera",
     "Conv2d",
     "DataError",
     "FoldingError",
@@ -36,6 +39,7 @@ __all__ = [
     "MaxPool2d",
     "Network",
     "NetworkError",
+    "OpticalFeatures",
     "OpticsError",
     "RidgeHead",
     "SimulationError",
