@@ -180,5 +180,6 @@ def _positive(value: object) -> bool:
 
 def _noise(seed: int, number: int, kind: str) -> np.random.Generator:
     """Generator of one frame's noise of one kind."""
-    key = [generator.origin(seed ^ generator.FULL), _KINDS.index(kind) << 62 | number]
-    return np.random.Generator(np.random.Philox(key=key))
+    return generator.philox(
+        generator.origin(seed ^ generator.FULL), _KINDS.index(kind) << 62 | number
+    )

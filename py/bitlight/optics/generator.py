@@ -28,6 +28,12 @@ def origin(seed: int) -> int:
     return (state ^ state >> 31) or 1
 
 
+def philox(first: int, second: int) -> np.random.Generator:
+    """NumPy's generator with a key of two numbers of 64 bits, for what hardware has no part in."""
+    # As an array: a list with a number above 2^63 would be rounded to float64.
+    return np.random.Generator(np.random.Philox(key=np.array([first & FULL, second], np.uint64)))
+
+
 @numba.njit(cache=True)
 def starts(state, first, count):
     """States that the rows first … first + count − 1 start from: uint64 (count,)."""

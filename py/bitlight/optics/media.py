@@ -105,8 +105,7 @@ class Gaussian(Medium):
             return self._kept[:, first : first + count]
         found = np.empty((2, count, self.n_features), np.float32)
         for row in range(count):
-            key = [self.seed & generator.FULL, first + row]
-            rng = np.random.Generator(np.random.Philox(key=key))
+            rng = generator.philox(self.seed, first + row)
             found[:, row] = rng.standard_normal((2, self.n_features), np.float32)
         return found * np.float32(np.sqrt(0.5))
 

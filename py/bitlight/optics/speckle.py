@@ -142,7 +142,7 @@ class LightPath:
         else:
             fields = np.empty((2, len(words), wide), np.float32)
             knots, angles = np.divmod(numbers / self.speckle.drift_frames, 1)
-            for knot in np.unique(knots).astype(int):
+            for knot in map(int, np.unique(knots)):
                 here = knots == knot
                 angle = (np.pi / 2 * angles[here, np.newaxis]).astype(np.float32)
                 before, behind = self._medium(mode, knot), self._medium(mode, knot + 1)
