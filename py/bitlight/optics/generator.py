@@ -13,6 +13,8 @@ for −1. The states that rows start from follow from one another by another xor
 row j from its step j + 1, so that a row depends on the seed and j alone.
 """
 
+from typing import Any
+
 import numba
 import numpy as np
 
@@ -32,6 +34,16 @@ def philox(first: int, second: int) -> np.random.Generator:
     """NumPy's generator with a key of two numbers of 64 bits, for what hardware has no part in."""
     # As an array: a list with a number above 2^63 would be rounded to float64.
     return np.random.Generator(np.random.Philox(key=np.array([first & FULL, second], np.uint64)))
+
+
+def normals(key: int, first: int, out: np.ndarray) -> None:
+    """Fill out[:, n] with standard normal numbers that depend on the key and first + n alone."""
+    rng = philox(key, 0)
+    state: Any = rng.bit_generator.state
+    for n in range(out.shape[1]):
+        state["state"]["key"][1] = first + n  # several times faster than another generator
+        rng.bit_generator.state = state
+        out[:, n] = rng.standard_normal((len(out), *out.shape[2:]), out.dtype)
 
 
 @numba.njit(cache=True)

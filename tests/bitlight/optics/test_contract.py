@@ -15,7 +15,6 @@ from bitlight.optics.encoders import (
 ESTIMATORS = [
     OpticalFeatures(16, encoder=Sign()),
     OpticalFeatures(16, medium="structured", camera=None, encoder=Thermometer(3)),
-    OpticalFeatures(16, linear=True, encoder=Threshold()),
     Sign(),
     Threshold(),
     Thresholds(),
