@@ -24,6 +24,7 @@ _LAZY = {
     "RidgeHead": "bitlight.heads",
     "Camera": "bitlight.optics.camera",
     "OpticalFeatures": "bitlight.optics.features",
+    "OpticalProjection": "bitlight.optics.module",
 }
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "Network",
     "NetworkError",
     "OpticalFeatures",
+    "OpticalProjection",
     "OpticsError",
     "RidgeHead",
     "SimulationError",

@@ -184,6 +184,11 @@ class Structured(Medium):
             view = out[:, place : place + size]
             loops.structured_counts(self._frames(words), signs, part, self._scale, *limits, view)
 
+    def signs(self, block: int) -> np.ndarray:
+        """Diagonals of one block: int8 array of ±1, shape (4, N)."""
+        packed = self._signs(block).view(np.uint8)
+        return 1 - 2 * np.unpackbits(packed, axis=-1, bitorder="little").astype(np.int8)
+
     def rows(self, first: int, count: int) -> np.ndarray:
         """Rows of R, by transforms of unit vectors: slow, for small media."""
         one = np.zeros((self.n_features, -(-self.n_features // 32)), np.uint32)
