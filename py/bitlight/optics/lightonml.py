@@ -47,6 +47,7 @@ class OPUMap(TransformerMixin, BaseEstimator):
     """
 
     features_: OpticalFeatures | None
+    _linear: OpticalFeatures | None
 
     def __init__(
         self,
@@ -157,6 +158,7 @@ class OPUMap(TransformerMixin, BaseEstimator):
         else:
             if getattr(self, "_linear", None) is None:
                 self._linear = self._features(linear).fit(rows)
+            assert self._linear is not None
             found = self._linear.transform(rows)
         single = plain(X).ndim == (1 if self.packed_ else self.ndims)
         return found[0] if single else found
