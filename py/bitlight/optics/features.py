@@ -37,7 +37,7 @@ class OpticalFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     linear : bool
         √2·Re(R·x·e^(−iφ)) instead, with phases φ of a fixed anchor: float32, entries of variance 1,
         recovered from three captures |R(x+a)|², |Rx|² and |Ra|², with the camera's errors.
-    exponent : float
+    exponent : float, up to 4
         s of features |R·x|^(2s), taken before the camera; see `optical_kernel`.
     packed : bool
         X is uint8 bytes as from `bitlight.bits.pack`.

@@ -61,9 +61,10 @@ class Projection:
     @property
     def batch(self) -> int:
         """Frames that are projected together."""
-        whole = self.medium != "gaussian" or self.materialise
-        shown = self._path.n_features // 2 if self.display else 0
-        return max(1, (_BYTES if whole else _GAUSSIAN) // (4 * self.n_components + 4 * shown))
+        gaussian = self.medium == "gaussian" and not self.materialise
+        # Intensities, and bits: unpacked one by one, or as numbers for products.
+        columns = self._path.n_features * (4 if self.medium == "gaussian" else 1)
+        return max(1, (_GAUSSIAN if gaussian else _BYTES) // (4 * self.n_components + columns))
 
     def expose(self, words: np.ndarray) -> None:
         """Set the exposure from some of the frames that are to be projected, `SEEN` at most."""
@@ -184,8 +185,8 @@ def checked(
         raise OpticsError(f"n_components must be 1 or more, not {n_components!r}")
     if medium not in _PIXELS:
         raise OpticsError(f"medium must be one of {', '.join(sorted(_PIXELS))}, not {medium!r}")
-    if not isinstance(exponent, int | float) or not 0 < exponent <= 8:
-        raise OpticsError(f"exponent must be above 0, up to 8, not {exponent!r}")
+    if not isinstance(exponent, int | float) or not 0 < exponent <= 4:
+        raise OpticsError(f"exponent must be above 0, up to 4, not {exponent!r}")
     if linear and exponent != 1:
         raise OpticsError(f"a linear projection has exponent 1, not {exponent!r}")
     if camera is None or isinstance(camera, Camera):

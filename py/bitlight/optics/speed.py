@@ -3,7 +3,6 @@
 Each engine runs in a process of its own, so that its peak memory is its own too.
 """
 
-import contextlib
 import importlib.util
 import multiprocessing
 import resource
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from bitlight.errors import BitlightError
 from bitlight.optics.memory import available
 
 SEED = 0
@@ -36,7 +36,7 @@ def measure(
     Media run end to end: packed bits in, uint8 counts out, exposure set before. numpy and torch
     multiply float32 frames by a complex R and square; `rbf sampler` is scikit-learn's, with a real
     R and a cosine. Where such an R takes more than a quarter of the memory, or for the Gaussian
-    medium at more than 10⁸ entries, some of its components are measured and stand for all.
+    medium from 10⁸ entries on, some of its components are measured and stand for all.
 
     Parameters
     ----------
@@ -54,6 +54,11 @@ def measure(
     list of dicts, one for each engine and size, with `engine`, `n_features`, `n_components`,
     `measured_components`, `frames`, `frames_per_s`, `gmacs_per_s` (two for a complex entry),
     `seconds_per_frame` of each round and `peak_bytes` of the process
+
+    Raises
+    ------
+    BitlightError
+        If a measurement fails or is killed.
     """
     found = []
     context = multiprocessing.get_context("spawn")
@@ -67,9 +72,12 @@ def measure(
             process = context.Process(target=_child, args=(sender, engine, n, m, threads, rounds))
             process.start()
             sender.close()
-            # A process that was killed, for memory, sends nothing.
-            with contextlib.suppress(EOFError):
+            try:
                 found.append(receiver.recv())
+            except EOFError:
+                process.join()
+                code = process.exitcode
+                raise BitlightError(f"{engine} at {n} → {m} ended with code {code}") from None
             process.join()
     return found
 
@@ -122,7 +130,7 @@ def _too_large(engine: str, n: int, m: int) -> bool:
     if engine in ("structured", "binary"):
         return False
     if engine == "gaussian":
-        return n * m > 1e8
+        return n * m >= 1e8
     return 16 * n * m > available() // 4
 
 

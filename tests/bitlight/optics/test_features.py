@@ -86,14 +86,14 @@ def test_batches_do_not_matter(monkeypatch):
     optics = OpticalFeatures(300, camera=camera, speckle=speckle).fit(X)
     whole = optics.transform(X)
     assert np.array_equal(optics.transform(X[7:9], first_frame=7), whole[7:9])
-    monkeypatch.setattr("bitlight.optics.projection._BYTES", 5 * 4 * 300)
+    monkeypatch.setattr("bitlight.optics.projection._BYTES", 5 * (4 * 300 + N))
     rows, parts = zip(*optics.batches(X), strict=True)
     assert [part.stop for part in rows] == list(range(5, 45, 5))
     assert np.array_equal(np.concatenate(parts), whole)
 
 
 def test_a_head_never_holds_all(monkeypatch):
-    monkeypatch.setattr("bitlight.optics.projection._BYTES", 5 * 4 * 300)
+    monkeypatch.setattr("bitlight.optics.projection._BYTES", 5 * (4 * 300 + N))
     labels = X[:, 0] + X[:, 1]
     optics, head = OpticalFeatures(300).fit(X), RidgeHead([10.0])
     for rows, features in optics.batches(X):
@@ -184,7 +184,8 @@ def test_a_kept_gaussian_medium_is_the_same():
         ({"n_components": 10**13}, r"10,000,000,000,000 components of a frame take 2e\+05 GB"),
         ({"medium": "fog"}, "medium must be one of binary, gaussian, structured, not 'fog'"),
         ({"camera": 8}, "camera must be a Camera, 'auto' or None, not 8"),
-        ({"exponent": 0}, "exponent must be above 0"),
+        ({"exponent": 0}, "exponent must be above 0, up to 4, not 0"),
+        ({"exponent": 5}, "exponent must be above 0, up to 4, not 5"),
         ({"linear": True, "exponent": 2}, "linear projection has exponent 1"),
         ({"n_features": 78}, "frames must have 78 features, not 77"),
         ({"packed": True, "n_features": 600}, "frames must have 75 packed bytes, not 77"),
