@@ -231,3 +231,10 @@ def test_memory_is_asked_for_first(monkeypatch):
         optics.transform(X)
     with pytest.raises(OpticsError, match="leave out materialise"):
         OpticalFeatures(4000, "gaussian", materialise=True).fit(X)
+
+
+def test_progress_is_shown_where_asked_for(capsys):
+    OpticalFeatures(5).fit_transform(X)
+    assert not capsys.readouterr().out
+    OpticalFeatures(5, verbose=True).fit_transform(X)
+    assert "optical projection" in capsys.readouterr().out
