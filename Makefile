@@ -10,7 +10,7 @@ NETWORK ?= cnv
 FOLDING ?= $(if $(filter cnv,$(NETWORK)),published)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system demo test test-slow fuzz topologies sim verilog pretrain bench synth waves lint format clean
+.PHONY: help setup system demo test test-slow fuzz topologies sim verilog pretrain bench synth waves optics lint format clean
 
 help:  ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -69,6 +69,9 @@ synth: $(READY)  ## Area, clock and bitstream of CNV on an ECP5-85F; TARGET=, NE
 
 waves: $(READY)  ## Timing diagrams of the documentation.
 	@$(BIN)/python docs/waves.py
+
+optics: $(READY)  ## Figures and pictures of docs/optics.md.
+	@$(BIN)/python docs/optics.py
 
 lint: $(READY)  ## Lint, format and types.
 	@$(BIN)/ruff check .

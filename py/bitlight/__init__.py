@@ -22,11 +22,15 @@ _LAZY = {
     "freeze": "bitlight.freezing",
     "BinaryFeatures": "bitlight.features",
     "RidgeHead": "bitlight.heads",
+    "Camera": "bitlight.optics.camera",
+    "OpticalFeatures": "bitlight.optics.features",
+    "OpticalProjection": "bitlight.optics.module",
 }
 
 __all__ = [
     "BinaryFeatures",
     "BitlightError",
+    "Camera",
     "Conv2d",
     "DataError",
     "FoldingError",
@@ -36,6 +40,8 @@ __all__ = [
     "MaxPool2d",
     "Network",
     "NetworkError",
+    "OpticalFeatures",
+    "OpticalProjection",
     "OpticsError",
     "RidgeHead",
     "SimulationError",

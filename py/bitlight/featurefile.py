@@ -1,9 +1,12 @@
-"""Features on disk: packed bits with their labels and the id of the network they came from."""
+"""Features on disk: bits or counts, with their labels and the id of what they came from."""
 
+import hashlib
+import json
 import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,31 +14,47 @@ from bitlight import bits
 from bitlight.errors import DataError
 from bitlight.files import replacing
 
+DTYPES = ("uint8", "uint16", "float32")  # of features that are not bits
+
 
 @dataclass(frozen=True, eq=False)
 class FeatureFile:
-    """Binary features of some images.
+    """Features of some images: bits of a network, or what an optical projection made of these.
 
     Attributes
     ----------
-    features : uint8 array of 0/1, shape (N, features)
+    features : array, shape (N, features)
+        uint8 0/1; with optics uint8, uint16 or float32.
     labels : int64 array, shape (N,); −1 where unknown
     network_id : str
+    optics : dict, optional
+        Parameters of the projection, for JSON.
     """
 
     features: np.ndarray
     labels: np.ndarray
     network_id: str
+    optics: dict[str, Any] | None = None
+
+    @property
+    def id(self) -> str:
+        """What a head must have been trained for: the network's id, or that with the optics."""
+        if self.optics is None:
+            return self.network_id
+        text = self.network_id + json.dumps(self.optics, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write an .npz file; the name never stands for half a file."""
+        plain = self.optics is None
         with replacing(path) as file:
             np.savez(
                 file,
-                features=bits.pack(self.features),
+                features=bits.pack(self.features) if plain else self.features,
                 n_features=self.features.shape[1],
                 labels=self.labels,
                 id=self.network_id,
+                **({} if plain else {"optics": np.array(json.dumps(self.optics))}),  # type: ignore[arg-type]
             )
 
     @staticmethod
@@ -53,15 +72,16 @@ class FeatureFile:
             raise DataError(f"{path} is not a whole feature file: not an .npz file")
         try:
             with np.load(path, allow_pickle=False) as file:
-                packed, count = file["features"], int(file["n_features"])
+                stored, count = file["features"], int(file["n_features"])
                 labels, network = file["labels"], str(file["id"])
-            fits = packed.ndim == 2 and packed.shape[1] == -(-count // 8)
-            if not fits or labels.shape != packed.shape[:1]:
-                raise DataError(
-                    f"{path}: features {packed.shape} do not fit {count} bits or labels"
-                )
-            return FeatureFile(bits.unpack(packed, count), labels, network)
+                optics = json.loads(str(file["optics"])) if "optics" in file else None
         except (OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile) as error:
-            if isinstance(error, DataError):
-                raise
             raise DataError(f"{path} is not a whole feature file: {error}") from error
+        width = -(-count // 8) if optics is None else count
+        fits = stored.ndim == 2 and stored.shape[1] == width and labels.shape == stored.shape[:1]
+        kind = "bits" if optics is None else "counts"
+        if not fits or stored.dtype.name not in (DTYPES if optics is not None else DTYPES[:1]):
+            what = f"features {stored.shape} of {stored.dtype}"
+            raise DataError(f"{path}: {what} do not fit {count} {kind} or labels")
+        features = bits.unpack(stored, count) if optics is None else stored
+        return FeatureFile(features, labels, network, optics)

@@ -43,3 +43,18 @@ def test_something_else(tmp_path):
     np.savez(path, features=np.zeros((2, 3), np.uint8), n_features=99, labels=np.zeros(2), id="x")
     with pytest.raises(DataError, match="do not fit 99 bits"):
         FeatureFile.load(path)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_projected_features(tmp_path, dtype):
+    features = np.arange(12).reshape(3, 4).astype(dtype)
+    samples = FeatureFile(
+        features, np.arange(3), "ab" * 32, {"n_components": 4, "medium": "binary"}
+    )
+    samples.save(tmp_path / "a.npz")
+    again = FeatureFile.load(tmp_path / "a.npz")
+    assert again.features.dtype == dtype
+    assert np.array_equal(again.features, features)
+    assert (again.optics, again.id) == (samples.optics, samples.id)
+    assert again.id != FeatureFile(features, np.arange(3), "ab" * 32, {"n_components": 5}).id
+    assert FeatureFile(features, np.arange(3), "ab" * 32).id == "ab" * 32

@@ -158,3 +158,49 @@ def images(network: str, json_file: str | None, **choice: Any) -> None:
     ]
     show_table(f"RTL of {network}", ["engine", "images", "s", "images/s"], rows)
     write_json(json_file, {"machine": speed.machine(), "name": network, **figures})
+
+
+@bench.command()
+@click.option(
+    "--size", "sizes", type=(int, int), multiple=True, help="Features and components; repeatable."
+)
+@click.option("--threads", type=click.IntRange(1), help="By default one for each core.")
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
+@click.option(
+    "--without", multiple=True, help="Leave out engines whose names begin so; may be repeated."
+)
+@json_option
+def optics(
+    sizes: tuple[tuple[int, int], ...],
+    threads: int | None,
+    rounds: int,
+    without: tuple[str, ...],
+    json_file: str | None,
+) -> None:
+    """Frames per second of the optical media beside dense products by other means.
+
+    Sizes are 1,024 → 2,048, 10,000 → 10,000 and 81,536 → 40,768 if none is given. Media take packed
+    bits and give uint8; the others keep all of R and give floats.
+
+    bitlight bench optics --size 4096 8192 --without gaussian
+    """
+    from bitlight import speed
+    from bitlight.optics.speed import SIZES, measure
+
+    cores = threads or speed.cores()
+    with steps() as say:
+        found = measure(sizes or SIZES, cores, rounds, without, say)
+    rows = [
+        [
+            f"{row['n_features']:,} → {row['n_components']:,}",
+            row["engine"] + ("" if row["measured_components"] == row["n_components"] else " *"),
+            row["frames_per_s"],
+            row["gmacs_per_s"],
+            row["peak_bytes"] / 1e6,
+        ]
+        for row in found
+    ]
+    columns = ["size", "engine", "frames/s", "GMAC/s", "peak memory, MB"]
+    show_table(f"optical projection, {cores} threads; *: from a part of R", columns, rows)
+    figures = {"machine": speed.machine(), "threads": cores, "seed": 0, "measurements": found}
+    write_json(json_file, figures)

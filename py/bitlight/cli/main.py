@@ -7,6 +7,7 @@ import click
 from bitlight.cli.benchmarks import bench
 from bitlight.cli.fpga import synth
 from bitlight.cli.hardware import cosim, simulate, verilog
+from bitlight.cli.optics import project
 from bitlight.cli.plan import plan
 from bitlight.cli.software import demo, features, head, inspect
 from bitlight.errors import BitlightError
@@ -32,11 +33,24 @@ def cli(debug: bool) -> None:
     bitlight simulate fashion28 animals -n 50  its RTL against the golden model
     bitlight synth fashion28 --target xc7      its area, clock frequency and bitstream
     bitlight features fashion28 animals a.npz  binary features of a data set
+    bitlight project a.npz o.npz --components 4000  their optical projection
     bitlight head train a.npz head.safetensors a last layer trained on them
     """
 
 
-for command in (inspect, features, head, demo, plan, verilog, simulate, cosim, synth, bench):
+for command in (
+    inspect,
+    features,
+    project,
+    head,
+    demo,
+    plan,
+    verilog,
+    simulate,
+    cosim,
+    synth,
+    bench,
+):
     cli.add_command(command)
 
 

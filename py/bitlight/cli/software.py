@@ -106,7 +106,7 @@ def head() -> None:
 @click.option("--alpha", "alphas", type=float, multiple=True, help="Penalties to choose from.")
 @json_option
 def train(features_file: str, out: str, alphas: tuple[float, ...], json_file: str | None) -> None:
-    """Train a ridge head on FEATURES (from `bitlight features`) and write it to OUT."""
+    """Train a ridge head on FEATURES, of `bitlight features` or `project`, and write it to OUT."""
     from bitlight.featurefile import FeatureFile
     from bitlight.heads import RidgeHead
 
@@ -115,7 +115,7 @@ def train(features_file: str, out: str, alphas: tuple[float, ...], json_file: st
         raise DataError(f"{features_file} has no labels to train on")
     head = RidgeHead(alphas) if alphas else RidgeHead()
     head.fit(samples.features, samples.labels)
-    head.save(out, extractor_id=samples.network_id)
+    head.save(out, extractor_id=samples.id)
     figures = {
         "images": len(samples.features),
         "features": samples.features.shape[1],
@@ -138,10 +138,10 @@ def test(head_file: str, features_file: str, json_file: str | None) -> None:
     from bitlight.heads import RidgeHead
 
     head, samples = RidgeHead.load(head_file), FeatureFile.load(features_file)
-    if head.extractor_id_ != samples.network_id:
+    if head.extractor_id_ != samples.id:
         raise DataError(
             f"{head_file} was trained for extractor {head.extractor_id_}, "
-            f"{features_file} comes from {samples.network_id}"
+            f"{features_file} comes from {samples.id}"
         )
     figures = {
         "images": len(samples.features),

@@ -3,16 +3,16 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
-import numba
 import numpy as np
 
-from bitlight.golden.tile import OUTPUTS, tile
-from bitlight.optics import generator
-from bitlight.optics.hadamard import BLOCK, transform
+from bitlight.errors import OpticsError
+from bitlight.golden.tile import OUTPUTS
+from bitlight.optics import generator, loops
+from bitlight.optics.hadamard import BLOCK
+from bitlight.optics.memory import demand
 
 ROUNDS = 3  # of signs and Hadamard transforms
 ROWS = 256  # of a Gaussian matrix at a time
-FRAMES = 8  # of one tile
 
 
 class Medium(ABC):
@@ -45,11 +45,49 @@ class Medium(ABC):
     def intensities(self, words: np.ndarray, first: int, count: int) -> np.ndarray:
         """|field|², float32 array of shape (N, count)."""
         fields = self.fields(words, first, count)
-        return _squares(fields[0], fields[1])
+        return loops.squares(fields[0], fields[1])
+
+    def counts(
+        self, words: np.ndarray, first: int, scale: float, offset: float, top: int, out: np.ndarray
+    ) -> None:
+        """Write min(⌊offset + scale · intensity⌋, top) of as many components as `out` has.
+
+        Parameters
+        ----------
+        words : as for `fields`
+        out : uint8 or uint16 array, shape (N, count)
+        """
+        light = self.intensities(words, first, out.shape[1])
+        loops.count(light, np.float32(scale), np.float32(offset), np.float32(top), out)
+
+    @abstractmethod
+    def rows(self, first: int, count: int) -> np.ndarray:
+        """Rows of R, real and imaginary parts: float32 array of shape (2, count, n_features)."""
+
+    def materialise(self, count: int) -> None:
+        """Keep the first rows in memory; Gaussian media alone can.
+
+        Raises
+        ------
+        OpticsError
+            If the medium is another, or memory does not suffice.
+        """
+        raise OpticsError("materialise is for the gaussian medium: others compute R faster")
 
 
 class Gaussian(Medium):
     """I.i.d. complex normal entries, the reference: rows by Philox with the key (seed, row)."""
+
+    _kept: np.ndarray | None = None
+
+    def materialise(self, count: int) -> None:
+        """Keep the first rows in memory: 8 bytes for each entry."""
+        what = f"{count:,} rows of {self.n_features:,} entries"
+        demand(8 * count * self.n_features, what, "leave out materialise")
+        kept = np.empty((2, count, self.n_features), np.float32)
+        for start in range(0, count, ROWS):
+            kept[:, start : start + ROWS] = self.rows(start, min(ROWS, count - start))
+        self._kept = kept
 
     def fields(self, words: np.ndarray, first: int, count: int) -> np.ndarray:
         """By matrix products in float32, some rows at a time."""
@@ -63,12 +101,12 @@ class Gaussian(Medium):
 
     def rows(self, first: int, count: int) -> np.ndarray:
         """Rows of R: float32 array of shape (2, count, n_features)."""
+        if self._kept is not None and first + count <= self._kept.shape[1]:
+            return self._kept[:, first : first + count]
         found = np.empty((2, count, self.n_features), np.float32)
-        for row in range(count):
-            key = [self.seed & generator.FULL, first + row]
-            rng = np.random.Generator(np.random.Philox(key=key))
-            found[:, row] = rng.standard_normal((2, self.n_features), np.float32)
-        return found * np.float32(np.sqrt(0.5))
+        generator.normals(self.seed, first, found)
+        found *= np.float32(np.sqrt(0.5))
+        return found
 
 
 class Binary(Medium):
@@ -81,13 +119,21 @@ class Binary(Medium):
     def intensities(self, words: np.ndarray, first: int, count: int) -> np.ndarray:
         """Half of re² + im², which is exact below 2^24."""
         re, im = self.sums(words, first, count)
-        return _half_squares(re, im)
+        return loops.half_squares(re, im)
+
+    def rows(self, first: int, count: int) -> np.ndarray:
+        """Rows of R, from the generator."""
+        states = generator.starts(np.uint64(generator.origin(self.seed)), first, count)
+        words = np.empty((2, -(-self.n_features // 32), count), np.uint32)
+        generator.fill(states, words[0], words[1])
+        negative = _unpacked(words.transpose(0, 2, 1), self.n_features)
+        return (1 - 2 * negative) * np.float32(np.sqrt(0.5))
 
     def sums(self, words: np.ndarray, first: int, count: int) -> np.ndarray:
         """Σ_k x_k·(±1) for real and imaginary parts: int32 array of shape (2, N, count)."""
         n, width = words.shape
         # Frames in whole tiles, and one of zeros that counts the ones of each row.
-        frames = np.zeros((-(-(n + 1) // FRAMES) * FRAMES, width), np.uint32)
+        frames = np.zeros((-(-(n + 1) // loops.FRAMES) * loops.FRAMES, width), np.uint32)
         frames[:n] = words
         start = np.arange(len(frames), dtype=np.int64) * (4 * width)
         step = np.arange(width, dtype=np.int64) * 4
@@ -97,7 +143,7 @@ class Binary(Medium):
             np.uint64(generator.origin(self.seed)), first, blocks * OUTPUTS
         ).reshape(blocks, OUTPUTS)
         found = np.empty((2, n, count), np.int32)
-        _binary_sums(frames, start, step, states, last, found)
+        loops.binary_sums(frames, start, step, states, last, found)
         return found
 
 
@@ -118,7 +164,7 @@ class Structured(Medium):
         found = np.empty((2, len(words), count), np.float32)
         for signs, place, part, size in self._blocks(first, count):
             views = found[0, :, place : place + size], found[1, :, place : place + size]
-            _structured_fields(self._frames(words), signs, part, self._scale, *views)
+            loops.structured_fields(self._frames(words), signs, part, self._scale, *views)
         return found
 
     def intensities(self, words: np.ndarray, first: int, count: int) -> np.ndarray:
@@ -126,8 +172,29 @@ class Structured(Medium):
         found = np.empty((len(words), count), np.float32)
         for signs, place, part, size in self._blocks(first, count):
             view = found[:, place : place + size]
-            _structured_squares(self._frames(words), signs, part, self._scale, view)
+            loops.structured_squares(self._frames(words), signs, part, self._scale, view)
         return found
+
+    def counts(
+        self, words: np.ndarray, first: int, scale: float, offset: float, top: int, out: np.ndarray
+    ) -> None:
+        """By transforms of each frame, and counts while the fields are in the cache."""
+        limits = np.float32(scale), np.float32(offset), np.float32(top)
+        for signs, place, part, size in self._blocks(first, out.shape[1]):
+            view = out[:, place : place + size]
+            loops.structured_counts(self._frames(words), signs, part, self._scale, *limits, view)
+
+    def signs(self, block: int) -> np.ndarray:
+        """Diagonals of one block: int8 array of ±1, shape (4, N)."""
+        packed = self._signs(block).view(np.uint8)
+        return 1 - 2 * np.unpackbits(packed, axis=-1, bitorder="little").astype(np.int8)
+
+    def rows(self, first: int, count: int) -> np.ndarray:
+        """Rows of R, by transforms of unit vectors: slow, for small media."""
+        one = np.zeros((self.n_features, -(-self.n_features // 32)), np.uint32)
+        element = np.arange(self.n_features)
+        one[element, element // 32] = np.uint32(1) << (element % 32).astype(np.uint32)
+        return np.ascontiguousarray(self.fields(one, first, count).transpose(0, 2, 1))
 
     @property
     def _scale(self) -> np.float32:
@@ -166,72 +233,3 @@ def _unpacked(words: np.ndarray, n: int) -> np.ndarray:
     """Frames of packed bits as float32 numbers."""
     flat = np.ascontiguousarray(words).view(np.uint8)
     return np.unpackbits(flat, axis=-1, count=n, bitorder="little").astype(np.float32)
-
-
-@numba.njit(parallel=True, cache=True, nogil=True)
-def _squares(re, im):
-    found = np.empty(re.shape, np.float32)
-    for n in numba.prange(len(re)):
-        for j in range(re.shape[1]):
-            found[n, j] = re[n, j] * re[n, j] + im[n, j] * im[n, j]
-    return found
-
-
-@numba.njit(parallel=True, cache=True, nogil=True)
-def _half_squares(re, im):
-    found = np.empty(re.shape, np.float32)
-    for n in numba.prange(len(re)):
-        for j in range(re.shape[1]):
-            a, b = np.int64(re[n, j]), np.int64(im[n, j])
-            found[n, j] = np.float32(a * a + b * b) * np.float32(0.5)
-    return found
-
-
-@numba.njit(parallel=True, cache=True, nogil=True)
-def _binary_sums(frames, start, step, states, last, out):
-    """Blocks of 32 rows, of which no more is in memory than threads work on."""
-    width = frames.shape[1]
-    n, count = out.shape[1:]
-    no_limit = np.zeros(OUTPUTS, np.int32)
-    for block in numba.prange(len(states)):
-        rows = np.empty((2, width, OUTPUTS), np.uint32)
-        generator.fill(states[block], rows[0], rows[1])
-        found = np.empty((len(frames), OUTPUTS), np.int32)
-        first = block * OUTPUTS
-        for part in range(2):
-            for row in range(OUTPUTS):
-                rows[part, width - 1, row] &= last
-            for frame in range(0, len(frames), FRAMES):
-                some, sums = start[frame:], found[frame:]
-                tile(frames, some, step, rows[part], no_limit, sums, FRAMES)  # type: ignore[call-arg]
-            for frame in range(n):
-                for j in range(first, min(first + OUTPUTS, count)):
-                    out[part, frame, j] = found[frame, j - first] - found[n, j - first]
-
-
-@numba.njit(parallel=True, cache=True, nogil=True)
-def _structured_fields(frames, signs, first, scale, real, imaginary):
-    size = 16 * frames.shape[1]
-    for n in numba.prange(len(frames)):
-        a, b = np.empty(size, np.float32), np.empty(size, np.float32)
-        transform(frames[n], signs[0], a)
-        transform(a, signs[1], a)
-        transform(a, signs[2], b)
-        transform(a, signs[3], a)
-        for j in range(real.shape[1]):
-            real[n, j] = b[first + j] * scale
-            imaginary[n, j] = a[first + j] * scale
-
-
-@numba.njit(parallel=True, cache=True, nogil=True)
-def _structured_squares(frames, signs, first, scale, out):
-    size = 16 * frames.shape[1]
-    for n in numba.prange(len(frames)):
-        a, b = np.empty(size, np.float32), np.empty(size, np.float32)
-        transform(frames[n], signs[0], a)
-        transform(a, signs[1], a)
-        transform(a, signs[2], b)
-        transform(a, signs[3], a)
-        for j in range(out.shape[1]):
-            re, im = b[first + j] * scale, a[first + j] * scale
-            out[n, j] = re * re + im * im

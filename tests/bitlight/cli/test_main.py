@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from networks import draw_network
 
-from bitlight import Conv2d, Linear, Network, data
+from bitlight import Conv2d, Linear, Network, OpticalFeatures, data
 from bitlight.cli import main
 from bitlight.featurefile import FeatureFile
 
@@ -50,7 +50,17 @@ def images(tmp_path):
 def test_help_teaches_every_command(run):
     code, out, _ = run("--help")
     assert code == 0
-    for command in ("demo", "inspect", "features", "head", "verilog", "simulate", "cosim", "bench"):
+    for command in (
+        "demo",
+        "inspect",
+        "features",
+        "project",
+        "head",
+        "verilog",
+        "simulate",
+        "cosim",
+        "bench",
+    ):
         assert command in out
         assert run(command, "--help")[0] == 0
 
@@ -81,6 +91,38 @@ def test_features_and_head(run, tmp_path):
     trained = json.loads((tmp_path / "t.json").read_text())
     tested = json.loads((tmp_path / "s.json").read_text())
     assert tested["accuracy"] == trained["training_accuracy"] > 0.7
+
+
+def test_projected_features_and_a_head(run, tmp_path):
+    rng = np.random.default_rng(0)
+    bits = rng.integers(0, 2, (200, 70), dtype=np.uint8)
+    for name, part in (("a", slice(150)), ("b", slice(150, 200))):
+        FeatureFile(bits[part], bits[part, 0].astype(int), "c" * 64).save(tmp_path / name)
+    a, b, like, other, head = (tmp_path / name for name in ("a", "b", "like", "other", "head"))
+    assert run("project", a, tmp_path / "o", "--components", 300, "--seed", 4)[0] == 0
+    json_file = tmp_path / "p.json"
+    assert run("project", b, like, "--like", tmp_path / "o", "--json", json_file)[0] == 0
+    trained, tested = FeatureFile.load(tmp_path / "o"), FeatureFile.load(like)
+    assert trained.features.dtype == np.uint8
+    assert trained.id == tested.id != "c" * 64
+    assert json.loads(json_file.read_text())["optics"] == trained.optics
+    expected = OpticalFeatures(300, "structured", random_state=4).fit(bits[:150]).transform(bits)
+    assert np.array_equal(np.concatenate([trained.features, tested.features]), expected)
+    assert run("head", "train", tmp_path / "o", head)[0] == 0
+    assert run("head", "test", head, like)[0] == 0
+    assert run("project", b, other, "--components", 300, "--seed", 4)[0] == 0
+    code, _, err = run("head", "test", head, other)  # another exposure
+    assert code == 2
+    assert "was trained for extractor" in err
+    for arguments, message in (
+        ((a, other), "give --components, or --like FILE"),
+        ((like, other, "--components", 3), "is a projection already"),
+        ((a, other, "--like", b), "is no projection"),
+        ((a, other, "--components", 3, "--exposure", -1), "exposure must be positive"),
+    ):
+        code, _, err = run("project", *arguments)
+        assert code == 2
+        assert message in err
 
 
 def test_a_head_of_another_extractor_is_refused(run, tmp_path):

@@ -1,0 +1,215 @@
+"""Measure and draw what docs/optics.md shows: speckle, kernel, animals and camera, or those named.
+
+Raw figures come into docs/raw/optics, pictures into docs/optics.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+from scipy.ndimage import convolve1d
+
+from bitlight import Camera, OpticalFeatures, RidgeHead, bits, data, extractors
+from bitlight.optics.kernel import optical_kernel
+from bitlight.optics.media import MEDIA
+from bitlight.optics.speckle import Speckle
+
+mpl.use("Agg")
+from matplotlib import pyplot as plt
+
+HERE = Path(__file__).parent
+COMPONENTS = 1000  # of the comparison of camera effects
+
+
+def write(name: str, figures: Any) -> None:
+    """Raw figures to a JSON file."""
+    folder = HERE / "raw" / "optics"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(figures, indent=2) + "\n")
+
+
+def draw(name: str, figure: Any) -> None:
+    """A picture to a file."""
+    (HERE / "optics").mkdir(exist_ok=True)
+    figure.savefig(HERE / "optics" / f"{name}.png", dpi=110)
+    plt.close(figure)
+
+
+def speckle() -> None:
+    """A picture as the camera sees it, with grains in both directions, and its histogram."""
+    side, weights = 160, Speckle(grain=4.0).weights()
+    wide = side + len(weights) - 1
+    frame = bits.pack_words((np.random.default_rng(0).random((1, 4096)) < 0.5).astype(np.uint8))
+    fields = MEDIA["structured"](4096, 0).fields(frame, 0, wide * wide).reshape(2, wide, wide)
+    for axis in (1, 2):
+        fields = convolve1d(fields, weights, axis=axis)
+    reach = len(weights) // 2
+    light = (fields**2).sum(axis=0)[reach : reach + side, reach : reach + side]
+    camera = Camera()
+    counts = camera.capture(light, camera.exposed(light))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained")
+    left.imshow(counts, cmap="gray", vmin=0, vmax=255)
+    left.set(xticks=[], yticks=[], title="speckle, grains of 4 pixels")
+    plain = OpticalFeatures(100_000, "structured").fit_transform(bits.unpack_words(frame, 4096))
+    right.hist(plain[0], bins=64, range=(0, 256), density=True, color="0.6", label="counts")
+    steps = np.arange(256)
+    right.plot(steps, np.exp(-steps / plain.mean()) / plain.mean(), label="exponential")
+    right.set(xlabel="count", yscale="log", title="independent pixels")
+    right.legend()
+    draw("speckle", figure)
+
+
+def kernel() -> None:
+    """Error of kernel values from m components, 50 pairs, each with a medium of its own."""
+    n, pairs, counts = 100, 50, [2**k for k in range(6, 14)]
+    x = (np.random.default_rng(0).random((2 * pairs, n)) < 0.5).astype(np.uint8)
+    words, exact = bits.pack_words(x), np.diag(optical_kernel(x[:pairs], x[pairs:]))
+    figures: dict[str, Any] = {"n_features": n, "pairs": pairs, "components": counts}
+    for kind, medium in MEDIA.items():
+        errors = []
+        for pair in range(pairs):
+            y = medium(n, pair).intensities(words[[pair, pair + pairs]], 0, counts[-1])
+            product = np.cumsum(y[0].astype(float) * y[1])
+            errors.append(product[np.array(counts) - 1] / counts / exact[pair] - 1)
+        found = np.array(errors)
+        figures[kind] = {
+            "rms": np.sqrt((found**2).mean(axis=0)).tolist(),
+            "mean": found.mean(axis=0).tolist(),
+        }
+    write("kernel", figures)
+    figure, axes = plt.subplots(figsize=(5, 3.4), layout="constrained")
+    for kind in MEDIA:
+        axes.loglog(counts, figures[kind]["rms"], "o-", label=kind)
+    first = figures["gaussian"]["rms"][0]
+    axes.loglog(counts, first * (np.array(counts) / counts[0]) ** -0.5, "k:", label="∝ 1/√m")
+    axes.set(xlabel="components m", ylabel="rms relative error of a kernel value")
+    axes.legend()
+    draw("kernel", figure)
+
+
+class Animals:
+    """Bits of the animal silhouettes, 8,000 to train and 2,000 to test."""
+
+    def __init__(self, upto: int) -> None:
+        train, self.labels, test, self.test_labels = data.animal_split(seed=0)
+        net = extractors.load().upto(upto)
+        self.train, self.test = net.forward(train), net.forward(test)
+
+    def ridge(self, train: np.ndarray, test: np.ndarray) -> dict[str, float]:
+        """Accuracy of a ridge head that chooses its own penalty."""
+        head = RidgeHead().fit(train, self.labels)
+        return {"accuracy": head.score(test, self.test_labels), "alpha": head.alpha_}
+
+    def optical(self, **parameters: Any) -> dict[str, float]:
+        """The same on optical features; test frames come behind the training frames."""
+        optics = OpticalFeatures(**{"medium": "structured", **parameters}).fit(self.train)
+        train = optics.transform(self.train)
+        test = optics.transform(self.test, first_frame=len(train))
+        return self.ridge(train, test)
+
+    def limit(self) -> dict[str, float]:
+        """Ridge on the exact kernel: infinitely many components, no camera."""
+        scale = np.mean(self.train.sum(axis=1, dtype=float) ** 2)
+        product, across = (optical_kernel(x, self.train) / scale for x in (self.train, self.test))
+        mean = product.mean(axis=0)
+        across = across - across.mean(axis=1, keepdims=True) - mean + mean.mean()
+        product = product - mean - mean[:, np.newaxis] + mean.mean()
+        targets = 2.0 * np.eye(10)[self.labels] - 1
+        targets -= targets.mean(axis=0)
+        held = np.arange(len(targets)) % 5 == 1
+        best: tuple[float, float] = (np.inf, 0.0)
+        for alpha in 10.0 ** np.arange(-2, 3):
+            dual = _solve(product[np.ix_(~held, ~held)], alpha, targets[~held])
+            error = np.mean((product[np.ix_(held, ~held)] @ dual - targets[held]) ** 2)
+            best = min(best, (float(error), float(alpha)))
+        scores = across @ _solve(product, best[1], targets)
+        accuracy = float(np.mean(scores.argmax(axis=1) == self.test_labels))
+        return {"accuracy": accuracy, "alpha": best[1]}
+
+
+def _solve(kernel: np.ndarray, alpha: float, targets: np.ndarray) -> np.ndarray:
+    return cho_solve(cho_factor(kernel + alpha * np.eye(len(kernel)), overwrite_a=True), targets)
+
+
+def animals() -> None:
+    """Accuracy against components, for the bits as they are and with rare ones."""
+    figures: dict[str, Any] = {}
+    for upto in (7, 6):
+        plain = Animals(upto)
+        rare = Animals(upto)
+        flipped = rare.train.mean(axis=0) > 0.5
+        rare.train, rare.test = (x ^ flipped.astype(np.uint8) for x in (rare.train, rare.test))
+        for name, kind in (("bits", plain), ("rare", rare)):
+            row: dict[str, Any] = {"n_features": plain.train.shape[1]}
+            row["ones"] = float(kind.train.mean())
+            row["bits alone"] = kind.ridge(kind.train, kind.test)
+            row["exact kernel"] = kind.limit()
+            for m in (1000, 4000, 8000):
+                row[str(m)] = kind.optical(n_components=m)
+            row["4000, exponent 2"] = kind.optical(n_components=4000, exponent=2)
+            figures[f"upto {upto}, {name}"] = row
+            print(upto, name, json.dumps(row), flush=True)
+            write("animals", figures)
+
+
+def effects(rule: float) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Names, values and parameters of the effects; `rule` is the automatic exposure."""
+    yield "none", "float intensities", {"camera": None}
+    yield "none", "8 bits, automatic exposure", {}
+    for depth in (1, 2, 3, 4, 6, 12):
+        yield "bits", str(depth), {"camera": Camera(depth)}
+    for times in (0.05, 0.2, 5, 20):
+        longer = Camera(exposure=times * rule)
+        yield "exposure, times the rule's", str(times), {"camera": longer}
+    for electrons in (30, 100, 1000, 10_000):
+        yield "full well, electrons", str(electrons), {"camera": Camera(full_well=electrons)}
+    for noise in (10, 50, 200):
+        yield (
+            "read noise, electrons of 1,000",
+            str(noise),
+            {"camera": Camera(full_well=1000, read_noise=noise)},
+        )
+    for dead in (0.01, 0.1, 0.5):
+        yield "dead pixels", str(dead), {"camera": Camera(dead=dead)}
+    for grain in (2, 4, 8):
+        yield "grain, pixels", str(grain), {"speckle": Speckle(grain=grain)}
+    yield "polarisation", "unpolarised", {"speckle": Speckle(polarised=False)}
+    for frames in (1e4, 3e4, 1e5, 1e6):
+        yield (
+            "drift, frames to independence",
+            f"{frames:g}",
+            {"speckle": Speckle(drift_frames=frames)},
+        )
+
+
+def camera() -> None:
+    """Accuracy with each effect alone."""
+    animals = Animals(7)
+    rule = OpticalFeatures(COMPONENTS, "structured").fit(animals.train).exposure_
+    rows = []
+    for effect, value, parameters in effects(rule):
+        started = time.perf_counter()
+        found = animals.optical(n_components=COMPONENTS, **parameters)
+        rows.append({"effect": effect, "value": value, **found})
+        print(effect, value, found, f"{time.perf_counter() - started:.1f} s", flush=True)
+        write("camera", {"components": COMPONENTS, "rows": rows})
+    figure, axes = plt.subplots(figsize=(7, 7), layout="constrained")
+    names = [f"{row['effect']}: {row['value']}" for row in rows]
+    values = [100 * row["accuracy"] for row in rows]
+    bars = axes.barh(names, values, color="tab:blue")
+    axes.bar_label(bars, fmt="%.1f", padding=3)
+    axes.axvline(values[1], color="k", linewidth=0.8)
+    axes.invert_yaxis()
+    axes.set(xlabel="accuracy on 2,000 test images, %", xlim=(0, 100))
+    draw("camera", figure)
+
+
+if __name__ == "__main__":
+    for step in sys.argv[1:] or ("speckle", "kernel", "animals", "camera"):
+        {"speckle": speckle, "kernel": kernel, "animals": animals, "camera": camera}[step]()
