@@ -1,13 +1,7 @@
-"""The optical processor's twin: random projection of binary features, in integers.
-
-`bitlight.optics.twin` is its model.
-"""
+"""The unit that projects: components one behind the other, their rows made while x passes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import reduce
-from operator import or_
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from amaranth import Cat, Const, Module, Mux, Signal, Value
@@ -15,61 +9,20 @@ from amaranth.lib import wiring
 
 from bitlight import FoldingError, OpticsError
 from bitlight.optics.generator import WORD, origin, starts
-from bitlight.optics.twin import project
 from bitlight_hw import family as families
 from bitlight_hw.estimate import Estimate
+from bitlight_hw.optics.steps import STATE, Beat, during, gathered, later, shifted
 from bitlight_hw.timing import AWAIT, GIVE, TAKE, Queue, Step
 from bitlight_hw.units.popcount import number_of, tables_of_number
 from bitlight_hw.units.unit import Unit, counter
 from bitlight_hw.units.window import Window
 
-STATE = 64  # bits of a generator
 # Of a step to the next words of a row, and to what the next row starts from.
 WORD_SHIFTS, ROW_SHIFTS = (13, -7, 17), (7, -9)
 INTENSITY = 8  # bits of a component
 # Cycles from the last beat of a vector until its first result is in front of the queue, and
 # through the queue.
 STAGES, RING = 13, 2
-# Results of so many components are put together in one cycle.
-FAN_IN = 6
-
-
-@dataclass(frozen=True)
-class Projection:
-    """A projection of binary features, and how it is folded.
-
-    Parameters
-    ----------
-    n_components : int
-    seed : int, of the medium
-    shift : int
-        Of the sum of squares, before it saturates at 255: what an exposure is to a camera.
-    lanes : int
-        Features in one beat: 1, 2, 4, 8, 16 or 32.
-    components : int
-        Components at once; must divide `n_components`.
-    """
-
-    n_components: int
-    seed: int = 0
-    shift: int = 0
-    lanes: int = 32
-    components: int = 1
-
-    def of(self, features: np.ndarray) -> np.ndarray:
-        """Intensities of features, uint8 arrays of shape (N, n) and (N, n_components)."""
-        return project(features, self.seed, self.n_components, self.shift)
-
-    def projector(self, n_in: int) -> "Projector":
-        """The unit for so many features."""
-        return Projector(
-            n_in,
-            self.n_components,
-            seed=self.seed,
-            shift=self.shift,
-            lanes=self.lanes,
-            components=self.components,
-        )
 
 
 class Projector(Unit):
@@ -201,21 +154,21 @@ class Projector(Unit):
             self._component(m, family, rows[index % self.side], passed[index // self.side :])
             for index in range(self.components)
         ]
-        done = _during(m, passed[6].last, passed[5 + self.line].last)
+        done = during(m, passed[6].last, passed[5 + self.line].last)
         flags = [beat.last for beat in passed[6 : 6 + self.line]]
-        ones = _later(m, self._sum(m, family, passed[3].x, passed))
+        ones = later(m, self._sum(m, family, passed[3].x, passed))
         held = Signal.like(ones, name="held", reset_less=True)
         with m.If(passed[7].last):
             m.d.sync += held.eq(ones)
         results = []
         for side in range(self.side):
             parts = [
-                self._square(m, held, _gathered(m, part, flags))
+                self._square(m, held, gathered(m, part, flags))
                 for part in zip(*sums[side :: self.side], strict=True)
             ]
             results.append(self._intensity(m, parts))
         m.d.comb += [
-            queue.i.valid.eq(_later(m, done, STAGES - 7, reset=True)),
+            queue.i.valid.eq(later(m, done, STAGES - 7, reset=True)),
             queue.i.payload.eq(Cat(results)),
         ]
         wiring.connect(m, queue.o, wiring.flipped(self.o))
@@ -262,24 +215,24 @@ class Projector(Unit):
         state = Signal(STATE, init=first, name="row")
         rows: list[Value] = [state]
         for _ in range(self.side):
-            rows.append(_shifted(m, rows[-1], *ROW_SHIFTS))
-        with m.If(_during(m, passed[0].first, passed[self.line - 1].first)):
+            rows.append(shifted(m, rows[-1], *ROW_SHIFTS))
+        with m.If(during(m, passed[0].first, passed[self.line - 1].first)):
             m.d.sync += state.eq(Mux(passed[self.line - 1].restart, first, rows[-1]))
-        return [_later(m, _shifted(m, row, *WORD_SHIFTS)) for row in rows[:-1]]
+        return [later(m, shifted(m, row, *WORD_SHIFTS)) for row in rows[:-1]]
 
     def _component(
         self, m: Module, family: families.Family, row: Value, passed: Sequence["Beat"]
     ) -> list[Value]:
         """Popcounts of x AND r, real and imaginary, in the cycle of the beat at place 6."""
         words = Signal(STATE, reset_less=True, name="words")
-        following = _shifted(m, words, *WORD_SHIFTS)
+        following = shifted(m, words, *WORD_SHIFTS)
         with m.If(passed[1].first):
             m.d.sync += words.eq(row)
         with m.Elif(passed[1].fresh):
             m.d.sync += words.eq(following)
         x, part = passed[2].x, passed[2].part
         return [
-            self._sum(m, family, _later(m, word.word_select(part, self.lanes) & x), passed)
+            self._sum(m, family, later(m, word.word_select(part, self.lanes) & x), passed)
             for word in (words[:WORD], words[WORD:])
         ]
 
@@ -288,11 +241,11 @@ class Projector(Unit):
     ) -> Value:
         """The number of ones in a vector, in the cycle of the beat at place 6; bits at place 3."""
         if family is families.SIMULATION:
-            number = _later(m, sum([*bits[1:]], start=bits[0]), 2)
+            number = later(m, sum([*bits[1:]], start=bits[0]), 2)
         else:
             halves = [bits[start:end] for start, end in _halves(self.lanes)]
-            numbers = [_later(m, number_of(m, half, family.lut_inputs)) for half in halves]
-            number = _later(m, sum(numbers[1:], start=numbers[0]))
+            numbers = [later(m, number_of(m, half, family.lut_inputs)) for half in halves]
+            number = later(m, sum(numbers[1:], start=numbers[0]))
         total = Signal(range(self.n_in + 1), reset_less=True, name="total")
         m.d.sync += total.eq(Mux(passed[5].first, 0, total) + number)
         return total
@@ -315,61 +268,6 @@ class Projector(Unit):
             intensity.eq(shifted[:INTENSITY] | shifted[INTENSITY:].any().replicate(INTENSITY)),
         ]
         return intensity
-
-
-class Beat(NamedTuple):
-    """A beat of x on its way, or none, and what begins or ends with it."""
-
-    x: Value  # zero where there is no beat
-    part: Value  # of a word of 32
-    first: Value  # of a vector
-    fresh: Value  # of a word
-    last: Value  # of a vector
-    restart: Value  # the first, of the last turn of a vector
-
-    def later(self, m: Module) -> "Beat":
-        """The same, one cycle later."""
-        x, part, *flags = self
-        return Beat(_later(m, x), _later(m, part), *(_later(m, flag, reset=True) for flag in flags))
-
-
-def _later(m: Module, value: Value, cycles: int = 1, *, reset: bool = False) -> Value:
-    """What `value` was so many cycles before."""
-    for _ in range(cycles):
-        held = Signal(value.shape(), reset_less=not reset, name="held")
-        m.d.sync += held.eq(value)
-        value = held
-    return value
-
-
-def _during(m: Module, begin: Value, end: Value) -> Value:
-    """From a cycle with `begin` to one with `end`."""
-    within, begun = Signal(), Signal()
-    m.d.comb += within.eq(begin | begun)
-    m.d.sync += begun.eq(within & ~end)
-    return within
-
-
-def _shifted(m: Module, state: Value, *shifts: int) -> Value:
-    """A step of an xorshift generator; shifts to the right are negative."""
-    for shift in shifts:
-        step = Signal(STATE, name="step")
-        m.d.comb += step.eq(state ^ (state << shift if shift > 0 else state >> -shift))
-        state = step
-    return state
-
-
-def _gathered(m: Module, values: Sequence[Value], flags: Sequence[Value]) -> Value:
-    """The value whose flag is set, two cycles later."""
-    if len(values) > 1:
-        values = [
-            value & flag.replicate(len(value)) for value, flag in zip(values, flags, strict=True)
-        ]
-    some = [
-        _later(m, reduce(or_, values[start : start + FAN_IN]))
-        for start in range(0, len(values), FAN_IN)
-    ]
-    return _later(m, reduce(or_, some))
 
 
 def _halves(lanes: int) -> list[tuple[int, int]]:
