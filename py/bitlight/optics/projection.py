@@ -64,7 +64,9 @@ class Projection:
         gaussian = self.medium == "gaussian" and not self.materialise
         # Intensities, and bits: unpacked one by one, or as numbers for products.
         columns = self._path.n_features * (4 if self.medium == "gaussian" else 1)
-        return max(1, (_GAUSSIAN if gaussian else _BYTES) // (4 * self.n_components + columns))
+        # The structured medium writes counts and no intensities.
+        each = 1 if self.medium == "structured" and self._straight else 4
+        return max(1, (_GAUSSIAN if gaussian else _BYTES) // (each * self.n_components + columns))
 
     def expose(self, words: np.ndarray) -> None:
         """Set the exposure from some of the frames that are to be projected, `SEEN` at most."""
