@@ -16,6 +16,7 @@ from bitlight.network import Network
 
 SEED = 0
 SECONDS = 0.4  # that an engine is at work in each round, at least
+REST = 0.3  # seconds; threads of OpenBLAS wait busily for about 0.1 after their last product
 BYTES = 1 << 26  # of images in a batch, and of the largest layer's windows in int8
 
 
@@ -157,7 +158,9 @@ def layers(net: Network, threads: int, batch: int = 256) -> list[dict[str, Any]]
 
 
 def _seconds(run: Callable[[np.ndarray], Any], images: np.ndarray) -> float:
-    """Mean time of a call, over at least SECONDS."""
+    """Mean time of a call, over at least SECONDS, once the threads of other engines are at rest."""
+    time.sleep(REST)
+    run(images)
     started = time.perf_counter()
     calls = 0
     while (now := time.perf_counter()) - started < SECONDS or calls == 0:
