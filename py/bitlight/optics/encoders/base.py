@@ -1,5 +1,6 @@
 """What all encoders share: bits come out, one or several of each feature."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,12 @@ class Bits(TransformerMixin, BaseEstimator):
         return tags
 
 
-class SeveralBits(Bits):
+class SeveralBits(Bits, ABC):
     """A feature becomes several bits, side by side."""
 
+    @abstractmethod
     def _bits_each(self) -> int:
-        raise NotImplementedError
+        """Bits of one feature, once fitted."""
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names: the feature's, and the number of the bit."""
