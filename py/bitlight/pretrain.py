@@ -6,6 +6,7 @@ A small convolutional network learns Fashion-MNIST; its convolutions serve other
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -54,7 +55,7 @@ def build() -> nn.Module:
     )
 
 
-def _convolution(inputs: int, outputs: int, padding: int = 1, **parameters: int) -> list[nn.Module]:
+def _convolution(inputs: int, outputs: int, padding: int = 1, **parameters: Any) -> list[nn.Module]:
     convolution = BinaryConv2d(inputs, outputs, 3, padding=padding, **parameters)
     return [convolution, nn.BatchNorm2d(outputs), Sign()]
 

@@ -1,65 +1,65 @@
 """Torch modules of binary networks: what they compute in eval mode can be frozen exactly.
 
-Between the layers stand ±1 values as floats, in torch's own order (N, C, H, W). Build a network as
-nested `torch.nn.Sequential` of these modules and torch's own BatchNorm, MaxPool2d, Flatten, Dropout
-and Identity; `bitlight.freeze` turns it into a `Network`.
+Between the layers stand ±1 values as floats, in torch's own order (N, C, H, W). The modules are
+ordinary ones: any optimizer and any training loop take them, beside torch's own BatchNorm,
+MaxPool2d, Flatten, Dropout. `bitlight.freeze` turns a chain of them into a `Network`.
 """
 
 from abc import abstractmethod
-from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-# The next float32 after 1: hardtanh's gradient leaves its bounds out, ours passes at |x| = 1.
-_EDGE = 1 + 2.0**-23
-
-
-class _StraightThrough(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
-        ctx.save_for_backward(x)
-        # Adding 0 makes -0.0 positive; one pass over a whole tensor, where x >= 0 would take four.
-        return torch.copysign(torch.ones((), dtype=x.dtype, device=x.device), x + 0.0)
-
-    @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor) -> torch.Tensor:
-        (x,) = ctx.saved_tensors
-        return torch.ops.aten.hardtanh_backward(grad, x, -_EDGE, _EDGE)
-
-
-def sign(x: torch.Tensor) -> torch.Tensor:
-    """−1 where x < 0, else +1; the gradient passes unchanged where |x| ≤ 1 and is 0 elsewhere.
-
-    The straight-through estimator of Hubara et al., "Binarized neural networks" (2016), eq. 4.
-
-    Examples
-    --------
-    >>> sign(torch.tensor([-0.5, -0.0, 0.0, 2.0]))
-    tensor([-1.,  1.,  1.,  1.])
-    """
-    return _StraightThrough.apply(x)
+from bitlight.nn.estimators import BETA, Estimator, check_estimator, sign
 
 
 class Sign(nn.Module):
-    """The activation: `sign` of its input."""
+    """The activation: `sign` of its input.
+
+    Parameters
+    ----------
+    estimator : "ste", "approx-sign" or "swish-sign"
+        What is taken for its gradient, as `sign` says.
+    beta : float
+        Of "swish-sign".
+
+    Raises
+    ------
+    ValueError
+        If `sign` does not take them.
+    """
+
+    def __init__(self, estimator: Estimator = "ste", *, beta: float = BETA) -> None:
+        super().__init__()
+        check_estimator(estimator, beta)
+        self.estimator = estimator
+        self.beta = beta
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return `sign(x)`, in the shape and dtype of `x`."""
-        return sign(x)
+        return sign(x, self.estimator, beta=self.beta)
+
+    def extra_repr(self) -> str:
+        """Parameters for `repr`."""
+        return _gradient(self.estimator, self.beta)
 
 
-class _Binary(nn.Module):
+class Binary(nn.Module):
     """A layer whose float weights are latent: the forward pass sees their signs alone."""
 
     weight: nn.Parameter
 
-    def __init__(self, shape: tuple[int, ...], input_bits: int | None) -> None:
+    def __init__(
+        self, shape: tuple[int, ...], input_bits: int | None, estimator: Estimator, beta: float
+    ) -> None:
         super().__init__()
         if input_bits is not None and not 1 <= input_bits <= 8:
             raise ValueError(f"input_bits must be None or 1 to 8, not {input_bits!r}")
+        check_estimator(estimator, beta)
         self.input_bits = input_bits
+        self.estimator = estimator
+        self.beta = beta
         self.weight = nn.Parameter(nn.init.xavier_uniform_(torch.empty(shape)))
 
     def signed(self, x: torch.Tensor) -> torch.Tensor:
@@ -72,14 +72,15 @@ class _Binary(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the sums Σ w±·x; in eval mode they are exact integers."""
+        weight = sign(self.weight, self.estimator, beta=self.beta)
         if self.training:
-            return self.sums(self.signed(x), sign(self.weight))
+            return self.sums(self.signed(x), weight)
         # A fast convolution algorithm may miss the integer by a rounding error, bf16 by far more.
         with torch.autocast(x.device.type, enabled=False):
-            return self.sums(self.signed(x.float()), sign(self.weight)).round()
+            return self.sums(self.signed(x.float()), weight).round()
 
 
-class BinaryConv2d(_Binary):
+class BinaryConv2d(Binary):
     """Convolution of ±1 values, or of pixels, with the signs of its weights.
 
     Parameters
@@ -92,16 +93,19 @@ class BinaryConv2d(_Binary):
     input_bits : int, optional
         Set in the first layer alone: its input is pixels 0..2^b − 1 and it computes
         Σ w±·(2x − (2^b − 1)). Without it the input is ±1.
+    estimator, beta : as in `Sign`
+        For the gradient of the latent weights.
 
     Attributes
     ----------
     weight : Parameter, float32, shape (out, in, rows, columns)
-        Latent weights; keep them in [−1, 1] with `clip_latent` while training.
+        Latent weights. Beyond ±1 "ste" and "approx-sign" give them no gradient, so that they stay
+        about where they are; `clip_latent` after each step lets them come back.
 
     Raises
     ------
     ValueError
-        If `input_bits` or `pad_value` is out of range.
+        If `input_bits` or `pad_value` is out of range, or `sign` does not take the estimator.
     """
 
     def __init__(
@@ -114,8 +118,11 @@ class BinaryConv2d(_Binary):
         *,
         pad_value: int = 1,
         input_bits: int | None = None,
+        estimator: Estimator = "ste",
+        beta: float = BETA,
     ) -> None:
-        super().__init__((out_channels, in_channels, *_pair(kernel_size)), input_bits)
+        shape = (out_channels, in_channels, *_pair(kernel_size))
+        super().__init__(shape, input_bits, estimator, beta)
         top = (1 << (input_bits or 1)) - 1
         if not 0 <= pad_value <= top:
             raise ValueError(f"pad_value must be 0 to {top}, not {pad_value!r}")
@@ -137,31 +144,39 @@ class BinaryConv2d(_Binary):
         return (
             f"{inputs}, {outputs}, kernel_size={tuple(kernel)}, stride={self.stride}, "
             f"padding={self.padding}, pad_value={self.pad_value}, input_bits={self.input_bits}"
+            f"{_gradient(self.estimator, self.beta, ', ')}"
         )
 
 
-class BinaryLinear(_Binary):
+class BinaryLinear(Binary):
     """Fully connected layer of ±1 values, or of pixels, with the signs of its weights.
 
     Parameters
     ----------
     in_features, out_features : int
-    input_bits : int, optional
-        As in `BinaryConv2d`.
+    input_bits, estimator, beta : as in `BinaryConv2d`
 
     Attributes
     ----------
     weight : Parameter, float32, shape (out, in)
-        Latent weights; keep them in [−1, 1] with `clip_latent` while training.
+        Latent weights, as in `BinaryConv2d`.
 
     Raises
     ------
     ValueError
-        If `input_bits` is out of range.
+        If `input_bits` is out of range, or `sign` does not take the estimator.
     """
 
-    def __init__(self, in_features: int, out_features: int, input_bits: int | None = None) -> None:
-        super().__init__((out_features, in_features), input_bits)
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        input_bits: int | None = None,
+        *,
+        estimator: Estimator = "ste",
+        beta: float = BETA,
+    ) -> None:
+        super().__init__((out_features, in_features), input_bits, estimator, beta)
 
     def sums(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         """(N, in) signed values to (N, out) sums."""
@@ -170,7 +185,8 @@ class BinaryLinear(_Binary):
     def extra_repr(self) -> str:
         """Parameters for `repr`."""
         outputs, inputs = self.weight.shape
-        return f"{inputs}, {outputs}, input_bits={self.input_bits}"
+        gradient = _gradient(self.estimator, self.beta, ", ")
+        return f"{inputs}, {outputs}, input_bits={self.input_bits}{gradient}"
 
 
 class Scale(nn.Module):
@@ -207,16 +223,26 @@ class Scale(nn.Module):
 def clip_latent(module: nn.Module) -> None:
     """Clip the latent weights of every binary layer in `module` to [−1, 1], in place.
 
-    Beyond ±1 a weight would only take longer to change its sign (Hubara et al. 2016, section 1.4).
+    To be called after each step of the optimizer. A loop without it trains as well, but weights
+    that have gone beyond ±1 get no gradient and hardly change their sign again (Hubara et al.
+    2016, section 1.4).
     """
     for layer in module.modules():
-        if isinstance(layer, _Binary):
+        if isinstance(layer, Binary):
             layer.weight.clamp_(-1, 1)
 
 
 def pixels_to_floats(pixels: torch.Tensor) -> torch.Tensor:
     """Pixels (N, H, W, C) as float32 (N, C, H, W), channels still last in memory; (N, n) as is."""
     return (pixels.permute(0, 3, 1, 2) if pixels.ndim == 4 else pixels).float()
+
+
+def _gradient(estimator: Estimator, beta: float, before: str = "") -> str:
+    """The part of a `repr` about the gradient: nothing for the usual one."""
+    if estimator == "ste":
+        return ""
+    of_beta = f", beta={beta}" if estimator == "swish-sign" else ""
+    return f"{before}estimator={estimator!r}{of_beta}"
 
 
 def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
