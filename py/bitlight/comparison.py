@@ -4,11 +4,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from bitlight.freezing import leaves
+from bitlight.errors import FreezingError
 from bitlight.network import Network
-from bitlight.nn import BinaryLinear, Scale, Sign, pixels_to_floats
+from bitlight.nn.chain import chain
+from bitlight.nn.layers import BinaryLinear, Scale, Sign, pixels_to_floats
 
 BATCH = 500
+# As many images show that the chain of layers is the module: it is the same for all.
+CHECKED = 16
 
 
 def count_differences(module: nn.Module, net: Network, images: np.ndarray) -> list[int]:
@@ -30,7 +33,12 @@ def count_differences(module: nn.Module, net: Network, images: np.ndarray) -> li
     ------
     ValueError
         If torch gives another number of layers than `net`.
+    FreezingError
+        If the layers, called one after the other, give something else than `module` itself.
     """
+    module.eval()
+    # Contiguous, so that a forward may have a view.
+    _check_chain(module, pixels_to_floats(torch.tensor(images[:CHECKED])).contiguous())
     # One network for each layer, so that no layer is computed twice.
     stages = [
         Network(shape, net.depth(index), [layer])
@@ -62,7 +70,8 @@ def layer_outputs(module: nn.Module, x: torch.Tensor) -> list[np.ndarray]:
         uint8 0/1, images in the order (h, w, c), or int32 scores.
     """
     module.eval()
-    steps = [leaf.module for leaf in leaves(module) if not isinstance(leaf.module, Scale)]
+    leaves = [leaf for leaf in chain(module) if not leaf.is_idle]
+    steps = [leaf.module for leaf in leaves if not isinstance(leaf.module, Scale)]
     outputs = []
     for step in steps:
         x = step(x)
@@ -72,3 +81,12 @@ def layer_outputs(module: nn.Module, x: torch.Tensor) -> list[np.ndarray]:
     if isinstance(steps[-1], BinaryLinear):
         outputs.append(x.to(torch.int32).numpy())
     return outputs
+
+
+@torch.no_grad()
+def _check_chain(module: nn.Module, x: torch.Tensor) -> None:
+    value = x
+    for leaf in chain(module):
+        value = leaf.module(value)
+    if not torch.equal(value, module(x)):
+        raise FreezingError("the module gives other values than its layers one after the other")

@@ -1,12 +1,7 @@
-"""Freezing: a trained torch module becomes a `Network` that computes exactly the same bits.
+"""Freezing: a trained torch module becomes a `Network` that computes exactly the same bits."""
 
-A threshold is not calculated from batch norm's parameters but found: over the integers that the sum
-can be, by the very call that torch makes in eval mode, so that ties fall as they fall in torch.
-"""
-
-import copy
+import math
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,27 +10,24 @@ from torch import nn
 from bitlight.errors import FreezingError, NetworkError
 from bitlight.layers import Conv2d, Layer, Linear, MaxPool2d, Shape
 from bitlight.network import Network
-from bitlight.nn import BinaryConv2d, BinaryLinear, Scale, Sign, sign
+from bitlight.nn.chain import Leaf, chain
+from bitlight.nn.estimators import sign
+from bitlight.nn.layers import BinaryConv2d, BinaryLinear, Scale, Sign
+from bitlight.thresholds import normalized, thresholds
 
 # Sums of this size and more are no longer exact in torch's float32.
 _INEXACT = 1 << 24
 
 
-class Leaf(NamedTuple):
-    """A module without children and its path, as in `named_modules`."""
-
-    path: str
-    module: nn.Module
-
-
 def freeze(module: nn.Module, input_shape: Shape, input_bits: int) -> Network:
     """Turn a trained module into a network of integers and bits, exact to the last bit.
 
-    The module is (nested) `nn.Sequential` of blocks: BinaryConv2d or BinaryLinear, BatchNorm, Sign
-    and optionally MaxPool2d. A last BinaryLinear without batch norm, with or without a Scale, gives
-    scores. Flatten stands before a BinaryLinear that follows images, Identity and Dropout anywhere.
-    A network's features are always in the order (h, w, c), torch flattens to (c, h, w): the columns
-    of a BinaryLinear are permuted, and a Flatten at the end is left out.
+    The module, `nn.Sequential` or one with a `forward` of its own, calls one layer after the other,
+    in blocks: BinaryConv2d or BinaryLinear, BatchNorm, Sign and optionally MaxPool2d. A last
+    BinaryLinear without batch norm, with or without a Scale, gives scores. Flatten stands before a
+    BinaryLinear that follows images, Identity and Dropout anywhere. A network's features are always
+    in the order (h, w, c), torch flattens to (c, h, w): the columns of a BinaryLinear are permuted,
+    and a Flatten at the end is left out.
 
     Parameters
     ----------
@@ -63,30 +55,11 @@ def freeze(module: nn.Module, input_shape: Shape, input_bits: int) -> Network:
         raise FreezingError(str(error)) from error
 
 
-def leaves(module: nn.Module, path: str = "") -> Iterator[Leaf]:
-    """The modules that (nested) Sequentials call, in order, without those that eval mode ignores.
-
-    Raises
-    ------
-    FreezingError
-        If there is a container other than `nn.Sequential`.
-    """
-    if type(module) is nn.Sequential:
-        # Not named_children, which leaves out a module that stands in two places.
-        for name, child in module._modules.items():
-            assert child is not None
-            yield from leaves(child, f"{path}.{name}" if path else name)
-    elif next(module.children(), None) is not None:
-        raise _refusal(Leaf(path, module), "only nn.Sequential may contain modules")
-    elif type(module) not in (nn.Identity, nn.Dropout, nn.Dropout2d):
-        yield Leaf(path, module)
-
-
 class _Reader:
     """Reads the modules from first to last and keeps track of the shape between them."""
 
     def __init__(self, module: nn.Module, input_shape: Shape, input_bits: int) -> None:
-        self.leaves = list(leaves(module))
+        self.leaves = [leaf for leaf in chain(module) if not leaf.is_idle]
         self.shape = tuple(input_shape)
         self.bits = input_bits  # of what the next layer sees
         self.first = True
@@ -103,33 +76,37 @@ class _Reader:
             elif kind in (BinaryConv2d, BinaryLinear):
                 yield self._passed(leaf, self._binary(leaf))
             elif kind in (nn.BatchNorm1d, nn.BatchNorm2d, Sign, Scale):
-                raise _refusal(leaf, "does not stand behind a binary layer as it should")
+                raise leaf.refusal("does not stand behind a binary layer as it should")
             else:
-                raise _refusal(leaf, "no binary network can compute this")
+                raise leaf.refusal("no binary network can compute this")
 
     def _passed(self, leaf: Leaf, layer: Layer) -> Layer:
         try:
             self.shape = layer.output_shape(self.shape)
         except NetworkError as error:
-            raise _refusal(leaf, str(error)) from error
+            raise leaf.refusal(str(error)) from error
         self.first, self.bits, self.flat = False, 1, len(self.shape) == 1
         return layer
 
     def _flatten(self, leaf: Leaf) -> None:
+        assert isinstance(leaf.module, nn.Flatten)
         if (leaf.module.start_dim, leaf.module.end_dim) != (1, -1):
-            raise _refusal(leaf, "must flatten all but the batch: start_dim=1, end_dim=-1")
+            raise leaf.refusal("must flatten all but the batch: start_dim=1, end_dim=-1")
+        values = math.prod(self.shape)
+        if leaf.features not in (None, values):
+            raise leaf.refusal(f"makes rows of {leaf.features} values, but {self.shape} comes in")
         self.flat = True
 
     def _pool(self, leaf: Leaf) -> MaxPool2d:
         pool = leaf.module
         assert isinstance(pool, nn.MaxPool2d)
         if self.first or self.flat:
-            raise _refusal(leaf, "pools bits: it must stand behind a convolution's Sign")
+            raise leaf.refusal("pools bits: it must stand behind a convolution's Sign")
         for name, wanted in ("padding", 0), ("dilation", 1), ("ceil_mode", False):
             if _pair(getattr(pool, name)) != _pair(wanted):
-                raise _refusal(leaf, f"{name} must be {wanted}, not {getattr(pool, name)}")
+                raise leaf.refusal(f"{name} must be {wanted}, not {getattr(pool, name)}")
         if pool.return_indices:
-            raise _refusal(leaf, "return_indices must be False")
+            raise leaf.refusal("return_indices must be False")
         return MaxPool2d(_pair(pool.kernel_size), _pair(pool.stride))
 
     def _binary(self, leaf: Leaf) -> Layer:
@@ -140,7 +117,7 @@ class _Reader:
         weight = self._columns(leaf, ones) if ones.ndim == 2 else ones.transpose(0, 2, 3, 1)
         reach = ((1 << self.bits) - 1) * weight[0].size
         if reach >= _INEXACT:
-            raise _refusal(leaf, f"its sums reach {reach}, too large to be exact in float32")
+            raise leaf.refusal(f"its sums reach {reach}, too large to be exact in float32")
         if isinstance(layer, BinaryLinear) and self._is_last():
             self.leaves.clear()
             return Linear(weight, None)
@@ -156,11 +133,11 @@ class _Reader:
         accepted = (None,) if not self.first else (None, 1) if self.bits == 1 else (self.bits,)
         if bits not in accepted:
             wanted = " or ".join(map(str, accepted))
-            raise _refusal(leaf, f"input_bits must be {wanted} here, not {bits}")
+            raise leaf.refusal(f"input_bits must be {wanted} here, not {bits}")
         if isinstance(leaf.module, BinaryConv2d) and self.flat:
-            raise _refusal(leaf, "needs images (N, C, H, W), not a flat input")
+            raise leaf.refusal("needs images (N, C, H, W), not a flat input")
         if isinstance(leaf.module, BinaryLinear) and not self.flat:
-            raise _refusal(leaf, f"needs an nn.Flatten before it: its input is {self.shape}")
+            raise leaf.refusal(f"needs an nn.Flatten before it: its input is {self.shape}")
 
     def _columns(self, leaf: Leaf, weight: np.ndarray) -> np.ndarray:
         """Columns in the order (h, w, c) of a Network; torch flattens (c, h, w)."""
@@ -168,7 +145,7 @@ class _Reader:
             return weight
         height, width, channels = self.shape
         if weight.shape[1] != height * width * channels:
-            raise _refusal(leaf, f"has {weight.shape[1]} inputs, but {self.shape} comes in")
+            raise leaf.refusal(f"has {weight.shape[1]} inputs, but {self.shape} comes in")
         images = weight.reshape(-1, channels, height, width)
         return images.transpose(0, 2, 3, 1).reshape(len(weight), -1)
 
@@ -182,74 +159,30 @@ class _Reader:
         self._next(norm, Sign)
         assert isinstance(norm.module, nn.BatchNorm1d | nn.BatchNorm2d)
         if norm.module.running_mean is None:
-            raise _refusal(norm, "has no running statistics: track_running_stats must be True")
+            raise norm.refusal("has no running statistics: track_running_stats must be True")
         if norm.module.num_features != outputs:
-            raise _refusal(
-                norm, f"has {norm.module.num_features} features behind {outputs} outputs"
-            )
+            raise norm.refusal(f"has {norm.module.num_features} features behind {outputs} outputs")
         _check_floats(norm)
+        # An infinite factor makes some sums NaN, whose sign torch leaves open.
+        if not normalized(norm.module, torch.zeros_like(norm.module.running_mean)).isfinite().all():
+            raise norm.refusal("weight / sqrt(running_var + eps) is too large for float32")
         return norm.module
 
     def _next(self, leaf: Leaf, kind: type[nn.Module]) -> Leaf:
         if not self.leaves or type(self.leaves[0].module) is not kind:
-            found = _name(self.leaves[0]) if self.leaves else "the end"
-            raise _refusal(leaf, f"must be followed by {kind.__name__}, not by {found}")
+            found = self.leaves[0].name if self.leaves else "the end"
+            raise leaf.refusal(f"must be followed by {kind.__name__}, not by {found}")
         return self.leaves.pop(0)
-
-
-def thresholds(norm: nn.BatchNorm1d | nn.BatchNorm2d, reach: int) -> tuple[np.ndarray, np.ndarray]:
-    """Find where sign(norm(a)) becomes +1 among the sums a = −reach, −reach + 2, …, reach.
-
-    The sums of a layer have the parity of its reach, because each product is odd. Batch norm is
-    monotonic also as rounded, so that the search can bisect, all channels at once.
-
-    Parameters
-    ----------
-    norm : BatchNorm1d or BatchNorm2d
-    reach : int
-
-    Returns
-    -------
-    threshold : int32 array, shape (channels,)
-        −reach where the bit is always 1, reach + 2 where it is never.
-    flipped : bool array, shape (channels,)
-        Where the gain is negative: there the threshold holds for −a.
-    """
-    norm = copy.deepcopy(norm).eval()
-    shape = (1, -1, 1, 1) if isinstance(norm, nn.BatchNorm2d) else (1, -1)
-
-    @torch.no_grad()
-    def bits(sums: torch.Tensor) -> torch.Tensor:
-        # Contiguous, as the sums of a layer are: torch rounds otherwise for strided tensors.
-        return sign(norm(sums.float().reshape(shape).contiguous())).flatten() > 0
-
-    assert norm.running_mean is not None
-    ends = torch.full((norm.num_features,), reach, device=norm.running_mean.device)
-    flipped = bits(-ends) & ~bits(ends)
-    direction = torch.where(flipped, -1, 1)
-    below = torch.zeros_like(ends)  # how many of the sums have the bit 0
-    for power in reversed(range((reach + 1).bit_length())):
-        more = below + (1 << power)
-        zero = ~bits(direction * (2 * (more - 1) - reach))
-        below = torch.where(zero & (more <= reach + 1), more, below)
-    return (2 * below - reach).int().cpu().numpy(), flipped.cpu().numpy()
 
 
 def _check_floats(leaf: Leaf) -> None:
     for name, value in leaf.module.state_dict().items():
         if value.is_floating_point() and value.dtype != torch.float32:
-            raise _refusal(leaf, f"{name} must be float32, not {value.dtype}")
+            raise leaf.refusal(f"{name} must be float32, not {value.dtype}")
         if not value.isfinite().all():
-            raise _refusal(leaf, f"{name} has values that are not finite")
-
-
-def _refusal(leaf: Leaf, reason: str) -> FreezingError:
-    return FreezingError(f"{_name(leaf)}: {reason}")
-
-
-def _name(leaf: Leaf) -> str:
-    return f"{leaf.path or 'the module'} ({type(leaf.module).__name__})"
+            raise leaf.refusal(f"{name} has values that are not finite")
 
 
 def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else value
+    rows, columns = (value, value) if isinstance(value, int) else value
+    return rows, columns
