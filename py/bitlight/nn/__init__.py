@@ -9,6 +9,7 @@ from bitlight.nn.layers import (
     clip_latent,
     pixels_to_floats,
 )
+from bitlight.nn.twin import float_twin
 
 __all__ = [
     "BinaryConv2d",
@@ -17,6 +18,7 @@ __all__ = [
     "Scale",
     "Sign",
     "clip_latent",
+    "float_twin",
     "pixels_to_floats",
     "sign",
 ]

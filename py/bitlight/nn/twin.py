@@ -1,0 +1,109 @@
+"""The float twin of a binary network: the same layers in float32, to compare accuracies with."""
+
+import copy
+
+import torch
+from torch import nn
+
+from bitlight.nn.chain import Leaf, chain
+from bitlight.nn.layers import Binary, BinaryConv2d, Scale, Sign
+
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+_KEPT = (*_NORMS, nn.MaxPool2d, nn.Flatten)
+
+
+class CentredPixels(nn.Module):
+    """Pixels 0..2^b − 1 as numbers from −1 to 1.
+
+    Parameters
+    ----------
+    bits : int
+
+    Examples
+    --------
+    >>> CentredPixels(8)(torch.tensor([0.0, 127.5, 255.0]))
+    tensor([-1.,  0.,  1.])
+    """
+
+    def __init__(self, bits: int) -> None:
+        super().__init__()
+        self.bits = bits
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return 2x/(2^b − 1) − 1."""
+        return x * (2 / ((1 << self.bits) - 1)) - 1
+
+    def extra_repr(self) -> str:
+        """Parameters for `repr`."""
+        return f"{self.bits}"
+
+
+def float_twin(module: nn.Module) -> nn.Sequential:
+    """A float network of the shape of a binary one, with weights of its own.
+
+    A binary layer becomes nn.Conv2d or nn.Linear, without bias where batch norm follows; what
+    stands outside its images is 0. Sign becomes ReLU. Pixels are scaled to [−1, 1] before the layer
+    with `input_bits`. A Scale is left out; batch norm, pools, Flatten and Dropout stay.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        A chain of the layers that `bitlight.freeze` takes. It is not changed.
+
+    Returns
+    -------
+    torch.nn.Sequential
+        On the CPU, in training mode. Weights are drawn from torch's global generator: He et al.,
+        "Delving deep into rectifiers" (2015), eq. 10; biases are 0, batch norm is fresh.
+
+    Raises
+    ------
+    FreezingError
+        If the module is no chain, or has a layer of another kind.
+
+    Examples
+    --------
+    >>> from bitlight.nn import BinaryLinear
+    >>> module = nn.Sequential(BinaryLinear(4, 8), nn.BatchNorm1d(8), Sign(), BinaryLinear(8, 2))
+    >>> [type(layer).__name__ for layer in float_twin(module)]
+    ['Linear', 'BatchNorm1d', 'ReLU', 'Linear']
+    """
+    leaves = chain(module)
+    twins: dict[int, list[nn.Module]] = {}  # a layer that is called twice has one twin
+    layers: list[nn.Module] = []
+    for index, leaf in enumerate(leaves):
+        behind = next((after for after in leaves[index + 1 :] if not after.is_idle), None)
+        bias = behind is None or not isinstance(behind.module, _NORMS)
+        layers += twins.setdefault(id(leaf.module), _twin(leaf, bias))
+    return nn.Sequential(*layers).cpu()
+
+
+def _twin(leaf: Leaf, bias: bool) -> list[nn.Module]:
+    layer = leaf.module
+    if isinstance(layer, Binary):
+        pixels = [] if layer.input_bits is None else [CentredPixels(layer.input_bits)]
+        return [*pixels, _float_layer(layer, bias)]
+    if isinstance(layer, Sign):
+        return [nn.ReLU()]
+    if isinstance(layer, Scale):
+        return []
+    if not (isinstance(layer, _KEPT) or leaf.is_idle):
+        raise leaf.refusal("has no float twin")
+    copied = copy.deepcopy(layer).train()
+    if isinstance(copied, _NORMS):
+        copied.reset_parameters()
+    return [copied]
+
+
+def _float_layer(layer: Binary, bias: bool) -> nn.Module:
+    outputs, inputs, *kernel = layer.weight.shape
+    twin: nn.Conv2d | nn.Linear
+    if isinstance(layer, BinaryConv2d):
+        rows, columns = kernel
+        twin = nn.Conv2d(inputs, outputs, (rows, columns), layer.stride, layer.padding, bias=bias)
+    else:
+        twin = nn.Linear(inputs, outputs, bias=bias)
+    nn.init.kaiming_normal_(twin.weight, nonlinearity="relu")
+    if twin.bias is not None:
+        nn.init.zeros_(twin.bias)
+    return twin
