@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from bitlight.layers import Conv2d, Linear, MaxPool2d, Shape
 from bitlight.network import Network
+from bitlight.summary import SummaryRow, summarize
 
 
 @dataclass(frozen=True)
@@ -89,12 +88,13 @@ def inspect(net: Network) -> Inspection:
 
     Examples
     --------
+    >>> import numpy as np
     >>> net = Network((4,), 1, [Linear(np.array([[True, True, False, False]]), np.array([2]))])
     >>> figures = inspect(net)
     >>> figures.weight_bits, figures.xnor_macs, figures.rows[0].description
     (4, 4, 'Linear')
     """
-    rows = tuple(_row(net, index) for index in range(len(net.layers)))
+    rows = tuple(_row(net, index, row) for index, row in enumerate(summarize(net).rows))
     return Inspection(
         id=net.id,
         input_shape=net.input_shape,
@@ -107,23 +107,20 @@ def inspect(net: Network) -> Inspection:
     )
 
 
-def _row(net: Network, index: int) -> LayerRow:
-    layer, output_shape = net.layers[index], net.shapes[index + 1]
+def _row(net: Network, index: int, counted: SummaryRow) -> LayerRow:
+    layer = net.layers[index]
     padded = isinstance(layer, Conv2d) and any(layer.padding)
     threshold = None if isinstance(layer, MaxPool2d) else layer.threshold
-    outputs = int(np.prod(output_shape))
     return LayerRow(
         index=index,
-        type=type(layer).__name__,
+        type=counted.type,
         kernel=None if isinstance(layer, Linear) else layer.kernel,
         stride=None if isinstance(layer, Linear) else layer.stride,
         padding=layer.padding if isinstance(layer, Conv2d) else None,
         pad_value=layer.pad_value if isinstance(layer, Conv2d) and padded else None,
-        output_shape=output_shape,
-        weight_bits=0 if isinstance(layer, MaxPool2d) else layer.weight.size,
-        xnor_macs=(
-            0 if isinstance(layer, MaxPool2d) else outputs * layer.fan_in * net.depth(index)
-        ),
+        output_shape=counted.output_shape,
+        weight_bits=sum(some.count for some in counted.parameters if some.bits == 1),
+        xnor_macs=counted.macs.count * counted.macs.input_bits if counted.macs else 0,
         threshold_min=None if threshold is None else int(threshold.min()),
         threshold_max=None if threshold is None else int(threshold.max()),
     )

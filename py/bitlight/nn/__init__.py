@@ -1,5 +1,6 @@
 """Binary networks in torch: layers, gradients of the sign, float twins, and what it all costs."""
 
+from bitlight.nn.counting import summary
 from bitlight.nn.estimators import Estimator, sign
 from bitlight.nn.layers import (
     BinaryConv2d,
@@ -21,4 +22,5 @@ __all__ = [
     "float_twin",
     "pixels_to_floats",
     "sign",
+    "summary",
 ]
