@@ -10,7 +10,7 @@ NETWORK ?= cnv
 FOLDING ?= $(if $(filter cnv,$(NETWORK)),published)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system demo test test-slow fuzz topologies sim verilog pretrain bench synth waves optics lint format clean
+.PHONY: help setup system demo test test-slow fuzz topologies sim verilog pretrain pretrain32 training bench synth waves optics lint format clean
 
 help:  ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -55,7 +55,17 @@ verilog: $(READY)  ## Verilog of the shipped extractor, in build/verilog.
 	@$(BIN)/bitlight verilog fashion28 build/verilog/fashion28.sv --json build/verilog/fashion28.json
 
 pretrain: $(READY)  ## Train and freeze the shipped extractor again.
-	@$(BIN)/python -m bitlight.pretrain
+	@$(BIN)/bitlight train fashion28 fashion-mnist:train build/pretrain/fashion28 \
+	  --test fashion-mnist:test --threads 1
+	@cp build/pretrain/fashion28/network.bnn py/bitlight/extractors/fashion28.bnn
+
+pretrain32: $(READY)  ## The same for the larger one, CNV for 32×32; an hour.
+	@$(BIN)/bitlight train cnv fashion-mnist:train build/pretrain/fashion32 \
+	  --test fashion-mnist:test --threads 1
+	@cp build/pretrain/fashion32/network.bnn py/bitlight/extractors/fashion32.bnn
+
+training: $(READY)  ## Every run of docs/training.md; hours, and it goes on where it stopped.
+	@$(BIN)/python docs/training.py build/training
 
 bench: $(READY)  ## Images per second: golden model and RTL simulators beside others.
 	@mkdir -p build/bench

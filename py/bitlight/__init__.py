@@ -13,6 +13,7 @@ from bitlight.errors import (
     OpticsError,
     SimulationError,
     SynthesisError,
+    TrainingError,
 )
 from bitlight.layers import Conv2d, Linear, MaxPool2d
 from bitlight.network import Network
@@ -46,6 +47,7 @@ __all__ = [
     "RidgeHead",
     "SimulationError",
     "SynthesisError",
+    "TrainingError",
     "freeze",
 ]
 

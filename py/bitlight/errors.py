@@ -29,6 +29,10 @@ class FreezingError(BitlightError, ValueError):
     """A torch module that no binary network can represent exactly."""
 
 
+class TrainingError(BitlightError, ValueError):
+    """A recipe, its samples, or what it is resumed from is not as it should be."""
+
+
 class HeadError(BitlightError, ValueError):
     """A head, its parameters, its file, or what it is trained on is not as it should be."""
 

@@ -15,14 +15,14 @@ from bitlight.topologies import TOPOLOGIES
     ],
 )
 def test_shapes_and_weights(name, shape, weights):
-    net = TOPOLOGIES[name](0)
+    net = TOPOLOGIES[name].random(0)
     assert net.shapes[-1] == shape
     assert sum(layer.weight.size for layer in net.layers if hasattr(layer, "weight")) == weights
-    assert net.id == TOPOLOGIES[name](0).id != TOPOLOGIES[name](1).id
+    assert net.id == TOPOLOGIES[name].random(0).id != TOPOLOGIES[name].random(1).id
 
 
 def test_alexnet():
-    net = TOPOLOGIES["alexnet"](0)
+    net = TOPOLOGIES["alexnet"].random(0)
     assert net.shapes[1:8] == (
         *[(55, 55, 64), (27, 27, 64), (27, 27, 192), (13, 13, 192)],
         *[(13, 13, 384), (13, 13, 256), (13, 13, 256)],

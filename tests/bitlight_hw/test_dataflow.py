@@ -34,11 +34,11 @@ def test_neighbours_alternate():
 
 
 def test_cnv():
-    accelerator = Accelerator(TOPOLOGIES["cnv"](0), FOLDINGS["cnv"])
+    accelerator = Accelerator(TOPOLOGIES["cnv"].random(0), FOLDINGS["cnv"])
     assert accelerator.cycles_per_image == 32768
     assert accelerator.latency <= 130_000
     faster = [*FOLDINGS["cnv"][:4], (8, 32), (2, 32), *FOLDINGS["cnv"][6:]]
-    accelerator = Accelerator(TOPOLOGIES["cnv"](0), faster)
+    accelerator = Accelerator(TOPOLOGIES["cnv"].random(0), faster)
     assert accelerator.cycles_per_image == 32768
     assert accelerator.latency <= 79_000
 

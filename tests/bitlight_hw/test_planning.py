@@ -28,7 +28,7 @@ def test_the_slowest_layer_is_the_interval(seed):
 
 
 def test_every_weight_is_in_the_roms():
-    acc = Accelerator(TOPOLOGIES["sfc"](0), FOLDINGS["sfc"])
+    acc = Accelerator(TOPOLOGIES["sfc"].random(0), FOLDINGS["sfc"])
     weights = sum(layer.weight.size for layer in acc.net.layers)
     rom_bits = sum(row.estimate.rom_bits for row in layers(acc, "xc7"))
     starts = sum(
@@ -41,7 +41,7 @@ def test_every_weight_is_in_the_roms():
 
 @pytest.mark.parametrize("target", ["xc7", "ecp5", "ice40"])
 def test_cnv_fits_its_budget(target):
-    acc = Accelerator(TOPOLOGIES["cnv"](0), FOLDINGS["cnv"])
+    acc = Accelerator(TOPOLOGIES["cnv"].random(0), FOLDINGS["cnv"])
     total = Estimate.total(acc.estimate(target).values())
     if target == "xc7":
         assert total.luts + total.memory_luts <= 9000

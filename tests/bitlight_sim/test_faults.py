@@ -49,7 +49,7 @@ def test_every_bit_of_a_small_network(dataflow, target, tmp_path):
 
 @pytest.mark.fuzz
 def test_five_hundred_bits_of_cnv(tmp_path):
-    net = TOPOLOGIES["cnv"](0)
+    net = TOPOLOGIES["cnv"].random(0)
     acc = Accelerator(net, FOLDINGS["cnv"])
     rng = np.random.default_rng(3)
     faults = [draw(rng, acc) for _ in range(500)]

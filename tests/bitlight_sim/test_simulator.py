@@ -127,7 +127,7 @@ def test_all_of_fashion_mnist(engine):
 @pytest.mark.slow
 def test_alexnet():
     """Binary AlexNet at 224², whole: 60 million bits of weights."""
-    net = TOPOLOGIES["alexnet"](0)
+    net = TOPOLOGIES["alexnet"].random(0)
     images = np.random.default_rng(0).integers(0, 256, (1, *net.input_shape), dtype=np.uint8)
     acc = Accelerator(net, fold(net, cycles=200_000))
     with Simulator(acc, engine="sliced") as sim:

@@ -8,6 +8,7 @@ import click
 from bitlight.cli import sources
 from bitlight.cli.folding import accelerator, folding_options
 from bitlight.cli.report import json_option, show_table, steps, write_json
+from bitlight.topologies import TOPOLOGIES
 
 
 @click.group()
@@ -204,3 +205,31 @@ def optics(
     show_table(f"optical projection, {cores} threads; *: from a part of R", columns, rows)
     figures = {"machine": speed.machine(), "threads": cores, "seed": 0, "measurements": found}
     write_json(json_file, figures)
+
+
+@bench.command()
+@click.argument("topology", type=click.Choice(sorted(TOPOLOGIES)), default="fashion28")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--images", type=click.IntRange(128), default=1280, show_default=True)
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
+@json_option
+def training(topology: str, threads: int, images: int, rounds: int, json_file: str | None) -> None:
+    """Images per second of training TOPOLOGY, beside Brevitas where that is installed.
+
+    The same loop trains the same network built of either's layers, in turn, round after round.
+
+    bitlight bench training cnv --threads 2
+    """
+    import torch
+
+    from bitlight import speed
+    from bitlight.training.speed import measure
+
+    torch.set_num_threads(threads)
+    with steps() as say:
+        found = measure(TOPOLOGIES[topology], images=images, rounds=rounds, say=say)
+    rows = [[name, row["images_per_s"], row["ratio"]] for name, row in found["engines"].items()]
+    show_table(
+        f"{topology}, {threads} threads", ["engine", "images/s", "bitlight is faster, times"], rows
+    )
+    write_json(json_file, {"machine": speed.machine(), "topology": topology, **found})

@@ -10,6 +10,7 @@ from bitlight.cli.hardware import cosim, simulate, verilog
 from bitlight.cli.optics import project
 from bitlight.cli.plan import plan
 from bitlight.cli.software import demo, features, head, inspect
+from bitlight.cli.training import train
 from bitlight.errors import BitlightError
 
 
@@ -21,12 +22,13 @@ def cli(debug: bool) -> None:
 
     NETWORK is a .bnn file, or the name of a network that comes with bitlight: fashion28, or one of
     the topologies tfc, sfc, lfc, cnv, alexnet and small28, whose weights are random. IMAGES
-    is a data set (animals, digits, fashion-mnist:train, fashion-mnist:test), random (a hundred
-    that fit any network), a .npy file of uint8, or a folder with one sub-folder of images for each
-    class.
+    is a data set (animals, animals:train, animals:test, digits, fashion-mnist:train,
+    fashion-mnist:test), random (a hundred that fit any network), a .npy file of uint8, or a folder
+    with one sub-folder of images for each class.
 
     \b
     bitlight demo                              everything once, on real images
+    bitlight train fashion28 fashion-mnist:train build/small   a network of your own
     bitlight inspect fashion28                 what is in a network
     bitlight plan fashion28 --cycles 20000     cycles, memory and area of a folding
     bitlight verilog fashion28 acc.sv          the accelerator as Verilog
@@ -49,6 +51,7 @@ for command in (
     simulate,
     cosim,
     synth,
+    train,
     bench,
 ):
     cli.add_command(command)

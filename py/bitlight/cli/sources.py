@@ -14,11 +14,22 @@ def network(name: str, *, whole: bool = False) -> Network:
 
     The published topologies have names too; their weights are random.
     """
-    if name in TOPOLOGIES:
-        return TOPOLOGIES[name](0)
     if name in CUTS:
         return extractors.load(name) if whole else extractors.features(name)
+    if name in TOPOLOGIES:
+        return TOPOLOGIES[name].random(0)
     return Network.load(name)
+
+
+def named_images(name: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """Images and labels of a data set that installs offline; None if there is none of that name."""
+    kind, _, split = name.partition(":")
+    if kind == "fashion-mnist":
+        return data.fashion_mnist(split or "test")  # type: ignore[arg-type]
+    if kind == "animals" and split in ("train", "test"):
+        both = data.animal_split()
+        return both[:2] if split == "train" else both[2:]
+    return {"animals": data.animals, "digits": data.digits}.get(name, lambda: None)()
 
 
 def images(name: str, net: Network) -> tuple[np.ndarray, np.ndarray]:
@@ -29,17 +40,13 @@ def images(name: str, net: Network) -> tuple[np.ndarray, np.ndarray]:
     DataError
         If there is no such data set, file or folder, or it cannot be read.
     """
-    if name == "animals":
-        return data.animals()
-    if name == "digits":
-        return data.digits()
+    named = named_images(name)
+    if named is not None:
+        return data.fit(named[0], net.input_shape, net.input_bits), named[1]
     if name == "random":
         rng = np.random.default_rng(0)
         found = rng.integers(0, 1 << net.input_bits, (100, *net.input_shape), dtype=np.uint8)
         return found, np.full(len(found), -1, np.int64)
-    kind, _, split = name.partition(":")
-    if kind == "fashion-mnist":
-        return data.fashion_mnist(split or "test")  # type: ignore[arg-type]
     path = Path(name)
     if path.is_dir():
         found, labels, _ = data.image_folder(path, net.input_shape)  # type: ignore[arg-type]
@@ -51,6 +58,7 @@ def images(name: str, net: Network) -> tuple[np.ndarray, np.ndarray]:
             raise DataError(f"{path} is not a whole .npy file: {error}") from error
         return found, np.full(len(found), -1, np.int64)
     raise DataError(
-        f"no images {name!r}: give animals, digits, fashion-mnist:train, fashion-mnist:test, "
-        "random, a .npy file, or a folder with one sub-folder for each class"
+        f"no images {name!r}: give animals, animals:train, animals:test, digits, "
+        "fashion-mnist:train, fashion-mnist:test, random, a .npy file, "
+        "or a folder with one sub-folder for each class"
     )

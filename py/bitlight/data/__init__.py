@@ -2,7 +2,8 @@
 
 from bitlight.data.animals import ANIMALS, animal_split, animals
 from bitlight.data.digits import digits
-from bitlight.data.folder import image_folder
+from bitlight.data.fitting import fit
+from bitlight.data.folder import image_files, image_folder, open_image
 from bitlight.data.idx import FASHION, fashion_mnist, read_idx
 
 __all__ = [
@@ -12,6 +13,9 @@ __all__ = [
     "animals",
     "digits",
     "fashion_mnist",
+    "fit",
+    "image_files",
     "image_folder",
+    "open_image",
     "read_idx",
 ]

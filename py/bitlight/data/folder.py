@@ -47,13 +47,58 @@ def image_folder(
     height, width, channels = shape
     if channels not in MODES or height < 1 or width < 1:
         raise DataError(f"shape must be (H, W, 1) or (H, W, 3), not {shape}")
-    classes = _classes(Path(path))
-    files = [file for class_files in classes.values() for file in class_files]
+    files, labels, names = image_files(path)
     images = np.empty((len(files), height, width, channels), np.uint8)
     for image, file in zip(images, files, strict=True):
-        image[:] = _load(file, (height, width, channels))
+        photo = open_image(file).convert(MODES[channels])
+        resized = photo.resize((width, height), Image.Resampling.BILINEAR)
+        image[:] = np.asarray(resized).reshape(shape)
+    return images, labels, names
+
+
+def image_files(
+    path: str | os.PathLike[str],
+) -> tuple[list[Path], np.ndarray, tuple[str, ...]]:
+    """List the files of a folder of images, sorted by class and name, without reading them.
+
+    Returns
+    -------
+    files : list of Path
+    labels : int64 array, shape (N,)
+    names : tuple of str
+        Sorted class names.
+
+    Raises
+    ------
+    DataError
+        If there is no such folder, or a class has no images.
+    """
+    classes = _classes(Path(path))
+    files = [file for class_files in classes.values() for file in class_files]
     counts = [len(class_files) for class_files in classes.values()]
-    return images, np.repeat(np.arange(len(counts)), counts), tuple(classes)
+    return files, np.repeat(np.arange(len(counts)), counts), tuple(classes)
+
+
+def open_image(file: Path) -> Image.Image:
+    """Read an image of 8 bits a channel.
+
+    Raises
+    ------
+    DataError
+        If Pillow cannot read it whole, it would fill the memory, or has more bits.
+    """
+    try:
+        with warnings.catch_warnings():
+            # An image that would fill the memory is refused, not warned about.
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(file) as image:
+                if image.mode == "F" or image.mode.startswith("I"):
+                    # Pillow would clip their values to 255 rather than scale them.
+                    raise DataError(f"{file} has more than 8 bits a channel; convert it first")
+                image.load()
+                return image
+    except (OSError, SyntaxError, Image.DecompressionBombError, Warning) as error:
+        raise DataError(f"{file} is not an image that Pillow can read: {error}") from error
 
 
 def _classes(root: Path) -> dict[str, list[Path]]:
@@ -71,20 +116,3 @@ def _classes(root: Path) -> dict[str, list[Path]]:
 
 def _visible(folder: Path) -> list[Path]:
     return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
-
-
-def _load(file: Path, shape: tuple[int, int, int]) -> np.ndarray:
-    height, width, channels = shape
-    try:
-        with warnings.catch_warnings():
-            # An image that would fill the memory is refused, not warned about.
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(file) as image:
-                if image.mode == "F" or image.mode.startswith("I"):
-                    # Pillow would clip their values to 255 rather than scale them.
-                    raise DataError(f"{file} has more than 8 bits a channel; convert it first")
-                converted = image.convert(MODES[channels])
-                resized = converted.resize((width, height), Image.Resampling.BILINEAR)
-    except (OSError, SyntaxError, Image.DecompressionBombError, Warning) as error:
-        raise DataError(f"{file} is not an image that Pillow can read: {error}") from error
-    return np.asarray(resized).reshape(shape)

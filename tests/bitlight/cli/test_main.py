@@ -200,7 +200,7 @@ def bad_input(tmp_path):
         (["features", "fashion28", "none.npy", "o"], "no images 'none.npy'"),
         (["features", "fashion28", "empty", "o"], "empty"),
         (["features", "fashion28", "fashion-mnist:dev", "o"], "dev"),
-        (["features", "fashion28", "digits", "o"], "must have the shape"),
+        (["features", "lfc", "digits", "o"], "do not give 784 values"),
         (
             ["features", "fashion28", "animals", "no/folder/o", "-n", "5"],
             "cannot write no/folder/o",

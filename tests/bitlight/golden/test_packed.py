@@ -85,7 +85,7 @@ import resource
 import numpy as np
 from bitlight.topologies import TOPOLOGIES
 
-net = TOPOLOGIES["cnv"](0)
+net = TOPOLOGIES["cnv"].random(0)
 images = np.random.default_rng(0).integers(0, 256, (60000, 32, 32, 3), dtype=np.uint8)
 net.forward(images)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)

@@ -1,0 +1,107 @@
+"""The runs of docs/training.md: each that is not finished is trained, then tables and figures.
+
+python docs/training.py build/training [NAME …]
+"""
+
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+from matplotlib import pyplot as plt
+
+DOCS = Path(__file__).parent
+TASK = "fashion-mnist:train {folder} --test fashion-mnist:test --threads 1"
+SMALL = f"fashion28 {TASK}"
+SHORT = f"{SMALL} --epochs 3"
+
+ZOO = {
+    "small, seed 0": f"{SMALL} --curve",
+    "small, seed 1": f"{SMALL} --seed 1",
+    "small, seed 2": f"{SMALL} --seed 2",
+    "small, float twin": f"{SMALL} --float-twin --curve",
+    "LFC": f"lfc {TASK} --input-bits 8 --curve",
+    "LFC, float twin": f"lfc {TASK} --input-bits 8 --float-twin --curve",
+    "LFC, inputs of 1 bit": f"lfc {TASK}",
+    "CNV": f"cnv {TASK} --curve",
+    "CNV, float twin": f"cnv {TASK} --float-twin --curve",
+}
+ABLATION = {
+    "the recipe, seed 0": SHORT,
+    "seed 1": f"{SHORT} --seed 1",
+    "seed 2": f"{SHORT} --seed 2",
+    "estimator approx-sign": f"{SHORT} --estimator approx-sign",
+    "estimator swish-sign": f"{SHORT} --estimator swish-sign",
+    "padding with the bit 0": f"{SHORT} --pad-bit 0",
+    "first layer sees 1 bit": f"{SHORT} --input-bits 1",
+    "first layer sees 4 bits": f"{SHORT} --input-bits 4",
+    "half as wide": f"{SHORT} --width 0.5",
+    "twice as wide": f"{SHORT} --width 2",
+    "not mirrored": f"{SHORT} --no-flip",
+    "moved by up to 2 pixels": f"{SHORT} --shift 2",
+    "label smoothing 0.1": f"{SHORT} --label-smoothing 0.1",
+    "in float32": f"{SHORT} --precision float32",
+}
+RAW = {"zoo.json": ZOO, "ablation.json": ABLATION}
+
+
+def main(root: Path, wanted: list[str]) -> None:
+    """Train what is missing, in order; then write the raw results and the figure."""
+    for runs in RAW.values():
+        for name, command in runs.items():
+            folder = folder_of(root, name)
+            if (folder / "result.json").is_file() or (wanted and name not in wanted):
+                continue
+            arguments = shlex.split(command.format(folder=shlex.quote(str(folder))))
+            print(f"{name}: bitlight train {shlex.join(arguments)}", flush=True)
+            subprocess.run([sys.executable, "-m", "bitlight.cli", "train", *arguments], check=True)
+    for file, runs in RAW.items():
+        found = {name: collected(root, name, command) for name, command in runs.items()}
+        text = json.dumps({k: v for k, v in found.items() if v}, indent=2)
+        (DOCS / "raw" / "training").mkdir(exist_ok=True)
+        (DOCS / "raw" / "training" / file).write_text(text + "\n")
+    plot(root)
+
+
+def folder_of(root: Path, name: str) -> Path:
+    """A name without what shells dislike."""
+    return root / name.replace(", ", "-").replace(" ", "_")
+
+
+def collected(root: Path, name: str, command: str) -> dict | None:
+    """What a finished run came to, and the command that gave it."""
+    folder = folder_of(root, name)
+    if not (folder / "result.json").is_file():
+        return None
+    result = json.loads((folder / "result.json").read_text())
+    history = json.loads((folder / "history.json").read_text())["epochs"]
+    curve = [{key: epoch[key] for key in ("loss", "accuracy")} for epoch in history]
+    shown = "bitlight train " + command.format(folder=f"build/training/{folder.name}")
+    return {"command": shown, **result, "curve": curve}
+
+
+def plot(root: Path) -> None:
+    """Learning curves of the zoo: loss on the left, test accuracy on the right."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    for index, name in enumerate(name for name in ZOO if "--curve" in ZOO[name]):
+        path = folder_of(root, name) / "history.json"
+        if not path.is_file():
+            continue
+        epochs = json.loads(path.read_text())["epochs"]
+        style = {"color": f"C{index // 2}", "linestyle": "--" if "twin" in name else "-"}
+        left.plot([epoch["loss"] for epoch in epochs], label=name, **style)
+        right.plot([100 * epoch["accuracy"] for epoch in epochs], **style)
+    left.set(xlabel="epoch", ylabel="loss in training", yscale="log")
+    right.set(xlabel="epoch", ylabel="Fashion-MNIST test accuracy, %", ylim=(80, None))
+    left.legend(frameon=False, fontsize=8)
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
+    figure.savefig(DOCS / "training.png", dpi=110)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])

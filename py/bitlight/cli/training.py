@@ -1,0 +1,130 @@
+"""`bitlight train`: from a topology and images to a frozen network that was checked."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bitlight import data
+from bitlight.cli import sources
+from bitlight.cli.report import show_table
+from bitlight.errors import DataError
+from bitlight.topologies import TOPOLOGIES, Topology
+
+if TYPE_CHECKING:
+    from bitlight.training import Samples
+
+RECIPE_OPTIONS = {
+    "epochs": click.option("--epochs", type=click.IntRange(1)),
+    "batch_size": click.option("--batch-size", type=click.IntRange(1)),
+    "learning_rate": click.option("--learning-rate", type=float, help="Its peak."),
+    "schedule": click.option("--schedule", type=click.Choice(["cosine", "step"])),
+    "label_smoothing": click.option("--label-smoothing", type=float),
+    "shift": click.option("--shift", type=int, help="Pixels that images move at most."),
+    "flip": click.option("--flip/--no-flip", default=None, help="Mirror half of the images."),
+    "dropout": click.option("--dropout", type=float, help="Behind fully connected layers."),
+    "estimator": click.option(
+        "--estimator", type=click.Choice(["ste", "approx-sign", "swish-sign"])
+    ),
+    "pad_bit": click.option("--pad-bit", type=int, help="Outside of binary images: 0 or 1."),
+    "precision": click.option("--precision", type=click.Choice(["float32", "bfloat16", "float16"])),
+    "distill": click.option("--distill", type=float, help="Weight of the teacher's answers."),
+    "temperature": click.option("--temperature", type=float, help="Of the teacher's answers."),
+    "accumulate": click.option("--accumulate", type=int, help="Pieces of a batch."),
+    "seed": click.option("--seed", type=click.IntRange(0)),
+}
+
+
+def _recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(RECIPE_OPTIONS.values()):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("topology", type=click.Choice(sorted(TOPOLOGIES)))
+@click.argument("images")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--test", "test_images", help="Images for the accuracy that is told at the end.")
+@click.option("--curve", is_flag=True, help="Note the accuracy on them behind every epoch.")
+@click.option("--float-twin", is_flag=True, help="Train the float network of the same shape.")
+@click.option(
+    "--teacher",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The folder of a float twin's run, whose answers this one learns.",
+)
+@click.option("--width", type=float, default=1, help="Factor of channels, but for the last.")
+@click.option("--input-bits", type=click.IntRange(1, 8), help="Of each value of the input.")
+@_recipe_options
+@click.option("--device", default="cpu", show_default=True, help="cpu, or cuda.")
+@click.option("--threads", type=click.IntRange(1), help="On the CPU.")
+@click.option("--workers", type=click.IntRange(0), default=0, help="Processes that read images.")
+def train(
+    topology: str,
+    images: str,
+    folder: Path,
+    test_images: str | None,
+    curve: bool,
+    float_twin: bool,
+    teacher: Path | None,
+    width: float,
+    input_bits: int | None,
+    device: str,
+    threads: int | None,
+    workers: int,
+    **options: Any,
+) -> None:
+    """Train TOPOLOGY on IMAGES, freeze it, compare every bit with torch, write FOLDER.
+
+    FOLDER then holds network.bnn, result.json, history.json (the learning curve), checkpoint.pt,
+    and a log for `tensorboard --logdir FOLDER`. A run that was interrupted goes on when the same
+    command is given again, and ends with the same weights. What is not given comes from the
+    topology's recipe (`bitlight.training.RECIPES`).
+
+    \b
+    bitlight train fashion28 fashion-mnist:train build/small --test fashion-mnist:test
+    bitlight train cnv fashion-mnist:train build/twin --float-twin
+    bitlight train cnv fashion-mnist:train build/cnv --teacher build/twin --distill 0.5
+    bitlight train alexnet imagenet/train build/alexnet --test imagenet/val --device cuda
+
+    IMAGES is a data set, or a folder with one sub-folder of images for each class, as ImageNet is
+    laid out. Several GPUs: `torchrun --nproc-per-node 4 -m bitlight.cli train …`.
+    """
+    import torch
+
+    from bitlight.training import RECIPES, Recipe
+    from bitlight.training.distributed import team_of_torchrun
+    from bitlight.training.session import Session
+
+    given = {name: value for name, value in options.items() if value is not None}
+    recipe = dataclasses.replace(RECIPES.get(topology, Recipe()), **given)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    shape = _shape(topology, width, input_bits)
+    samples = _samples(images, shape, workers)
+    tests = None if test_images is None else _samples(test_images, shape, workers)
+    with team_of_torchrun(device) as own:
+        session = Session(shape, recipe, folder, own, float_twin, teacher)
+        result = session.train(samples, tests, curve=curve)
+    if result is not None:
+        show_table(str(folder), ["", "value"], [[name, value] for name, value in result.items()])
+
+
+def _shape(name: str, width: float, input_bits: int | None) -> Topology:
+    topology = TOPOLOGIES[name] if width == 1 else TOPOLOGIES[name].widened(width)
+    if input_bits is None:
+        return topology
+    return dataclasses.replace(topology, input_bits=input_bits)
+
+
+def _samples(name: str, topology: Topology, workers: int) -> "Samples":
+    from bitlight.training import Arrays, Photographs
+
+    found = sources.named_images(name)
+    if found is not None:
+        return Arrays(data.fit(found[0], topology.input_shape, topology.input_bits), found[1])
+    if topology.input_bits != 8 or len(topology.input_shape) != 3:
+        raise DataError(f"photographs in {name} need a topology of (H, W, C) images of 8 bits")
+    return Photographs.of_folder(name, topology.input_shape, workers)

@@ -1,0 +1,78 @@
+"""Images of one shape for networks of another."""
+
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image
+
+from bitlight.data.folder import MODES
+from bitlight.errors import DataError
+
+# MNIST's 28×28 became 32×32 with a frame (LeCun et al. 1998); larger steps are stretched.
+FRAME = 4
+
+
+def fit(images: np.ndarray, input_shape: tuple[int, ...], input_bits: int = 8) -> np.ndarray:
+    """Bring 8-bit images to a network's input: frame or stretch, grey to RGB, flatten, binarise.
+
+    Parameters
+    ----------
+    images : uint8 array, shape (N, h, w, c)
+        Grey (c = 1) or RGB (c = 3).
+    input_shape : (H, W, C) or (n,)
+        Images up to four pixels smaller get a frame of zeros, others are stretched with Pillow's
+        bilinear filter. (n,) takes images of n values, flattened.
+    input_bits : int
+        The upper bits of each value are kept.
+
+    Returns
+    -------
+    uint8 array, shape (N, *input_shape)
+
+    Raises
+    ------
+    DataError
+        If the shapes cannot be brought together.
+
+    Examples
+    --------
+    >>> fit(np.full((2, 28, 28, 1), 200, np.uint8), (32, 32, 3)).shape
+    (2, 32, 32, 3)
+    >>> fit(np.full((2, 28, 28, 1), 200, np.uint8), (784,), input_bits=1)[0, 0]
+    np.uint8(1)
+    """
+    if images.shape[1:] != tuple(input_shape):
+        images = _flat(images, input_shape) if len(input_shape) == 1 else _fit(images, input_shape)
+    return images >> (8 - input_bits) if input_bits < 8 else images
+
+
+def _flat(images: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:
+    flat = images.reshape(len(images), -1)
+    if flat.shape[1:] != tuple(input_shape):
+        raise DataError(f"images of {images.shape[1:]} do not give {input_shape[0]} values")
+    return flat
+
+
+def _fit(images: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:
+    height, width, channels = input_shape
+    if images.ndim != 4 or images.shape[3] not in MODES or channels not in MODES:
+        raise DataError(
+            f"images of {images.shape[1:]} cannot become {input_shape}: "
+            "both should be (H, W, 1) or (H, W, 3)"
+        )
+    if images.shape[3] == 3 and channels == 1:
+        images = _each(images, lambda image: image.convert("L"))
+    rows, columns = height - images.shape[1], width - images.shape[2]
+    if 0 <= rows <= FRAME and 0 <= columns <= FRAME:
+        top, left = rows // 2, columns // 2
+        frame = ((0, 0), (top, rows - top), (left, columns - left), (0, 0))
+        images = np.pad(images, frame)
+    else:
+        size = (width, height)
+        images = _each(images, lambda image: image.resize(size, Image.Resampling.BILINEAR))
+    return np.repeat(images, channels // images.shape[3], axis=3)
+
+
+def _each(images: np.ndarray, change: Callable[[Image.Image], Image.Image]) -> np.ndarray:
+    found = [np.asarray(change(Image.fromarray(np.squeeze(image)))) for image in images]
+    return np.stack(found).reshape(len(images), *found[0].shape[:2], -1)

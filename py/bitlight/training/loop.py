@@ -1,0 +1,220 @@
+"""The training loop: Adam, a recipe, checkpoints, several processes."""
+
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from itertools import islice
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bar
+from torch import nn
+from torch.nn import functional as F
+
+from bitlight.errors import TrainingError
+from bitlight.nn import clip_latent, pixels_to_floats
+from bitlight.training.distributed import Team
+from bitlight.training.recipes import Recipe
+from bitlight.training.run import Epoch, Run
+from bitlight.training.samples import Batch, Samples, seed_of
+
+PRECISIONS = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
+
+
+def train(
+    module: nn.Module,
+    samples: Samples,
+    recipe: Recipe,
+    *,
+    folder: Path | None = None,
+    validation: Samples | None = None,
+    teacher: nn.Module | None = None,
+    device: str = "cpu",
+    progress: bool = False,
+) -> list[Epoch]:
+    """Train a classifier of pixels in place and leave it in eval mode.
+
+    What a step sees depends on (seed, step) alone: the same recipe, module, samples and number of
+    threads give the same weights on one machine, also when the run was interrupted in between.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        (N, C, H, W) or (N, n) floats of pixel values to (N, classes) logits. Its initial weights
+        are the caller's.
+    samples : Samples
+    recipe : Recipe
+    folder : Path, optional
+        Of the run: checkpoints behind every epoch and every five minutes, `history.json`, and a log
+        for TensorBoard. A run that was interrupted goes on from its checkpoint.
+    validation : Samples, optional
+        Their accuracy is noted behind every epoch; nothing is chosen by it.
+    teacher : torch.nn.Module, optional
+        Needed where the recipe distils.
+    device : str
+        "cpu", "cuda" or "cuda:1".
+    progress : bool
+        Show a bar on standard error.
+
+    Returns
+    -------
+    list of Epoch
+
+    Raises
+    ------
+    TrainingError
+        If there are fewer samples than a batch has, a teacher is missing, the batch cannot be
+        shared among the processes, or the folder's checkpoint is of another run.
+    """
+    trainer = _Trainer(module, samples, recipe, teacher, device)
+    run = Run(folder, recipe, len(samples), trainer.parts)
+    state = run.resume()
+    devices = [torch.device(device)] if torch.device(device).type == "cuda" else []
+    with torch.random.fork_rng(devices), _bar(progress and trainer.team.leads) as bar:
+        task = bar.add_task("training", total=recipe.epochs * trainer.steps, loss=float("nan"))
+        while state.step < recipe.epochs * trainer.steps:
+            epoch, first = divmod(state.step, trainer.steps)
+            start = time.monotonic()
+            for pieces in trainer.epoch(epoch, first):
+                state.loss += trainer.step(pieces, state.step) / trainer.steps
+                state.step += 1
+                bar.update(task, completed=state.step)
+                if state.step % trainer.steps and trainer.team.leads:
+                    now = time.monotonic()
+                    state.seconds, start = state.seconds + now - start, now
+                    run.save(state, now=False)
+            state.seconds += time.monotonic() - start
+            accuracy = evaluate(module, validation, device=device) if validation else None
+            rate = recipe.learning_rate_at(state.step - 1, recipe.epochs * trainer.steps)
+            state.history.append(
+                Epoch(trainer.team.mean(state.loss), rate, accuracy, state.seconds)
+            )
+            bar.update(task, loss=state.history[-1].loss)
+            state.loss = state.seconds = 0.0
+            if trainer.team.leads:
+                run.save(state, now=True)
+                run.log(state.history)
+    module.eval()
+    return state.history
+
+
+class _Trainer:
+    """One step and what changes with it."""
+
+    def __init__(
+        self,
+        module: nn.Module,
+        samples: Samples,
+        recipe: Recipe,
+        teacher: nn.Module | None,
+        device: str,
+    ) -> None:
+        self.team = Team()
+        self.samples, self.recipe, self.device = samples, recipe, torch.device(device)
+        self.steps = len(samples) // recipe.batch_size
+        if self.steps == 0:
+            raise TrainingError(
+                f"needs {recipe.batch_size} images or more for a batch, not {len(samples)}"
+            )
+        if recipe.batch_size // recipe.accumulate % self.team.size:
+            raise TrainingError(
+                f"pieces of {recipe.batch_size // recipe.accumulate} images cannot be shared "
+                f"among {self.team.size} processes"
+            )
+        if recipe.distill and teacher is None:
+            raise TrainingError(f"distill={recipe.distill} needs a teacher")
+        self.teacher = None if teacher is None else teacher.to(self.device).eval()
+        self.module = module.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.wrapped = self.team.wrap(module)
+        self.optimizer = torch.optim.Adam(module.parameters(), lr=recipe.learning_rate)
+        # Gradients in float16 would vanish; in bfloat16 they have float32's range.
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=recipe.precision == "float16")
+        self.parts = {"module": module, "optimizer": self.optimizer, "scaler": self.scaler}
+
+    def epoch(self, number: int, first: int) -> Iterator[list[Batch]]:
+        """The pieces of each step of an epoch, from step `first` on."""
+        pieces = self.samples.epoch(number, self.recipe, first, self.team.rank, self.team.size)
+        while step := list(islice(pieces, self.recipe.accumulate)):
+            yield step
+
+    def step(self, pieces: list[Batch], number: int) -> float:
+        """Take a step; returns this process's loss."""
+        self.module.train()
+        torch.manual_seed(seed_of(self.recipe.seed, number, self.team.rank, 2))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.learning_rate_at(number, self.recipe.epochs * self.steps)
+        self.optimizer.zero_grad()
+        total = 0.0
+        for index, (pixels, labels) in enumerate(pieces):
+            last = index == len(pieces) - 1
+            with nullcontext() if last else self.team.unsynchronised(self.wrapped):
+                loss = self._loss(pixels, labels) / len(pieces)
+                self.scaler.scale(loss).backward()
+            total += loss.item()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        clip_latent(self.module)
+        return total
+
+    def _loss(self, pixels: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        x = pixels_to_floats(pixels.to(self.device, non_blocking=True))
+        labels = labels.to(self.device, non_blocking=True)
+        precision = PRECISIONS[self.recipe.precision]
+        with torch.autocast(self.device.type, precision, enabled=precision != torch.float32):
+            logits = self.wrapped(x).float()
+            loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+            if not self.recipe.distill:
+                return loss
+            assert self.teacher is not None
+            with torch.no_grad():
+                softened = self.teacher(x).float() / self.recipe.temperature
+            theirs = softened.log_softmax(1)
+        ours = (logits / self.recipe.temperature).log_softmax(1)
+        divergence = F.kl_div(ours, theirs, reduction="batchmean", log_target=True)
+        weight = self.recipe.distill
+        return (1 - weight) * loss + weight * self.recipe.temperature**2 * divergence
+
+
+@torch.no_grad()
+def evaluate(
+    module: nn.Module, samples: Samples, *, batch_size: int = 500, device: str = "cpu"
+) -> float:
+    """Share of images whose largest logit is that of their label; puts `module` in eval mode.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        On `device` already.
+    samples : Samples
+    batch_size : int
+    device : str
+    """
+    module.eval()
+    right = 0
+    for pixels, labels in samples.in_order(batch_size):
+        logits = module(pixels_to_floats(pixels.to(device)))
+        right += int((logits.argmax(1).cpu() == labels).sum())
+    return right / len(samples)
+
+
+def _bar(show: bool) -> Bar:
+    return Bar(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("loss {task.fields[loss]:.3f}"),
+        console=Console(stderr=True),
+        disable=not show,
+    )

@@ -1,0 +1,159 @@
+"""The folder of a training run: checkpoint, history, and a log that TensorBoard reads."""
+
+import dataclasses
+import io
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from bitlight.errors import TrainingError
+from bitlight.files import replacing
+from bitlight.training.recipes import Recipe
+
+FORMAT = 1
+SAVE_EVERY_S = 300
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch came to.
+
+    Attributes
+    ----------
+    loss : float
+        Mean over its steps.
+    learning_rate : float
+        That of its last step.
+    accuracy : float or None
+        Of the validation samples behind it, in eval mode.
+    seconds : float
+        Of training alone.
+    """
+
+    loss: float
+    learning_rate: float
+    accuracy: float | None
+    seconds: float
+
+
+@dataclass
+class Progress:
+    """How far a run has come; all that a checkpoint holds beside weights and optimizer."""
+
+    step: int = 0
+    loss: float = 0.0
+    seconds: float = 0.0
+    history: list[Epoch] = dataclasses.field(default_factory=list)
+
+
+class Run:
+    """Saves and resumes a run; without a folder it does neither.
+
+    Parameters
+    ----------
+    folder : path or None
+    recipe : Recipe
+    samples : int
+        How many there are; a run resumes with the same number alone.
+    parts : dict of objects with state_dict and load_state_dict
+        Module, optimizer and whatever else changes with the steps.
+    """
+
+    def __init__(
+        self, folder: Path | None, recipe: Recipe, samples: int, parts: dict[str, Any]
+    ) -> None:
+        self.folder, self.parts = folder, parts
+        self.origin = {
+            "format": FORMAT,
+            "recipe": dataclasses.asdict(recipe),
+            "samples": samples,
+        }
+        self.recipe = recipe
+        self.saved = time.monotonic()
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def resume(self) -> Progress:
+        """Load the checkpoint, if there is one.
+
+        Raises
+        ------
+        TrainingError
+            If it is damaged, or of another recipe, data set or network.
+        """
+        if self.folder is None or not (path := self.folder / "checkpoint.pt").is_file():
+            return Progress()
+        try:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+            self._check(path, content)
+            for name, part in self.parts.items():
+                part.load_state_dict(content[name])
+        except TrainingError:
+            raise
+        except Exception as error:
+            # torch.load and load_state_dict raise whatever the bytes lead them to.
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise TrainingError(f"{path} is no checkpoint of this network: {reason}") from error
+        history = [Epoch(**epoch) for epoch in content["history"]]
+        return Progress(content["step"], content["loss"], content["seconds"], history)
+
+    def _check(self, path: Path, content: dict[str, Any]) -> None:
+        if content.get("format") != FORMAT:
+            raise TrainingError(f"{path} has format {content.get('format')!r}, not {FORMAT}")
+        differences = self.recipe.differences(content["recipe"])
+        if content["samples"] != self.origin["samples"]:
+            differences.append(f"samples: {content['samples']}, not {self.origin['samples']}")
+        if differences:
+            raise TrainingError(
+                f"{path} comes from another run ({'; '.join(differences)}): "
+                "take its recipe, or another folder"
+            )
+
+    def save(self, progress: Progress, *, now: bool) -> None:
+        """Write a checkpoint: now, or if the last is five minutes old."""
+        if self.folder is None or not (now or time.monotonic() - self.saved > SAVE_EVERY_S):
+            return
+        content = self.origin | dataclasses.asdict(progress)
+        content |= {name: part.state_dict() for name, part in self.parts.items()}
+        buffer = io.BytesIO()
+        torch.save(content, buffer)
+        with replacing(self.folder / "checkpoint.pt") as file:
+            file.write(buffer.getbuffer())
+        self.saved = time.monotonic()
+
+    def log(self, history: list[Epoch]) -> None:
+        """Write history.json, and the last epoch for TensorBoard where that is installed."""
+        if self.folder is None:
+            return
+        content = self.origin | {"epochs": [dataclasses.asdict(epoch) for epoch in history]}
+        with replacing(self.folder / "history.json") as file:
+            file.write((json.dumps(content, indent=2) + "\n").encode())
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            return
+        with SummaryWriter(str(self.folder / "tensorboard")) as writer:
+            for name, value in dataclasses.asdict(history[-1]).items():
+                if value is not None:
+                    writer.add_scalar(name, value, len(history))
+
+
+def weights_of(folder: Path, module: nn.Module) -> None:
+    """Load the weights of a run's checkpoint into a module of the same shape, in place.
+
+    Raises
+    ------
+    TrainingError
+        If there is no checkpoint, or it is of another network.
+    """
+    path = folder / "checkpoint.pt"
+    try:
+        module.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["module"])
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise TrainingError(f"{path} is no checkpoint of this network: {reason}") from error

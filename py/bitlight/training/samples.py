@@ -1,0 +1,196 @@
+"""Samples for training: batches of pixels and labels, each drawn from (seed, epoch, number) alone.
+
+So neither an interruption nor the number of loading processes changes what a step sees.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from bitlight.data import image_files, open_image
+from bitlight.errors import TrainingError
+from bitlight.training.augmentation import cropped, moved
+from bitlight.training.recipes import Recipe
+
+Batch = tuple[torch.Tensor, torch.Tensor]
+
+
+def generator(*numbers: int) -> torch.Generator:
+    """A generator that these numbers alone determine."""
+    return torch.Generator().manual_seed(seed_of(*numbers))
+
+
+def seed_of(*numbers: int) -> int:
+    """A seed of 63 bits from some numbers."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
+
+
+class Samples(ABC):
+    """Images with labels, in batches of uint8 pixels (n, H, W, C) or (n, features)."""
+
+    classes: int
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many samples there are."""
+
+    @abstractmethod
+    def _load(
+        self, parts: Sequence[torch.Tensor], seeds: Sequence[int], recipe: Recipe | None
+    ) -> Iterator[Batch]:
+        """Batches of the samples that each part lists; augmented when there is a recipe."""
+
+    def epoch(
+        self, number: int, recipe: Recipe, first: int = 0, rank: int = 0, ranks: int = 1
+    ) -> Iterator[Batch]:
+        """The steps of an epoch from `first` on: `recipe.accumulate` pieces for each.
+
+        Of every piece a process takes each `ranks`-th sample, beginning with `rank`.
+        """
+        order = torch.randperm(len(self), generator=generator(recipe.seed, number))
+        size = recipe.batch_size // recipe.accumulate
+        steps = len(self) // recipe.batch_size
+        pieces = order[: steps * recipe.batch_size].split(size)[first * recipe.accumulate :]
+        start = number * steps * recipe.accumulate + first * recipe.accumulate
+        seeds = [seed_of(recipe.seed, start + index, rank, 1) for index in range(len(pieces))]
+        return self._load([piece[rank::ranks] for piece in pieces], seeds, recipe)
+
+    def in_order(self, batch_size: int) -> Iterator[Batch]:
+        """All samples once, as they are."""
+        parts = torch.arange(len(self)).split(batch_size)
+        return self._load(parts, [0] * len(parts), None)
+
+
+class Arrays(Samples):
+    """Images that are in memory.
+
+    Parameters
+    ----------
+    images : uint8 array, shape (N, H, W, C) or (N, n)
+    labels : int64 array, shape (N,)
+
+    Raises
+    ------
+    TrainingError
+        If there is not one label, 0 or more, for each image.
+    """
+
+    def __init__(self, images: np.ndarray, labels: np.ndarray) -> None:
+        if len(labels) != len(images) or len(labels) == 0:
+            raise TrainingError(
+                f"needs a label for each image, not {len(images)} images and {len(labels)} labels"
+            )
+        if labels.min() < 0:
+            raise TrainingError(f"labels must be 0 or more, not {labels.min()}")
+        self.pixels, self.labels = torch.tensor(images), torch.tensor(labels)
+        self.classes = int(labels.max()) + 1
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def _load(
+        self, parts: Sequence[torch.Tensor], seeds: Sequence[int], recipe: Recipe | None
+    ) -> Iterator[Batch]:
+        for part, seed in zip(parts, seeds, strict=True):
+            pixels = self.pixels[part]
+            if recipe is not None and pixels.ndim == 4:
+                pixels = moved(pixels, recipe.shift, recipe.flip, generator(seed))
+            yield pixels, self.labels[part]
+
+
+class Photographs(Samples):
+    """Images that are read when they are needed: any torch data set of (PIL image, label).
+
+    `torchvision.datasets.ImageFolder` and its like are such data sets; `of_folder` needs no
+    torchvision. For training a part of each image, 8 to 100 % of its area, is stretched to the
+    shape and half of them are mirrored; for tests the middle is taken.
+
+    Parameters
+    ----------
+    dataset : torch.utils.data.Dataset
+        With `__len__`, and items (PIL image or uint8 array, label).
+    shape : (H, W, C)
+    classes : int
+    workers : int
+        Processes that read; 0 reads in this one.
+    """
+
+    def __init__(
+        self, dataset: Dataset, shape: tuple[int, int, int], classes: int, workers: int = 0
+    ) -> None:
+        self.dataset, self.shape, self.classes, self.workers = dataset, shape, classes, workers
+
+    @classmethod
+    def of_folder(
+        cls, path: str | Path, shape: tuple[int, int, int], workers: int = 0
+    ) -> "Photographs":
+        """Images of a folder with one sub-folder for each class, as ImageNet is laid out.
+
+        Raises
+        ------
+        DataError
+            If there is no such folder, or a class has no images.
+        """
+        files, labels, names = image_files(path)
+        return cls(_Files(files, labels), shape, len(names), workers)
+
+    def __len__(self) -> int:
+        return len(self.dataset)  # type: ignore[arg-type]
+
+    def _load(
+        self, parts: Sequence[torch.Tensor], seeds: Sequence[int], recipe: Recipe | None
+    ) -> Iterator[Batch]:
+        augmentation = None if recipe is None else recipe.flip
+        return iter(
+            DataLoader(
+                _Cropped(self.dataset, self.shape, augmentation),
+                batch_sampler=_Numbered(parts, seeds),
+                num_workers=self.workers,
+                multiprocessing_context="forkserver" if self.workers else None,
+            )
+        )
+
+
+class _Files(Dataset):
+    """Images of a folder, read one by one."""
+
+    def __init__(self, files: list[Path], labels: np.ndarray) -> None:
+        self.files, self.labels = files, labels
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> tuple[Any, int]:
+        return open_image(self.files[index]), int(self.labels[index])
+
+
+class _Numbered:
+    """Lists of (sample, seed) for the loader: what is drawn for a sample depends on these alone."""
+
+    def __init__(self, parts: Sequence[torch.Tensor], seeds: Sequence[int]) -> None:
+        self.parts, self.seeds = parts, seeds
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    def __iter__(self) -> Iterator[list[tuple[int, int, int]]]:
+        for part, seed in zip(self.parts, self.seeds, strict=True):
+            yield [(index, seed, place) for place, index in enumerate(part.tolist())]
+
+
+class _Cropped(Dataset):
+    """Pixels of the shape that the network wants; `flip` is None for tests."""
+
+    def __init__(self, dataset: Any, shape: tuple[int, int, int], flip: bool | None) -> None:
+        self.dataset, self.shape, self.flip = dataset, shape, flip
+
+    def __getitem__(self, item: tuple[int, int, int]) -> tuple[np.ndarray, int]:
+        index, *seeds = item
+        image, label = self.dataset[index]
+        rng = None if self.flip is None else np.random.default_rng(seeds)
+        return cropped(image, self.shape, rng, flip=bool(self.flip)), int(label)

@@ -1,0 +1,165 @@
+"""A whole training session: build, train, freeze, compare, write."""
+
+import json
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from bitlight import zoo
+from bitlight.comparison import count_differences
+from bitlight.errors import FreezingError
+from bitlight.files import replacing
+from bitlight.freezing import freeze
+from bitlight.network import Network
+from bitlight.nn import float_twin
+from bitlight.topologies import Topology
+from bitlight.training.distributed import Team
+from bitlight.training.loop import evaluate, train
+from bitlight.training.recipes import Recipe
+from bitlight.training.run import weights_of
+from bitlight.training.samples import Samples
+
+# Images on which every layer of the frozen network is compared with torch.
+COMPARED = 1000
+BATCH = 500
+
+
+@dataclass(frozen=True)
+class Session:
+    """What is trained, how, and where it goes.
+
+    Attributes
+    ----------
+    topology : Topology
+        Its last layer is replaced by one for the samples' classes.
+    recipe : Recipe
+    folder : Path
+    device : str
+    float_twin : bool
+        Train the float network of the same shape; there is nothing to freeze then.
+    teacher : Path or None
+        The folder of a float twin's run.
+    """
+
+    topology: Topology
+    recipe: Recipe
+    folder: Path
+    device: str = "cpu"
+    float_twin: bool = False
+    teacher: Path | None = None
+
+    def train(
+        self, samples: Samples, tests: Samples | None = None, *, curve: bool = False
+    ) -> dict[str, Any] | None:
+        """Train, or go on training, and write network.bnn and result.json.
+
+        Parameters
+        ----------
+        samples : Samples
+        tests : Samples, optional
+            For the accuracy in the result: that of the frozen network in the golden model.
+        curve : bool
+            Whether their accuracy is noted behind every epoch as well.
+
+        Returns
+        -------
+        dict or None
+            What result.json holds; None in processes that do not lead.
+
+        Raises
+        ------
+        FreezingError
+            If one bit of one layer differs between torch and the frozen network. No network is
+            written then.
+        TrainingError
+            As `bitlight.training.train`.
+        """
+        topology = self.topology.classifying(samples.classes)
+        module = self._module(topology)
+        history = train(
+            module,
+            samples,
+            self.recipe,
+            folder=self.folder,
+            validation=tests if curve else None,
+            teacher=self._teacher(topology),
+            device=self.device,
+            progress=True,
+        )
+        if not Team().leads:
+            return None
+        seconds = sum(epoch.seconds for epoch in history)
+        result = {
+            "images": len(samples),
+            "minutes": seconds / 60,
+            "images_per_s": self.recipe.epochs * len(samples) / seconds,
+            "loss": history[-1].loss,
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+        }
+        if self.float_twin:
+            if tests is not None:
+                result["accuracy"] = evaluate(module, tests, device=self.device)
+        else:
+            result |= self._frozen(module.cpu(), topology, tests or samples, tests is not None)
+        content = result | {"recipe": asdict(self.recipe)}
+        with replacing(self.folder / "result.json") as file:
+            file.write((json.dumps(content, indent=2) + "\n").encode())
+        return result
+
+    def _module(self, topology: Topology) -> nn.Module:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.recipe.seed)
+            module = self._binary(topology)
+            return float_twin(module) if self.float_twin else module
+
+    def _binary(self, topology: Topology) -> nn.Module:
+        return zoo.build(
+            topology,
+            estimator=self.recipe.estimator,
+            pad_bit=self.recipe.pad_bit,
+            dropout=self.recipe.dropout,
+        )
+
+    def _teacher(self, topology: Topology) -> nn.Module | None:
+        if self.teacher is None:
+            return None
+        with torch.random.fork_rng(devices=[]):
+            module = float_twin(self._binary(topology))
+        weights_of(self.teacher, module)
+        return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def _frozen(
+        self, module: nn.Module, topology: Topology, images: Samples, scored: bool
+    ) -> dict[str, Any]:
+        net = freeze(module, topology.input_shape, topology.input_bits)
+        pixels = _first(images, COMPARED)
+        differences = count_differences(module, net, pixels)
+        if any(differences):
+            raise FreezingError(f"frozen and torch differ, values for each layer: {differences}")
+        net.save(self.folder / "network.bnn")
+        result = {
+            "id": net.id,
+            "bits_different": 0,
+            "compared": f"{len(pixels)} images, {len(net.layers)} layers",
+        }
+        return result | ({"accuracy": accuracy(net, images)} if scored else {})
+
+
+def accuracy(net: Network, images: Samples) -> float:
+    """Share of images that a network's own integer scores put into the right class."""
+    right = sum(
+        int((net.forward(pixels.numpy()).argmax(axis=1) == labels.numpy()).sum())
+        for pixels, labels in images.in_order(BATCH)
+    )
+    return right / len(images)
+
+
+def _first(images: Samples, number: int) -> np.ndarray:
+    batches = islice(images.in_order(BATCH), -(-number // BATCH))
+    return np.concatenate([pixels.numpy() for pixels, _ in batches])[:number]

@@ -1,0 +1,80 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from bitlight import FreezingError, Network
+from bitlight.topologies import Conv, Dense, Pool, Scores, Topology
+from bitlight.training import Arrays, Photographs, Recipe
+from bitlight.training.session import Session, accuracy
+
+torch.set_num_threads(1)
+SMALL = Topology((8, 8, 1), 8, (Conv(8, padding=1), Pool(), Dense(16), Scores(7)))
+RECIPE = Recipe(epochs=3, batch_size=16, learning_rate=1e-2, dropout=0.1)
+
+
+def halves(n=160, seed=0):
+    """Two classes: the upper or the lower half is bright."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 2, n)
+    images = rng.integers(0, 150, (n, 8, 8, 1), dtype=np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        image[4 * label : 4 * label + 4] += 100
+    return Arrays(images, labels)
+
+
+def test_leaves_a_network_and_tells_of_it(tmp_path):
+    tests = halves(60, seed=1)
+    result = Session(SMALL, RECIPE, tmp_path).train(halves(), tests, curve=True)
+    net = Network.load(tmp_path / "network.bnn")
+    assert net.output_shape == (2,)
+    assert result["id"] == net.id
+    assert result["accuracy"] == accuracy(net, tests) > 0.9
+    written = json.loads((tmp_path / "result.json").read_text())
+    assert written == result | {"recipe": vars(RECIPE)}
+    curve = json.loads((tmp_path / "history.json").read_text())["epochs"]
+    assert len(curve) == 3
+    assert curve[-1]["accuracy"] == result["accuracy"]
+
+
+def test_again_gives_the_same_network(tmp_path):
+    first, second = (Session(SMALL, RECIPE, tmp_path / name).train(halves())["id"] for name in "ab")
+    assert first == second
+    assert Session(SMALL, RECIPE, tmp_path / "a").train(halves())["id"] == first
+
+
+def test_a_float_twin_teaches(tmp_path):
+    twin = Session(SMALL, RECIPE, tmp_path / "twin", float_twin=True)
+    result = twin.train(halves(), halves(60, seed=1))
+    assert result["accuracy"] > 0.9
+    assert "id" not in result
+    recipe = Recipe(**(vars(RECIPE) | {"distill": 0.5}))
+    pupil = Session(SMALL, recipe, tmp_path / "pupil", teacher=tmp_path / "twin")
+    assert pupil.train(halves(), halves(60, seed=1))["accuracy"] > 0.9
+
+
+def test_writes_no_network_that_differs_from_torch(tmp_path, monkeypatch):
+    monkeypatch.setattr("bitlight.training.session.count_differences", lambda *_: [0, 1, 0, 0])
+    with pytest.raises(FreezingError, match="frozen and torch differ"):
+        Session(SMALL, RECIPE, tmp_path).train(halves())
+    assert not (tmp_path / "network.bnn").exists()
+
+
+def test_a_folder_of_photographs_from_end_to_end(tmp_path):
+    """ImageNet's layout, and AlexNet's kind of steps, on photographs that are read as they come."""
+    rng = np.random.default_rng(0)
+    for name, colour in ("blue", 2), ("green", 1), ("red", 0):
+        (tmp_path / "train" / name).mkdir(parents=True)
+        for index in range(24):
+            pixels = rng.integers(0, 160, (40, 52, 3), dtype=np.uint8)
+            pixels[..., colour] += 90
+            Image.fromarray(pixels).save(tmp_path / "train" / name / f"{index}.jpg")
+    steps = (Conv(16, 7, stride=4, padding=2), Pool(3, 2), Dense(64), Scores(1000))
+    samples = Photographs.of_folder(tmp_path / "train", (32, 32, 3))
+    recipe = Recipe(epochs=6, batch_size=12, learning_rate=1e-2, accumulate=2)
+    session = Session(Topology((32, 32, 3), 8, steps), recipe, tmp_path / "run")
+    result = session.train(samples, samples)
+    assert result["accuracy"] > 0.8
+    assert Network.load(tmp_path / "run" / "network.bnn").output_shape == (3,)
