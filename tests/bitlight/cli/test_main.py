@@ -1,32 +1,13 @@
 """The command line as a user meets it: tables, JSON, and errors of one line with exit code 2."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
 from networks import draw_network
 
 from bitlight import Conv2d, Linear, Network, OpticalFeatures, data
-from bitlight.cli import main
 from bitlight.featurefile import FeatureFile
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run `bitlight …`; gives (exit code, output, errors)."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["bitlight", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture

@@ -1,0 +1,52 @@
+"""`bitlight train` on digits that scikit-learn carries with it."""
+
+import json
+
+import pytest
+import torch
+
+from bitlight import Network
+
+torch.set_num_threads(1)
+QUICK = ["--epochs", "1", "--batch-size", "64", "--threads", "1"]
+
+
+def test_trains_freezes_and_tells(run, tmp_path):
+    folder = tmp_path / "run"
+    arguments = ["train", "small28", "digits", str(folder), "--test", "digits", *QUICK]
+    code, out, _ = run(*arguments, "--seed", "3", "--curve")
+    assert code == 0
+    result = json.loads((folder / "result.json").read_text())
+    assert result["recipe"]["seed"] == 3
+    assert result["accuracy"] > 0.5
+    assert Network.load(folder / "network.bnn").id == result["id"]
+    assert result["id"][:20] in out
+    assert json.loads((folder / "history.json").read_text())["epochs"][0]["accuracy"] > 0.5
+
+
+def test_a_float_twin_and_its_pupil(run, tmp_path):
+    twin, pupil = str(tmp_path / "twin"), str(tmp_path / "pupil")
+    assert run("train", "small28", "digits", twin, "--float-twin", *QUICK)[0] == 0
+    taught = ["train", "small28", "digits", pupil, "--teacher", twin, "--distill", "0.5", *QUICK]
+    assert run(*taught)[0] == 0
+    assert (tmp_path / "pupil" / "network.bnn").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nothing", "digits", "o"], "'nothing' is not one of"),
+        (["small28", "nothing", "o"], "no folder nothing"),
+        (["lfc", "digits", "o"], "do not give 784 values"),
+        (["lfc", "digits", "o", "--width", "2"], "width must leave channels"),
+        (["small28", "digits", "o", "--accumulate", "3"], "accumulate must divide the batch"),
+        (["small28", "digits", "o", "--distill", "0.5"], "needs a teacher"),
+        (["small28", "digits", "o", "--batch-size", "5000"], "needs 5000 images or more"),
+    ],
+)
+def test_bad_input_is_one_line(run, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run("train", *arguments)
+    assert code == 2
+    assert message in err
+    assert "Traceback" not in err
