@@ -6,6 +6,7 @@ from typing import Any
 from bitlight.errors import (
     BitlightError,
     DataError,
+    ExchangeError,
     FoldingError,
     FreezingError,
     HeadError,
@@ -21,6 +22,8 @@ from bitlight.network import Network
 # Loaded at first use, so that `import bitlight` needs neither torch nor scikit-learn.
 _LAZY = {
     "freeze": "bitlight.freezing",
+    "export_qonnx": "bitlight.qonnx",
+    "import_qonnx": "bitlight.qonnx",
     "BinaryFeatures": "bitlight.features",
     "RidgeHead": "bitlight.heads",
     "Camera": "bitlight.optics.camera",
@@ -34,6 +37,7 @@ __all__ = [
     "Camera",
     "Conv2d",
     "DataError",
+    "ExchangeError",
     "FoldingError",
     "FreezingError",
     "HeadError",
@@ -48,7 +52,9 @@ __all__ = [
     "SimulationError",
     "SynthesisError",
     "TrainingError",
+    "export_qonnx",
     "freeze",
+    "import_qonnx",
 ]
 
 

@@ -33,6 +33,10 @@ class TrainingError(BitlightError, ValueError):
     """A recipe, its samples, or what it is resumed from is not as it should be."""
 
 
+class ExchangeError(BitlightError, ValueError):
+    """A file of another format that is damaged, or computes what no binary network can."""
+
+
 class HeadError(BitlightError, ValueError):
     """A head, its parameters, its file, or what it is trained on is not as it should be."""
 

@@ -1,0 +1,181 @@
+"""An imported network, with what its graph does before the first bit and behind the last sum."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from bitlight.errors import ExchangeError
+from bitlight.network import Network
+from bitlight.qonnx.steps import Step
+
+
+@dataclass(frozen=True)
+class Code:
+    """What the numbers in a graph are: value = scale·(gain·u + lowest), u = 0 … 2^bits − 1.
+
+    ±s is Code(1, s, gain=2, lowest=-1); a signed byte Code(8, s, gain=1, lowest=-128).
+    """
+
+    bits: int
+    scale: float
+    gain: int
+    lowest: int
+
+    @property
+    def top(self) -> int:
+        """The largest u."""
+        return (1 << self.bits) - 1
+
+    def code_of(self, value: float) -> int | None:
+        """The u that stands for a value; None if there is none."""
+        u, rest = divmod(value / self.scale - self.lowest, self.gain)
+        return int(u) if rest == 0 and 0 <= u <= self.top else None
+
+    def values(self, u: np.ndarray) -> np.ndarray:
+        """Codes to the float32 values they stand for."""
+        return (self.gain * u.astype(np.float32) + self.lowest) * np.float32(self.scale)
+
+
+@dataclass(frozen=True)
+class Sums:
+    """The floats in a graph that stand for a layer's integer sums a.
+
+    The graph sums w·(gain·u + lowest), bitlight w·(2u − top): one follows from the other by the sum
+    of the weights alone.
+
+    Attributes
+    ----------
+    code : Code
+        Of the layer's input.
+    weight_sum : int64 array, shape (outputs,)
+        Σ w of each row, with w = ±1.
+    scale : float32 array, shape (outputs,)
+        Of the weights.
+    steps : tuple of Step
+        What follows.
+    """
+
+    code: Code
+    weight_sum: np.ndarray
+    scale: np.ndarray
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def description(self) -> str:
+        """The scale and the steps in words."""
+        factor = np.unique(np.float32(self.code.scale) * self.scale)
+        scaled = [] if (factor == 1).all() else [f"x × {factor[0]:.6g}"]
+        scaled = ["x × scale of the output"] if factor.size > 1 else scaled
+        return ", ".join([*scaled, *(step.text for step in self.steps)]) or "x"
+
+    def floats(self, a: np.ndarray) -> np.ndarray:
+        """int sums (..., outputs) to the float32 values behind the last step."""
+        code = self.code
+        a = a.astype(np.int64) + code.top * self.weight_sum
+        sums = code.gain * a // 2 + code.lowest * self.weight_sum
+        with np.errstate(over="ignore", invalid="ignore"):
+            x = sums.astype(np.float32) * (np.float32(code.scale) * self.scale)
+            return _apply(self.steps, x)
+
+
+@dataclass(frozen=True)
+class InputCode:
+    """How the floats that a graph takes become the codes that its `Network` takes.
+
+    Attributes
+    ----------
+    graph_shape : tuple of int
+        Of one image as the graph takes it: (C, H, W), (H, W, C) or (n,).
+    channels_first : bool
+        Whether that is (C, H, W).
+    code : Code
+        What the quantised values are.
+    steps : tuple of Step
+        What the graph does before it quantises.
+    quantise : function
+        float32 array to codes, as uint8.
+    text : str
+        The quantiser as one writes it.
+    """
+
+    graph_shape: tuple[int, ...]
+    channels_first: bool
+    code: Code
+    steps: tuple[Step, ...]
+    quantise: Callable[[np.ndarray], np.ndarray]
+    text: str
+
+    def encode(self, x: np.ndarray) -> np.ndarray:
+        """Floats as the graph takes them, shape (N, *graph_shape), to uint8 images (N, H, W, C).
+
+        Raises
+        ------
+        ExchangeError
+            If the shape is another, a value is not finite, or a graph without a quantiser gets what
+            is no code.
+        """
+        x = np.asarray(x, np.float32)
+        if x.shape[1:] != self.graph_shape:
+            wanted = ", ".join(map(str, self.graph_shape))
+            raise ExchangeError(f"the graph takes the shape (N, {wanted}), not {x.shape}")
+        if not np.isfinite(x).all():
+            raise ExchangeError("the graph takes finite values alone")
+        if self.channels_first:
+            x = x.transpose(0, 2, 3, 1)
+        return np.ascontiguousarray(self.quantise(_apply(self.steps, x)))
+
+    def encode_pixels(self, pixels: np.ndarray) -> np.ndarray:
+        """uint8 images (N, H, W, C) of pixels p to codes, the graph taking p/255 as floats."""
+        x = pixels.astype(np.float32) / np.float32(255)
+        return self.encode(x.transpose(0, 3, 1, 2) if self.channels_first else x)
+
+    @property
+    def description(self) -> str:
+        """The steps in words."""
+        return ", ".join([step.text for step in self.steps] + [self.text])
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What `import_qonnx` gives: `network` is the whole of it but for floats at both ends.
+
+    Attributes
+    ----------
+    network : Network
+    input : InputCode
+    output : Sums or Code
+        What the graph's output is: floats of integer scores, or values of bits.
+    nodes : tuple of str
+        For each layer, the name of the node that became it.
+
+    Examples
+    --------
+    >>> imported = import_qonnx("cnv.onnx")                        # doctest: +SKIP
+    >>> imported.network.forward(imported.input.encode(x))         # doctest: +SKIP
+    >>> imported(x)              # the floats that the graph gives   # doctest: +SKIP
+    """
+
+    network: Network
+    input: InputCode
+    output: Sums | Code
+    nodes: tuple[str, ...]
+
+    def decode(self, features: np.ndarray) -> np.ndarray:
+        """What `network.forward` gives, (N, features), as the graph's own float32 values.
+
+        Bits stay in the network's order (h, w, c).
+        """
+        if isinstance(self.output, Code):
+            return self.output.values(features)
+        return self.output.floats(features)
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """The graph's output for float32 inputs, shape (N, *input.graph_shape)."""
+        return self.decode(self.network.forward(self.input.encode(x)))
+
+
+def _apply(steps: tuple[Step, ...], x: np.ndarray) -> np.ndarray:
+    for step in steps:
+        x = step.apply(x)
+    return x

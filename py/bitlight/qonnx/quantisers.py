@@ -1,0 +1,117 @@
+"""Nodes that turn floats into codes: BipolarQuant, Quant, MultiThreshold; and annotated inputs."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+
+from bitlight.errors import ExchangeError
+from bitlight.qonnx.file import refusal
+from bitlight.qonnx.imported import Code
+
+
+@dataclass(frozen=True)
+class Quantiser:
+    """Floats to codes.
+
+    Attributes
+    ----------
+    code : Code
+    apply : function
+        float32 array (..., channels) to uint8 codes.
+    text : str
+        For people.
+    """
+
+    code: Code
+    apply: Callable[[np.ndarray], np.ndarray]
+    text: str
+
+
+def bipolar(node: onnx.NodeProto, scale: np.ndarray) -> Quantiser:
+    """BipolarQuant: ±scale, + where x ≥ 0."""
+    return Quantiser(
+        Code(1, _scale(node, scale), gain=2, lowest=-1),
+        lambda x: (x >= 0).astype(np.uint8),
+        "x ≥ 0",
+    )
+
+
+def integer(
+    node: onnx.NodeProto, attribute: dict[str, Any], scale: np.ndarray, zero: float, bits: float
+) -> Quantiser:
+    """Quant: round(x/scale + zero) from the lowest to the highest integer of that many bits."""
+    signed, narrow = attribute.get("signed", 1), attribute.get("narrow", 0)
+    if bits not in range(1, 9) or (bits == 1 and (signed or narrow)):
+        raise refusal(node, f"must quantise to 1 to 8 bits, as BipolarQuant where ±1, not {bits:g}")
+    if attribute.get("rounding_mode", b"ROUND").upper() not in (b"ROUND", b"HALF_EVEN"):
+        raise refusal(node, "rounding_mode must be ROUND")
+    if zero != int(zero) or abs(zero) > 1 << 8:
+        raise refusal(node, f"its zero point must be an integer up to 256, not {zero:g}")
+    step = np.float32(_scale(node, scale))
+    least = -(1 << int(bits) - 1) if signed else 0
+    low, high = least + bool(signed and narrow), least + (1 << int(bits)) - 1
+    high -= bool(narrow and not signed)
+
+    def apply(x: np.ndarray) -> np.ndarray:
+        return (np.rint(np.clip(x / step + np.float32(zero), low, high)) - least).astype(np.uint8)
+
+    offset = f"{zero:+g}" if zero else ""
+    text = f"round(x / {step:.6g}{offset}) from {low} to {high}" + (f", + {-least}" * (least < 0))
+    return Quantiser(Code(int(bits), float(step), 1, least - int(zero)), apply, text)
+
+
+def threshold(
+    node: onnx.NodeProto, attribute: dict[str, Any], steps: np.ndarray, channels: int
+) -> Quantiser:
+    """MultiThreshold with one threshold for each channel, or one for all."""
+    if steps.ndim != 2 or steps.shape[0] not in (1, channels) or steps.shape[1] != 1:
+        raise refusal(
+            node, f"must have one threshold for each of {channels} channels, not {steps.shape}"
+        )
+    scale, bias = attribute.get("out_scale", 1.0), attribute.get("out_bias", 0.0)
+    if not np.isfinite([scale, bias]).all() or scale <= 0 or bias not in (0, -scale / 2):
+        raise refusal(
+            node, f"out_scale s > 0 and out_bias 0 or −s/2 give bits, not {scale:g} and {bias:g}"
+        )
+    code = Code(1, scale / 2, 2, -1) if bias else Code(1, scale, 1, 0)
+    limits = steps[:, 0].astype(np.float32)
+    return Quantiser(code, lambda x: (x >= limits).astype(np.uint8), "x ≥ threshold")
+
+
+def annotated(graph: onnx.GraphProto, name: str) -> Quantiser | None:
+    """The integer type that QONNX annotates a tensor with, where it has one of up to 8 bits."""
+    kinds = [
+        entry.value
+        for annotation in graph.quantization_annotation
+        for entry in annotation.quant_parameter_tensor_names
+        if annotation.tensor_name == name and entry.key == "finn_datatype"
+    ]
+    kind = kinds[-1] if kinds else "FLOAT32"
+    found = re.fullmatch("(U?)INT([2-8])", kind)
+    if kind == "BIPOLAR":
+        code = Code(1, 1.0, 2, -1)
+    elif kind == "BINARY":
+        code = Code(1, 1.0, 1, 0)
+    elif found:
+        bits = int(found[2])
+        code = Code(bits, 1.0, 1, 0 if found[1] else -(1 << bits - 1))
+    else:
+        return None
+
+    def apply(x: np.ndarray) -> np.ndarray:
+        u = (x - code.lowest) / code.gain
+        if not ((u >= 0) & (u <= code.top) & (u == np.rint(u))).all():
+            raise ExchangeError(f"the graph takes values of {kind} alone")
+        return u.astype(np.uint8)
+
+    return Quantiser(code, apply, f"{kind} as it is")
+
+
+def _scale(node: onnx.NodeProto, scale: np.ndarray) -> float:
+    if scale.size != 1 or not scale.item() > 0:
+        raise refusal(node, "its scale must be one positive number")
+    return float(scale.item())

@@ -1,0 +1,133 @@
+"""The float32 arithmetic between a layer's integer sums and the sign behind it.
+
+Each node becomes a step that rounds as torch rounds, so that a threshold found by integer search
+falls where the trained network's own sign falls, ties included. ONNX leaves the rounding of
+BatchNormalization open; here it is that of torch's vector code for eval mode: one factor and one
+summand for each channel, applied by a fused multiply-add.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+# Sums of this size and more are no longer exact in float32.
+INEXACT = 1 << 24
+
+
+@dataclass(frozen=True)
+class Step:
+    """One node's arithmetic on single channels.
+
+    Attributes
+    ----------
+    text : str
+        The step as one writes it, for people.
+    rises : bool
+        Whether no channel falls where its input rises.
+    apply : function
+        float32 array (..., channels) to the same.
+    """
+
+    text: str
+    rises: bool
+    apply: Callable[[np.ndarray], np.ndarray]
+
+
+def arithmetic(operation: str, constant: np.ndarray, constant_first: bool) -> Step | None:
+    """Add, Sub, Mul or Div with a constant; None where the result is not monotonic.
+
+    Parameters
+    ----------
+    operation : "Add", "Sub", "Mul" or "Div"
+    constant : float32 array, shape (1,) or (channels,)
+    constant_first : bool
+        Whether the constant stands on the left.
+
+    Examples
+    --------
+    >>> step = arithmetic("Sub", np.ones(1, np.float32), constant_first=True)
+    >>> step.text, step.rises, step.apply(np.float32([0, 3]))
+    ('1 − x', False, array([ 1., -2.], dtype=float32))
+    """
+    ufunc, sign = _OPERATIONS[operation]
+    if operation == "Div" and (constant_first or not constant.all()):
+        return None
+    value = f"{constant[0]:.6g}" if constant.size == 1 else "c"
+    value = f"({value})" if value.startswith("-") else value
+    if constant_first:
+        rises = operation != "Sub" and (operation == "Add" or bool((constant >= 0).all()))
+        text = f"{value} {sign} x"
+        return Step(text, rises, lambda x: ufunc(constant, x))
+    rises = operation in ("Add", "Sub") or bool((constant >= 0).all())
+    return Step(f"x {sign} {value}", rises, lambda x: ufunc(x, constant))
+
+
+_OPERATIONS = {
+    "Add": (np.add, "+"),
+    "Sub": (np.subtract, "−"),
+    "Mul": (np.multiply, "×"),
+    "Div": (np.divide, "/"),
+}
+
+
+def normalisation(
+    gain: np.ndarray, bias: np.ndarray, mean: np.ndarray, variance: np.ndarray, epsilon: float
+) -> Step:
+    """Batch norm as torch computes it in eval mode.
+
+    Parameters
+    ----------
+    gain, bias, mean, variance : float32 array, shape (channels,)
+    epsilon : float
+    """
+    inverse = np.float32(1) / np.sqrt(variance + np.float32(epsilon))
+    factor = inverse * gain
+    summand = _multiply_add(-mean, factor, bias)
+    return Step(
+        "batch norm",
+        bool((factor >= 0).all()),
+        lambda x: _multiply_add(x, factor, summand),
+    )
+
+
+def _multiply_add(x: np.ndarray, factor: np.ndarray, summand: np.ndarray) -> np.ndarray:
+    """x·factor + summand, rounded once: a product of two float32 is exact in float64."""
+    return (x.astype(np.float64) * factor + summand).astype(np.float32)
+
+
+def find_thresholds(
+    bits: Callable[[np.ndarray], np.ndarray], reach: int, channels: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find where a monotonic bit becomes 1 among the sums a = −reach, −reach + 2, …, reach.
+
+    Parameters
+    ----------
+    bits : function
+        int64 sums, shape (channels,), to bool, shape (channels,); monotonic in each channel.
+    reach : int
+    channels : int
+
+    Returns
+    -------
+    threshold : int32 array, shape (channels,)
+        −reach where the bit is always 1, reach + 2 where it is never.
+    flipped : bool array, shape (channels,)
+        Where the bit falls as the sum rises: there the threshold holds for −a.
+
+    Examples
+    --------
+    >>> find_thresholds(lambda a: a * np.array([1, -1]) >= 0, reach=3, channels=2)
+    (array([1, 1], dtype=int32), array([False,  True]))
+    """
+    ends = np.full(channels, reach, np.int64)
+    flipped = bits(-ends) & ~bits(ends)
+    direction = np.where(flipped, -1, 1)
+    below = np.zeros(channels, np.int64)  # how many of the sums have the bit 0
+    for power in reversed(range((reach + 1).bit_length())):
+        more = below + (1 << power)
+        # Beyond the last sum there is none to ask: the last is asked, and not counted.
+        asked = np.minimum(2 * (more - 1) - reach, reach)
+        zero = ~bits(direction * asked)
+        below = np.where(zero & (more <= reach + 1), more, below)
+    return (2 * below - reach).astype(np.int32), flipped

@@ -1,0 +1,281 @@
+"""What no binary network can compute is refused, and the node is named."""
+
+import re
+
+import numpy as np
+import pytest
+from onnxgraphs import QONNX, Graph
+
+from bitlight import ExchangeError
+from bitlight.qonnx import import_qonnx
+
+ones = np.ones(4, np.float32)
+
+
+def chain(*shape):
+    return Graph(*(shape or (1, 2, 6, 6))).bipolar()
+
+
+def conv(graph=None, **attributes):
+    return (graph or chain()).node("Conv", np.ones((4, 2, 3, 3), np.float32), **attributes)
+
+
+def linear(graph=None):
+    return (graph or chain(1, 8)).node("MatMul", np.ones((8, 4), np.float32))
+
+
+def fork():
+    graph = linear().bipolar()
+    first = graph.last
+    graph.node("MatMul", np.ones((4, 4), np.float32)).bipolar()
+    return graph.node("Add", first)
+
+
+def weights(*rows):
+    return chain(1, 2).node("MatMul", np.float32(rows))
+
+
+class Saved:
+    """A model that is altered before it is saved."""
+
+    def __init__(self, graph, alter):
+        self.model = graph.model()
+        alter(self.model.graph)
+
+    def save(self, path):
+        path.write_bytes(self.model.SerializeToString())
+        return path
+
+
+def branch():
+    graph = linear()
+    before = graph.last
+    graph.bipolar().last = before
+    return graph.node("Identity")
+
+
+def unnamed(graph):
+    return Saved(graph, lambda g: g.node[-1].ClearField("name"))
+
+
+def two_inputs():
+    return Saved(linear().bipolar(), lambda g: g.input.add().CopyFrom(g.input[0]))
+
+
+def another_output():
+    return Saved(linear().bipolar(), lambda g: setattr(g.output[0], "name", "y1"))
+
+
+def again():
+    return Saved(linear().bipolar(), lambda g: g.node[-1].output.__setitem__(0, "c0"))
+
+
+def absurd():
+    """Constants that double themselves, 64 times over."""
+    graph = linear()
+    end, name = graph.last, graph.constant(np.ones((1 << 10, 1), np.float32))
+    graph.last = graph.constant(np.ones((1, 1 << 6), np.float32))
+    graph.node("Mul", name)
+    graph.node("Mul", np.ones((1 << 10, 1, 1), np.float32))
+    graph.last = end
+    return graph
+
+
+def unknown_constant():
+    graph = linear()
+    end, graph.last = graph.last, graph.constant(ones)
+    graph.node("Erf")
+    graph.last = end
+    return graph
+
+
+REFUSED = {
+    "a shortcut": (fork, "node 'Add_0' (Add): takes 'y2' as well: only chains are read"),
+    "a branch": (
+        branch,
+        "node 'Identity_0' (Identity): does not take what the node before it gives: only chains",
+    ),
+    "two inputs of a network": (
+        two_inputs,
+        "a network has one input and one output, not 2 and 1",
+    ),
+    "an output elsewhere": (
+        another_output,
+        "the chain ends in 'y2', not in the output 'y1'",
+    ),
+    "the same name twice": (
+        again,
+        "node 'BipolarQuant_1' (qonnx.custom_op.general.BipolarQuant): must give one output",
+    ),
+    "the same twice": (
+        lambda: (g := linear()).node("Mul", g.last),
+        "node 'Mul_0' (Mul): takes the same values twice",
+    ),
+    "zero padding": (
+        lambda: conv(pads=[1] * 4).bipolar(),
+        "node 'Conv_0' (Conv): pads with 0, which is no value of the layer's input",
+    ),
+    "padding of another value": (
+        lambda: conv(chain().node("Pad", np.array([0, 0, 1, 1] * 2), np.float32(0.5))),
+        "node 'Pad_0' (Pad): pads with 0.5, which is no value",
+    ),
+    "padding of one side": (
+        lambda: conv(pads=[1, 1, 0, 0]),
+        "node 'Conv_0' (Conv): must pad both sides alike, not [1, 1, 0, 0]",
+    ),
+    "padding of nothing": (
+        lambda: chain().node("Pad", np.array([0, 0, 1, 1] * 2), np.float32(1)),
+        "node 'Pad_0' (Pad): must stand before a Conv",
+    ),
+    "automatic padding": (lambda: conv(auto_pad="SAME_UPPER"), "auto_pad must be NOTSET"),
+    "groups": (lambda: conv(group=2), "node 'Conv_0' (Conv): group must be 1, not 2"),
+    "dilation": (lambda: conv(dilations=[2, 2]), "dilations must be [1, 1], not [2, 2]"),
+    "a wide kernel": (
+        lambda: conv(chain(1, 2, 2, 6)),
+        "node 'Conv_0' (Conv): ",
+    ),
+    "weights of two bits": (
+        lambda: weights([1, 2], [3, -1]),
+        "node 'MatMul_0' (MatMul): its weights must be ±s, with one s > 0 for each output",
+    ),
+    "weights of 0": (lambda: weights([0, 1], [0, 1]), "its weights must be ±s"),
+    "weights that are not finite": (lambda: weights([np.inf, 1], [1, 1]), "not finite"),
+    "weights on the left": (
+        lambda: chain(1, 2).node("MatMul", np.ones((1, 1), np.float32), left=True),
+        "node 'MatMul_0' (MatMul): must have its weights on the right",
+    ),
+    "too few inputs": (lambda: linear(chain(1, 9)), "has 8 inputs, but 9 values come in"),
+    "no flatten": (lambda: linear(chain()), "must multiply flat values, not (1, 2, 6, 6)"),
+    "part of a reshape": (
+        lambda: chain().node("Reshape", np.array([2, -1])),
+        "node 'Reshape_0' (Reshape): must flatten all but the batch, not give the shape [2, -1]",
+    ),
+    "a flatten of sums": (
+        lambda: conv().node("Flatten"),
+        "node 'Flatten_0' (Flatten): flattens sums; it must stand behind their quantiser",
+    ),
+    "a float activation": (lambda: linear().node("Relu"), "node 'Relu_0' (Relu): no binary"),
+    "an unknown operation": (
+        lambda: unnamed(linear().node("Sign2", domain="elsewhere")),
+        "node of output 'y2' (elsewhere.Sign2): no binary network can compute this",
+    ),
+    "activations of two bits": (
+        lambda: linear().quant(1, 0, 2),
+        "node 'Quant_0' (qonnx.custom_op.general.Quant): quantises to 2 bits; a binary network",
+    ),
+    "several thresholds": (
+        lambda: linear().node("MultiThreshold", np.ones((4, 3), np.float32), domain=QONNX),
+        "must have one threshold for each of 4 channels, not (4, 3)",
+    ),
+    "thresholds of another bias": (
+        lambda: linear().node(
+            "MultiThreshold", np.ones((4, 1), np.float32), domain=QONNX, out_bias=3.0
+        ),
+        "out_scale s > 0 and out_bias 0 or −s/2 give bits, not 1 and 3",
+    ),
+    "a negative scale": (lambda: linear().bipolar(-1.0), "its scale must be one positive number"),
+    "a scale of each channel": (lambda: linear().bipolar(ones), "must be one positive number"),
+    "pixels of 9 bits": (lambda: Graph(1, 8).quant(1, 0, 9), "must quantise to 1 to 8 bits"),
+    "another rounding": (
+        lambda: Graph(1, 8).quant(1, 0, 4, rounding_mode="FLOOR"),
+        "rounding_mode must be ROUND",
+    ),
+    "half a zero point": (
+        lambda: Graph(1, 8).quant(1, 0.5, 4),
+        "must be an integer up to 256, not 0.5",
+    ),
+    "quantised twice": (lambda: chain().bipolar(), "quantises what is quantised already"),
+    "a factor of bits": (
+        lambda: chain().node("Mul", np.float32(2)),
+        "node 'Mul_0' (Mul): stands behind a quantiser",
+    ),
+    "a constant of each value": (
+        lambda: conv().node("Mul", np.ones((4, 4, 4), np.float32)),
+        "node 'Mul_0' (Mul): its constant must be one number, or one for each channel",
+    ),
+    "a division by 0": (lambda: linear().node("Div", np.float32(0)), "divides by what it takes"),
+    "a division of a constant": (
+        lambda: linear().node("Div", np.float32(1), left=True),
+        "node 'Div_0' (Div): divides by what it takes, or by 0",
+    ),
+    "a falling factor behind a pool": (
+        lambda: conv().node("MaxPool", kernel_shape=[2, 2]).node("Mul", np.float32(-1)).bipolar(),
+        "node 'Mul_0' (Mul): falls in some channels, behind a MaxPool",
+    ),
+    "a pool of pixels": (
+        lambda: Graph(1, 2, 6, 6).quant(1, 0, 4).node("MaxPool", kernel_shape=[2, 2]),
+        "node 'MaxPool_0' (MaxPool): pools pixels",
+    ),
+    "a pool that rounds up": (
+        lambda: chain().node("MaxPool", kernel_shape=[2, 2], ceil_mode=1),
+        "node 'MaxPool_0' (MaxPool): ceil_mode must be 0, not 1",
+    ),
+    "batch norm of the input": (
+        lambda: Graph(1, 4).node("BatchNormalization", ones, ones, ones, ones),
+        "node 'BatchNormalization_0' (BatchNormalization): must stand behind a layer's sums",
+    ),
+    "a negative variance": (
+        lambda: linear().node("BatchNormalization", ones, ones, ones, -ones),
+        "has a variance that is not positive",
+    ),
+    "no quantiser": (
+        lambda: linear(Graph(1, 8)),
+        "node 'MatMul_0' (MatMul): takes values that were not quantised to bits or pixels",
+    ),
+    "sums that are not quantised": (
+        lambda: linear(linear()),
+        "node 'MatMul_1' (MatMul): takes values that were not quantised",
+    ),
+    "a convolution at the end": (
+        conv,
+        "node 'Conv_0' (Conv): its sums are not quantised, and only MatMul and Gemm give scores",
+    ),
+    "nothing but a quantiser": (chain, "a network needs at least one layer"),
+    "nothing but floats": (
+        lambda: Graph(1, 8).node("Mul", np.float32(2)),
+        "the graph has no layer of ±1 weights behind a quantiser",
+    ),
+    "a fixed batch that is reshaped away": (
+        lambda: chain(4, 2, 6, 6).node("Reshape", np.array([1, -1])),
+        "must flatten all but the batch",
+    ),
+    "sizes that are not known": (
+        lambda: Graph(1, 2, "height", 6).bipolar(),
+        "input 'x' must have fixed sizes behind the batch",
+    ),
+    "three axes": (lambda: Graph(1, 2, 6).bipolar(), "must be floats (N, C, H, W) or (N, n)"),
+    "an absurd input": (
+        lambda: Graph(1, 1 << 20, 1 << 20, 1 << 20).bipolar(),
+        "input 'x' must have fixed sizes behind the batch, of at most 67108864 values",
+    ),
+    "absurd padding": (
+        lambda: (
+            Graph(1, 2, 6, 6)
+            .quant(1, 0, 4)
+            .node("Conv", np.ones((4, 2, 3, 3), np.float32), pads=[1 << 40] * 4)
+        ),
+        "node 'Conv_0' (Conv): gives (2199023255558, 2199023255558, 2), more than 67108864 values",
+    ),
+    "absurd constants": (
+        absurd,
+        "node 'Mul_1' (Mul): gives constants that are much larger than the file",
+    ),
+    "an operation on constants": (
+        unknown_constant,
+        "node 'Erf_0' (Erf): is not among the operations on constants that are read",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refuses(name, tmp_path):
+    build, message = REFUSED[name]
+    with pytest.raises(ExchangeError, match=re.escape(message)) as caught:
+        import_qonnx(build().save(tmp_path / "a.onnx"))
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_sums_too_large(tmp_path, monkeypatch):
+    monkeypatch.setattr("bitlight.qonnx.chain.INEXACT", 16)
+    with pytest.raises(ExchangeError, match="sums reach 8, too large to be exact in float32"):
+        import_qonnx(linear().save(tmp_path / "a.onnx"))
