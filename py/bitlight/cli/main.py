@@ -5,6 +5,7 @@ import sys
 import click
 
 from bitlight.cli.benchmarks import bench
+from bitlight.cli.exchange import export, import_
 from bitlight.cli.fpga import synth
 from bitlight.cli.hardware import cosim, simulate, verilog
 from bitlight.cli.optics import project
@@ -30,6 +31,8 @@ def cli(debug: bool) -> None:
     bitlight demo                              everything once, on real images
     bitlight train fashion28 fashion-mnist:train build/small   a network of your own
     bitlight inspect fashion28                 what is in a network
+    bitlight import cnv.onnx cnv.bnn           a network from Brevitas, by way of QONNX
+    bitlight export fashion28 fashion28.onnx   a network for FINN, as QONNX
     bitlight plan fashion28 --cycles 20000     cycles, memory and area of a folding
     bitlight verilog fashion28 acc.sv          the accelerator as Verilog
     bitlight simulate fashion28 animals -n 50  its RTL against the golden model
@@ -42,6 +45,8 @@ def cli(debug: bool) -> None:
 
 for command in (
     inspect,
+    import_,
+    export,
     features,
     project,
     head,

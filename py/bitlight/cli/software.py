@@ -7,6 +7,7 @@ import click
 import numpy as np
 
 from bitlight.cli import sources
+from bitlight.cli.layers import show_layers
 from bitlight.cli.report import json_option, progress, show_table, write_json
 from bitlight.errors import DataError
 
@@ -20,22 +21,7 @@ def inspect(network: str, json_file: str | None) -> None:
 
     net = sources.network(network, whole=True)
     figures = rows_of(net)
-    rows = [
-        [
-            row.index,
-            row.description,
-            "×".join(map(str, row.output_shape)),
-            row.weight_bits,
-            row.xnor_macs,
-            "" if row.threshold_min is None else f"{row.threshold_min} … {row.threshold_max}",
-        ]
-        for row in figures.rows
-    ]
-    shape = "×".join(map(str, net.input_shape))
-    rows.append(["", f"all, for {shape} of {net.input_bits} bits", "", figures.weight_bits])
-    rows[-1] += [figures.xnor_macs, ""]
-    columns = ["", "layer", "output", "bits of weight", "XNOR-MACs", "thresholds"]
-    show_table(f"{network}, id {net.id}", columns, rows)
+    show_layers(f"{network}, id {net.id}", figures)
     write_json(json_file, dataclasses.asdict(figures))
 
 

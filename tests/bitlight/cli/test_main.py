@@ -34,6 +34,8 @@ def test_help_teaches_every_command(run):
     for command in (
         "demo",
         "inspect",
+        "import",
+        "export",
         "features",
         "project",
         "head",
@@ -53,6 +55,23 @@ def test_inspect(run, net, tmp_path):
     figures = json.loads((tmp_path / "a.json").read_text())
     assert figures["id"] == Network.load(net).id
     assert figures["xnor_macs"] == 25 * 4 * 9 * 8 + 600
+
+
+def test_export_and_import(run, net, tmp_path):
+    model, again = tmp_path / "net.onnx", tmp_path / "again.bnn"
+    code, out, _ = run("export", net, model, "--json", tmp_path / "e.json")
+    assert code == 0
+    assert "UINT8" in out
+    assert json.loads((tmp_path / "e.json").read_text())["network"] == Network.load(net).id
+    code, out, _ = run("import", model, again, "--json", tmp_path / "i.json")
+    assert code == 0
+    assert "Conv_sums0" in out
+    figures = json.loads((tmp_path / "i.json").read_text())
+    assert figures["id"] == Network.load(again).id
+    assert figures["nodes"] == ["Conv_sums0", "MatMul_sums1"]
+    assert figures["input"] == "UINT8 as it is"
+    x = np.random.default_rng(1).integers(0, 256, (9, 5, 5, 1), np.uint8)
+    assert np.array_equal(Network.load(again).forward(x), Network.load(net).forward(x))
 
 
 def test_features_and_head(run, tmp_path):
@@ -175,6 +194,9 @@ def bad_input(tmp_path):
         (["inspect", "none.bnn"], "no such file: none.bnn"),
         (["inspect", "cut.bnn"], "cut.bnn is not a whole .bnn file"),
         (["inspect", "altered.bnn"], "altered"),
+        (["import", "none.onnx", "o"], "no such file: none.onnx"),
+        (["import", "net.bnn", "o"], "net.bnn is not a whole ONNX file"),
+        (["export", "fashion28", "no/folder/o"], "cannot write no/folder/o"),
         (["features", "fashion28", "wide.npy", "o"], r"must have the shape (N, 28, 28, 1)"),
         (["features", "fashion28", "float.npy", "o"], "must be a uint8 array, not float64"),
         (["features", "fashion28", "pickled.npy", "o"], "not a whole .npy file"),

@@ -1,0 +1,65 @@
+"""Commands that read networks of other formats and write them."""
+
+import dataclasses
+from pathlib import Path
+
+import click
+
+from bitlight.cli import sources
+from bitlight.cli.layers import show_layers
+from bitlight.cli.report import json_option, show_table, write_json
+
+
+@click.command("import")
+@click.argument("model", type=click.Path())
+@click.argument("out", type=click.Path(dir_okay=False))
+@json_option
+def import_(model: str, out: str, json_file: str | None) -> None:
+    """Read MODEL, a bipolar network in QONNX as Brevitas exports it, and write OUT, a .bnn file.
+
+    What comes before the first quantiser and behind the last sums is floats and no part of OUT; it
+    is shown. In Python, bitlight.import_qonnx gives it as functions beside the network. A node that
+    no binary network can compute is named.
+    """
+    from bitlight.inspection import inspect
+    from bitlight.qonnx import Code, import_qonnx
+
+    imported = import_qonnx(model)
+    imported.network.save(out)
+    figures = inspect(imported.network)
+    show_layers(f"{out}, id {figures.id}", figures, imported.nodes)
+    output = imported.output
+    ends = {
+        "input": imported.input.description,
+        "output": "bits" if isinstance(output, Code) else output.description,
+    }
+    show_table("", ["", "x is what the graph takes, and its sums"], list(ends.items()))
+    write_json(json_file, dataclasses.asdict(figures) | ends | {"nodes": imported.nodes})
+
+
+@click.command()
+@click.argument("network")
+@click.argument("out", type=click.Path(dir_okay=False))
+@click.option(
+    "--batch", type=click.IntRange(1), default=1, show_default=True, help="Images at once."
+)
+@json_option
+def export(network: str, out: str, batch: int, json_file: str | None) -> None:
+    """Write NETWORK to OUT, an .onnx file in QONNX for qonnx and FINN.
+
+    The graph takes float32 (batch, C, H, W) or (batch, n): pixels as they are, bits as −1 and +1.
+    It gives scores, or bits as −1 and +1, in the order (h, w, c).
+    """
+    from bitlight.qonnx import export_qonnx
+
+    net = sources.network(network, whole=True)
+    export_qonnx(net, out, batch)
+    figures = {
+        "network": net.id,
+        "input": "BIPOLAR" if net.input_bits == 1 else f"UINT{net.input_bits}",
+        "output": "scores" if net.gives_scores else "BIPOLAR",
+        "values": net.n_features,
+        "bytes": Path(out).stat().st_size,
+    }
+    show_table(out, ["", "value"], [[k, v] for k, v in figures.items()])
+    write_json(json_file, figures)
