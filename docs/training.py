@@ -17,7 +17,7 @@ from matplotlib import pyplot as plt
 DOCS = Path(__file__).parent
 TASK = "fashion-mnist:train {folder} --test fashion-mnist:test --threads 1"
 SMALL = f"fashion28 {TASK}"
-SHORT = f"{SMALL} --epochs 3"
+SHORT = f"{SMALL} --epochs 4 -n 20000"
 
 ZOO = {
     "small, seed 0": f"{SMALL} --curve",

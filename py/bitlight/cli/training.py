@@ -47,6 +47,7 @@ def _recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("topology", type=click.Choice(sorted(TOPOLOGIES)))
 @click.argument("images")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("-n", "--number", type=click.IntRange(1), help="Train on the first so many images.")
 @click.option("--test", "test_images", help="Images for the accuracy that is told at the end.")
 @click.option("--curve", is_flag=True, help="Note the accuracy on them behind every epoch.")
 @click.option("--float-twin", is_flag=True, help="Train the float network of the same shape.")
@@ -65,6 +66,7 @@ def train(
     topology: str,
     images: str,
     folder: Path,
+    number: int | None,
     test_images: str | None,
     curve: bool,
     float_twin: bool,
@@ -103,7 +105,7 @@ def train(
     if threads is not None:
         torch.set_num_threads(threads)
     shape = _shape(topology, width, input_bits)
-    samples = _samples(images, shape, workers)
+    samples = _samples(images, shape, workers, number)
     tests = None if test_images is None else _samples(test_images, shape, workers)
     with team_of_torchrun(device) as own:
         session = Session(shape, recipe, folder, own, float_twin, teacher)
@@ -119,12 +121,15 @@ def _shape(name: str, width: float, input_bits: int | None) -> Topology:
     return dataclasses.replace(topology, input_bits=input_bits)
 
 
-def _samples(name: str, topology: Topology, workers: int) -> "Samples":
+def _samples(name: str, topology: Topology, workers: int, number: int | None = None) -> "Samples":
     from bitlight.training import Arrays, Photographs
 
     found = sources.named_images(name)
     if found is not None:
-        return Arrays(data.fit(found[0], topology.input_shape, topology.input_bits), found[1])
+        images, labels = found[0][:number], found[1][:number]
+        return Arrays(data.fit(images, topology.input_shape, topology.input_bits), labels)
     if topology.input_bits != 8 or len(topology.input_shape) != 3:
         raise DataError(f"photographs in {name} need a topology of (H, W, C) images of 8 bits")
+    if number is not None:
+        raise DataError(f"--number takes the first images of a data set, not of the folder {name}")
     return Photographs.of_folder(name, topology.input_shape, workers)
