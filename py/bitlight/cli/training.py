@@ -9,7 +9,7 @@ import click
 
 from bitlight import data
 from bitlight.cli import sources
-from bitlight.cli.report import show_table
+from bitlight.cli.report import json_option, show_table, write_json
 from bitlight.errors import DataError
 from bitlight.topologies import TOPOLOGIES, Topology
 
@@ -62,6 +62,7 @@ def _recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--device", default="cpu", show_default=True, help="cpu, or cuda.")
 @click.option("--threads", type=click.IntRange(1), help="On the CPU.")
 @click.option("--workers", type=click.IntRange(0), default=0, help="Processes that read images.")
+@json_option
 def train(
     topology: str,
     images: str,
@@ -76,6 +77,7 @@ def train(
     device: str,
     threads: int | None,
     workers: int,
+    json_file: str | None,
     **options: Any,
 ) -> None:
     """Train TOPOLOGY on IMAGES, freeze it, compare every bit with torch, write FOLDER.
@@ -112,6 +114,7 @@ def train(
         result = session.train(samples, tests, curve=curve)
     if result is not None:
         show_table(str(folder), ["", "value"], [[name, value] for name, value in result.items()])
+        write_json(json_file, result)
 
 
 def _shape(name: str, width: float, input_bits: int | None) -> Topology:
