@@ -5,9 +5,9 @@ from pathlib import Path
 from bitlight.errors import NetworkError
 from bitlight.network import Network
 
-# How many layers of each network give the features: up to the last convolution's pool. The fully
-# connected layers behind it know the training classes and transfer worse.
-CUTS = {"fashion28": 7}
+# How many layers of each network give the features. Those behind know the training classes and
+# transfer worse.
+CUTS = {"fashion28": 7, "fashion32": 6}
 FOLDER = Path(__file__).parent
 
 
