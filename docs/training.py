@@ -64,6 +64,11 @@ def main(root: Path, wanted: list[str]) -> None:
         text = json.dumps({k: v for k, v in found.items() if v}, indent=2)
         (DOCS / "raw" / "training").mkdir(exist_ok=True)
         (DOCS / "raw" / "training" / file).write_text(text + "\n")
+        print(f"\n{file}: run, accuracy in %, loss, minutes")
+        for name, run in found.items():
+            if run:
+                figures = f"{100 * run['accuracy']:.2f} | {run['loss']:.3f} | {run['minutes']:.1f}"
+                print(f"| {name} | {figures} |")
     plot(root)
 
 
