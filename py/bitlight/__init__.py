@@ -25,6 +25,8 @@ _LAZY = {
     "export_qonnx": "bitlight.qonnx",
     "import_qonnx": "bitlight.qonnx",
     "BinaryFeatures": "bitlight.features",
+    "BinaryHead": "bitlight.heads",
+    "LinearHead": "bitlight.heads",
     "RidgeHead": "bitlight.heads",
     "Camera": "bitlight.optics.camera",
     "OpticalFeatures": "bitlight.optics.features",
@@ -33,6 +35,7 @@ _LAZY = {
 
 __all__ = [
     "BinaryFeatures",
+    "BinaryHead",
     "BitlightError",
     "Camera",
     "Conv2d",
@@ -42,6 +45,7 @@ __all__ = [
     "FreezingError",
     "HeadError",
     "Linear",
+    "LinearHead",
     "MaxPool2d",
     "Network",
     "NetworkError",

@@ -38,7 +38,7 @@ class FeatureFile:
 
     @property
     def id(self) -> str:
-        """What a head must have been trained for: the network's id, or that with the optics."""
+        """The network's id, or a digest of it and the optics: what tells features apart."""
         if self.optics is None:
             return self.network_id
         text = self.network_id + json.dumps(self.optics, sort_keys=True)

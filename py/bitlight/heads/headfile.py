@@ -1,10 +1,14 @@
-"""The head file: safetensors of coefficients with one JSON header, as a .bnn file has it."""
+"""The head file: safetensors of weights and bias with one JSON header, as a .bnn file has it.
+
+`weight` is float32, float16, int8, or uint8 of packed rows for bits; `bias` is float64, which bits
+do without. The header holds the rest, and a digest of the tensors.
+"""
 
 import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,27 +16,64 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from bitlight import bits
 from bitlight.errors import HeadError
 from bitlight.files import replacing
+from bitlight.heads.readout import DTYPES, INPUTS, Readout
 
 FORMAT = "bitlight.head"
-VERSION = 1
+VERSION = 2
 
 Tensors = dict[str, np.ndarray]
 
 
-def write(path: str | os.PathLike[str], header: dict[str, Any], tensors: Tensors) -> None:
+def describe(head: Any) -> dict[str, Any]:
+    """The header of a head: all but its weights."""
+    return {
+        "type": type(head).__name__,
+        "parameters": _plain(head.get_params()),
+        "inputs": head.inputs_,
+        "temperature": head.temperature_,
+        "classes": head.classes_.tolist(),
+        "class_names": head.class_names_,
+        "extractor_id": head.extractor_id_,
+        "projection": head.projection_,
+        "trained": head._trained(),
+    }
+
+
+def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Those parameters that JSON gives back as they are; the others will be the defaults."""
+    kept = {}
+    for name, value in parameters.items():
+        plain = list(value) if isinstance(value, tuple | np.ndarray) else value
+        with contextlib.suppress(TypeError, ValueError):
+            if json.loads(json.dumps(plain)) == plain:
+                kept[name] = plain
+    return kept
+
+
+def write(path: str | os.PathLike[str], header: dict[str, Any], readout: Readout) -> None:
     """Write the file; the same head gives the same bytes."""
-    tensors = {name: np.ascontiguousarray(tensor, "<f8") for name, tensor in tensors.items()}
-    header = header | {"format": FORMAT, "version": VERSION, "sha256": _digest(tensors)}
+    tensors = _tensors(readout)
+    outputs, features = readout.weight.shape
+    header = header | {
+        "format": FORMAT,
+        "version": VERSION,
+        "dtype": readout.dtype,
+        "outputs": outputs,
+        "features": features,
+        "scale": readout.scale,
+        "sha256": _digest(tensors),
+    }
     # One key alone, because the order of several would differ between runs.
     metadata = {"bitlight": json.dumps(header, sort_keys=True)}
     with replacing(path) as file:
         file.write(safetensors.numpy.save(tensors, metadata=metadata))
 
 
-def read(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Any], Tensors]:
-    """Read header and coefficients of a head of that type.
+def read(path: str | os.PathLike[str], kinds: Collection[str]) -> tuple[dict[str, Any], Readout]:
+    """Read header and weights of a head of one of those types.
 
     Raises
     ------
@@ -48,11 +89,46 @@ def read(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Any], Tenso
         found = f"{header['format']} version {header['version']}"
         if found != f"{FORMAT} version {VERSION}":
             raise HeadError(f"it is {found}, this bitlight reads {FORMAT} version {VERSION}")
-        if header["type"] != kind:
-            raise HeadError(f"it holds a {header['type']}, not a {kind}")
+        if header["type"] not in kinds:
+            raise HeadError(f"it holds a {header['type']}, not a {' or '.join(kinds)}")
+        readout = _rebuild(header, tensors)
         if header["sha256"] != _digest(tensors):
-            raise HeadError("its coefficients were altered")
-    return header, tensors
+            raise HeadError("its weights were altered")
+    return header, readout
+
+
+def restore(head: Any, header: Mapping[str, Any], readout: Readout) -> None:
+    """Give a head what its file says."""
+    head._readout = readout
+    head.classes_ = np.array(header["classes"])
+    head.n_features_in_ = readout.weight.shape[1]
+    head.class_names_ = header["class_names"] and tuple(header["class_names"])
+    head.extractor_id_, head.projection_ = header["extractor_id"], header["projection"]
+    head.inputs_, head.temperature_ = header["inputs"], float(header["temperature"])
+    head._restore(header["trained"])
+    outputs, classes = len(readout.bias), len(head.classes_)
+    if outputs != classes and (outputs, classes) != (1, 2):
+        raise HeadError(f"{classes} classes do not fit {outputs} outputs")
+    if head.inputs_ not in INPUTS or not 0 < head.temperature_ < np.inf:
+        raise HeadError(f"no inputs {head.inputs_!r} or temperature {head.temperature_}")
+
+
+def check_source(
+    path: str | os.PathLike[str],
+    header: Mapping[str, Any],
+    extractor_id: str,
+    projection: Mapping[str, Any] | None,
+) -> None:
+    """HeadError unless the head was trained for features of that extractor and projection."""
+    if header["extractor_id"] != extractor_id:
+        raise HeadError(
+            f"{path} was trained for extractor {header['extractor_id']}, not for {extractor_id}"
+        )
+    wanted = projection and json.loads(json.dumps(dict(projection)))
+    if header["projection"] != wanted:
+        raise HeadError(
+            f"{path} was trained for the projection {header['projection']}, not for {wanted}"
+        )
 
 
 @contextlib.contextmanager
@@ -62,6 +138,35 @@ def refusing(path: str | os.PathLike[str]) -> Iterator[None]:
         yield
     except (safetensors.SafetensorError, OSError, LookupError, TypeError, ValueError) as error:
         raise HeadError(f"{path} is not a whole head file: {error}") from error
+
+
+def _tensors(readout: Readout) -> Tensors:
+    if readout.dtype == "bits":
+        return {"weight": bits.pack(readout.weight)}
+    weight = np.ascontiguousarray(readout.weight)
+    return {"weight": weight, "bias": np.ascontiguousarray(readout.bias, "<f8")}
+
+
+def _rebuild(header: Mapping[str, Any], tensors: Tensors) -> Readout:
+    dtype, outputs, features = header["dtype"], int(header["outputs"]), int(header["features"])
+    if dtype not in DTYPES:
+        raise HeadError(f"its weights are {dtype!r}, not {', '.join(DTYPES)}")
+    packed = dtype == "bits"
+    wanted: dict[str, tuple[int, ...]] = {
+        "weight": (outputs, -(-features // 8) if packed else features)
+    }
+    wanted |= {} if packed else {"bias": (outputs,)}
+    shapes = {name: tensor.shape for name, tensor in tensors.items()}
+    types = {name: tensor.dtype.name for name, tensor in tensors.items()}
+    # Compared before unpacking, so that no header can ask for more memory than the file has.
+    if shapes != wanted or types["weight"] != ("uint8" if packed else dtype):
+        raise HeadError(f"its tensors are {shapes}, {types}, not {wanted} of {dtype}")
+    if packed:
+        return Readout.of_bits(bits.unpack(tensors["weight"], features).astype(bool))
+    scale = float(header["scale"])
+    if not 0 < scale < np.inf or tensors["bias"].dtype != np.float64:
+        raise HeadError(f"no scale {scale}, or a bias of {types['bias']}")
+    return Readout(tensors["weight"], tensors["bias"], scale)
 
 
 def _digest(tensors: Tensors) -> str:

@@ -1,10 +1,11 @@
 """Holding out a fifth of the samples, the same ones whether they come at once or in batches."""
 
 import numpy as np
+import torch
 
 from bitlight.heads.kernel import Kernel
 from bitlight.heads.moments import Moments
-from bitlight.heads.products import offset_for
+from bitlight.heads.products import INTEGER_ROWS, fits, integral, offset_for
 from bitlight.heads.selection import Parts
 
 HELD_OUT_OF = 5
@@ -43,29 +44,64 @@ class SplitMoments:
     ----------
     like : array, shape (N, features)
         Samples as they will come; the dtype and, for floats, the means decide on the offset.
-    classes : int
+    weights : float64 array, shape (classes,)
     holding : bool
         False holds nothing out: there is nothing to choose.
+    device : torch.device, optional
     """
 
-    def __init__(self, like: np.ndarray, classes: int, holding: bool) -> None:
+    def __init__(
+        self,
+        like: np.ndarray,
+        weights: np.ndarray,
+        holding: bool,
+        device: torch.device | None = None,
+    ) -> None:
         self.holding = holding
-        self.kept = Moments.none(offset_for(like), classes)
-        self.held = Moments.none(offset_for(like), classes)
+        offset = offset_for(like)
+        self.kept = Moments.none(offset, weights, device)
+        self.held = Moments.none(offset if holding else offset[:0], weights, device)
 
     def add(self, X: np.ndarray, labels: np.ndarray) -> None:
         """Take in the samples X (N, features) with class indices `labels` (N,)."""
-        apart = held_out(labels, self.kept.counts + self.held.counts) & self.holding
-        self.kept.add(X[~apart], labels[~apart])
-        self.held.add(X[apart], labels[apart])
+        if integral(X) and not fits(X, self.kept.offset):
+            self._count_from(offset_for(X))
+        if not self.holding:
+            self.kept.add(X, labels)
+            return
+        for start in range(0, len(X), INTEGER_ROWS):
+            some, theirs = X[start : start + INTEGER_ROWS], labels[start : start + INTEGER_ROWS]
+            apart = held_out(theirs, self.kept.counts + self.held.counts)
+            self.kept.add(some[~apart], theirs[~apart])
+            self.held.add(some[apart], theirs[apart])
+
+    def _count_from(self, offset: np.ndarray) -> None:
+        """Move the offset; whole numbers stay exact."""
+        for name in ("kept", "held") if self.holding else ("kept",):
+            before: Moments = getattr(self, name)
+            after = Moments.none(offset, before.weights, before.gram.device)
+            after.merge(before)
+            setattr(self, name, after)
+
+    def merge(self, other: "SplitMoments") -> None:
+        """Take in the samples of another worker; each has held out its own."""
+        self.kept.merge(other.kept)
+        if self.holding:
+            self.held.merge(other.held)
 
     def parts(self) -> Parts:
         """All samples, those kept, those held out."""
-        return self.kept + self.held, self.kept, self.held
+        return self.kept.plus(self.held) if self.holding else self.kept, self.kept, self.held
 
 
-def split_kernel(X: np.ndarray, labels: np.ndarray, classes: int, holding: bool) -> Parts:
+def split_kernel(
+    X: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    holding: bool,
+    device: torch.device | None = None,
+) -> Parts:
     """All samples, those kept, those held out: as kernels, for fewer samples than features."""
-    apart = held_out(labels, np.zeros(classes, dtype=np.int64)) & holding
-    everything = Kernel.of(offset_for(X), X, labels, classes)
+    everything = Kernel.of(offset_for(X), X, labels, weights, device)
+    apart = held_out(labels, np.zeros(len(weights), dtype=np.int64)) & holding
     return everything, everything.part(~apart), everything.part(apart)

@@ -1,14 +1,16 @@
 """Ridge regression from products of samples, its dual form, for fewer samples than features.
 
 With K the products of the centred samples, W = Xᵀ·A with A = (K + alpha·1)⁻¹·Y: the same W, from a
-system of one row for each sample (Saunders, Gammerman and Vovk, ICML 1998).
+system of one row for each sample (Saunders, Gammerman and Vovk, ICML 1998). A sample of weight w
+stands in K and Y multiplied by √w.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
-from bitlight.heads.cholesky import solve_shifted
+from bitlight.heads.cholesky import SETTLED, solve_shifted
 from bitlight.heads.moments import signs
 from bitlight.heads.products import batches, gram_of_rows
 
@@ -22,6 +24,7 @@ class Kernel:
     offset : float64 array, shape (features,)
     X : array, shape (N, features)
     targets : float64 array of ±1, shape (N, targets)
+    weights : float64 array, shape (N,)
     products : float64 array, shape (N, N)
         (x − offset)·(x' − offset).
     """
@@ -29,42 +32,90 @@ class Kernel:
     offset: np.ndarray
     X: np.ndarray
     targets: np.ndarray
+    weights: np.ndarray
     products: np.ndarray
+    device: torch.device
 
     @classmethod
-    def of(cls, offset: np.ndarray, X: np.ndarray, labels: np.ndarray, classes: int) -> "Kernel":
+    def of(
+        cls,
+        offset: np.ndarray,
+        X: np.ndarray,
+        labels: np.ndarray,
+        weights: np.ndarray,
+        device: torch.device | None = None,
+    ) -> "Kernel":
         """Kernel of the samples X (N, features) with class indices `labels` (N,)."""
-        return cls(offset, X, signs(classes)[labels], gram_of_rows(X, offset))
+        device = device or torch.device("cpu")
+        products = gram_of_rows(X, offset, device)
+        return cls(offset, X, signs(len(weights))[labels], weights[labels], products, device)
 
     def part(self, chosen: np.ndarray) -> "Kernel":
         """Kernel of some of the samples; `chosen` is a bool array, shape (N,)."""
-        products = self.products[np.ix_(chosen, chosen)]
-        return Kernel(self.offset, self.X[chosen], self.targets[chosen], products)
+        return Kernel(
+            self.offset,
+            self.X[chosen],
+            self.targets[chosen],
+            self.weights[chosen],
+            self.products[np.ix_(chosen, chosen)],
+            self.device,
+        )
 
     @property
     def samples(self) -> int:
         """How many samples there are."""
         return len(self.X)
 
-    def ridge(self, alpha: float) -> tuple[np.ndarray, np.ndarray]:
-        """Minimise Σ |y − x·W − b|² + alpha·|W|²; see `Moments.ridge`."""
-        means = self.products.mean(axis=0)
+    def centred(self) -> np.ndarray:
+        """Products of the centred samples times √(w·w'), shape (N, N)."""
+        share = self.weights / self.weights.sum()
+        means = self.products @ share
         system = self.products - means
-        system -= (means - means.mean())[:, np.newaxis]
-        mean_target = self.targets.mean(axis=0)
-        dual = solve_shifted(system, alpha, self.targets - mean_target)
+        system -= (means - means @ share)[:, np.newaxis]
+        roots = np.sqrt(self.weights)
+        system *= roots
+        system *= roots[:, np.newaxis]
+        return system
+
+    def ridge(self, alpha: float, settled: float = SETTLED) -> tuple[np.ndarray, np.ndarray]:
+        """Minimise Σ weight·|y − x·W − b|² + alpha·|W|²; see `Moments.ridge`."""
+        share, roots = self.weights / self.weights.sum(), np.sqrt(self.weights)[:, np.newaxis]
+        mean_target = share @ self.targets
+        system = Dense(torch.from_numpy(self.centred()).to(self.device))
+        dual = roots * solve_shifted(system, alpha, roots * (self.targets - mean_target), settled)
         # Its columns add up to zero but for rounding; exactly so, uncentred samples do as well.
-        dual -= dual.mean(axis=0)
+        dual -= share[:, np.newaxis] * dual.sum(axis=0)
         weights = np.zeros((self.X.shape[1], self.targets.shape[1]))
-        total = np.zeros(self.X.shape[1])
+        mean = np.zeros(self.X.shape[1])
         for rows, batch in batches(self.X, self.offset):
             weights += batch.T @ dual[rows]
-            total += batch.sum(axis=0)
-        return weights, mean_target - total / len(self.X) @ weights
+            mean += share[rows] @ batch
+        return weights, mean_target - mean @ weights
 
-    def squared_error(self, weights: np.ndarray, intercept: np.ndarray) -> float:
-        """Σ |y − x·W − b|² over the samples."""
-        return sum(
-            float(np.sum((self.targets[rows] - batch @ weights - intercept) ** 2))
-            for rows, batch in batches(self.X, self.offset)
-        )
+    def squared_errors(self, weights: np.ndarray, intercepts: np.ndarray) -> np.ndarray:
+        """Σ weight·|y − x·W − b|² over the samples for each W and b; see `Moments`."""
+        errors = np.zeros(len(weights))
+        for rows, batch in batches(self.X, self.offset):
+            residuals = self.targets[rows] - batch @ weights - intercepts[:, np.newaxis]
+            errors += np.sum(residuals**2, axis=2) @ self.weights[rows]
+        return errors
+
+
+@dataclass
+class Dense:
+    """A symmetric matrix as it is, float64, shape (n, n): a `cholesky.System`."""
+
+    matrix: torch.Tensor
+
+    @property
+    def device(self) -> torch.device:
+        """Where it is."""
+        return self.matrix.device
+
+    def lower(self, dtype: torch.dtype) -> torch.Tensor:
+        """A copy."""
+        return self.matrix.to(dtype, copy=True)
+
+    def __matmul__(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Product with float64 vectors, shape (n, k)."""
+        return self.matrix @ vectors

@@ -8,9 +8,11 @@ and the number of samples of each class are all that has to be kept, however man
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
-from bitlight.heads.cholesky import solve_shifted
-from bitlight.heads.products import batches
+from bitlight.heads.cholesky import SETTLED, solve_shifted
+from bitlight.heads.products import blocks, cross
+from bitlight.heads.symmetric import Symmetric
 
 
 def signs(classes: int) -> np.ndarray:
@@ -26,50 +28,82 @@ class Moments:
     Attributes
     ----------
     offset : float64 array, shape (features,)
-    gram : float64 array, shape (features, features)
-        Σ (x − offset)·(x − offset)ᵀ.
+    weights : float64 array, shape (classes,)
+        What a sample of each class counts.
+    gram : Symmetric, of `features` rows
+        Σ weight·(x − offset)·(x − offset)ᵀ.
     sums : float64 array, shape (classes, features)
-        Σ (x − offset) over the samples of each class.
+        Σ (x − offset) over the samples of each class, without weights.
     counts : int64 array, shape (classes,)
     """
 
     offset: np.ndarray
-    gram: np.ndarray
+    weights: np.ndarray
+    gram: Symmetric
     sums: np.ndarray
     counts: np.ndarray
 
     @classmethod
-    def none(cls, offset: np.ndarray, classes: int) -> "Moments":
+    def none(
+        cls, offset: np.ndarray, weights: np.ndarray, device: torch.device | None = None
+    ) -> "Moments":
         """Moments of no samples."""
-        n = len(offset)
-        return cls(
-            offset, np.zeros((n, n)), np.zeros((classes, n)), np.zeros(classes, dtype=np.int64)
-        )
+        n, classes = len(offset), len(weights)
+        gram = Symmetric(n, device or torch.device("cpu"))
+        counts = np.zeros(classes, dtype=np.int64)
+        return cls(offset, weights, gram, np.zeros((classes, n)), counts)
 
     def add(self, X: np.ndarray, labels: np.ndarray) -> None:
         """Take in the samples X (N, features) with class indices `labels` (N,)."""
-        members = labels == np.arange(len(self.counts))[:, np.newaxis]
-        for rows, batch in batches(X, self.offset):
-            self.gram += batch.T @ batch
-            self.sums += members[:, rows].astype(batch.dtype) @ batch
-        self.counts += members.sum(axis=1)
+        members = labels[:, np.newaxis] == np.arange(len(self.counts))
+        for rows, block in blocks(X, self.offset, self.gram.device):
+            indicators = torch.from_numpy(members[rows]).to(block)
+            self.sums += cross(indicators, block).double().cpu().numpy()
+            for weight in np.unique(self.weights):
+                self.gram.add_products(self._of_weight(block, labels[rows], weight), float(weight))
+        self.counts += members.sum(axis=0)
 
-    def __add__(self, other: "Moments") -> "Moments":
-        """Moments of both sets of samples, counted from the same offset."""
+    def _of_weight(self, block: torch.Tensor, labels: np.ndarray, weight: float) -> torch.Tensor:
+        chosen = self.weights[labels] == weight
+        return block if chosen.all() else block[torch.from_numpy(chosen).to(block.device)]
+
+    def plus(self, other: "Moments") -> "Moments":
+        """Moments of both sets of samples, counted from the same offset, without a copy."""
         return Moments(
             self.offset,
-            self.gram + other.gram,
+            self.weights,
+            self.gram.plus(other.gram),
             self.sums + other.sums,
             self.counts + other.counts,
         )
+
+    def merge(self, other: "Moments") -> None:
+        """Take in the samples of another worker, wherever its features are counted from."""
+        here = torch.from_numpy(other.offset - self.offset).to(self.gram.device)
+        mass, total = other.mass, torch.from_numpy(other.weights @ other.sums).to(here.device)
+        self.gram.add(other.gram)
+        if here.any():
+            self.gram.add_outer(total + mass / 2 * here, here)
+        self.sums += other.sums + other.counts[:, np.newaxis] * (other.offset - self.offset)
+        self.counts += other.counts
 
     @property
     def samples(self) -> int:
         """How many samples there are."""
         return int(self.counts.sum())
 
-    def ridge(self, alpha: float) -> tuple[np.ndarray, np.ndarray]:
-        """Minimise Σ |y − x·W − b|² + alpha·|W|²; the intercept b is not penalised.
+    @property
+    def mass(self) -> float:
+        """Weight of all samples."""
+        return float(self.weights @ self.counts)
+
+    def centred(self) -> "Centred":
+        """Σ weight·(x − mean)·(x − mean)ᵀ."""
+        mean = torch.from_numpy(self.weights @ self.sums / self.mass)
+        return Centred(self.gram, mean.to(self.gram.device), self.mass)
+
+    def ridge(self, alpha: float, settled: float = SETTLED) -> tuple[np.ndarray, np.ndarray]:
+        """Minimise Σ weight·|y − x·W − b|² + alpha·|W|²; the intercept b is not penalised.
 
         Returns
         -------
@@ -82,20 +116,64 @@ class Moments:
         scipy.linalg.LinAlgError
             If alpha is lost in the rounding of the Gram matrix.
         """
-        n, targets = self.counts.sum(), signs(len(self.counts))
-        mean, mean_target = self.sums.sum(axis=0) / n, self.counts @ targets / n
-        system = np.outer(mean, -n * mean)
-        system += self.gram
-        right = self.sums.T @ targets - n * np.outer(mean, mean_target)
-        weights = solve_shifted(system, alpha, right)
+        mean, mean_target, right = self.right_side()
+        weights = solve_shifted(self.centred(), alpha, right, settled)
         return weights, mean_target - mean @ weights
 
-    def squared_error(self, weights: np.ndarray, intercept: np.ndarray) -> float:
-        """Σ |y − x·W − b|² over the samples, from the sums alone."""
+    def right_side(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Means of features and targets, and Σ weight·(x − mean)·yᵀ, shape (features, targets)."""
         targets = signs(len(self.counts))
-        error = self.counts @ np.sum(targets**2, axis=1)
-        error -= 2 * np.sum((self.sums.T @ targets) * weights)
-        error -= 2 * self.counts @ targets @ intercept
-        error += np.sum((self.gram @ weights) * weights)
-        error += 2 * self.sums.sum(axis=0) @ weights @ intercept
-        return float(error + self.counts.sum() * intercept @ intercept)
+        weighted = self.weights[:, np.newaxis] * targets
+        mean = self.weights @ self.sums / self.mass
+        mean_target = self.counts @ weighted / self.mass
+        right = self.sums.T @ weighted - self.mass * np.outer(mean, mean_target)
+        return mean, mean_target, right
+
+    def squared_errors(self, weights: np.ndarray, intercepts: np.ndarray) -> np.ndarray:
+        """Σ weight·|y − x·W − b|² over the samples for each W and b, from the sums alone.
+
+        Parameters
+        ----------
+        weights : float64 array, shape (k, features, targets)
+        intercepts : float64 array, shape (k, targets)
+        """
+        targets = signs(len(self.counts))
+        weighted = self.weights[:, np.newaxis] * targets
+        side_by_side = torch.from_numpy(np.concatenate(weights, axis=1)).to(self.gram.device)
+        products = (self.gram @ side_by_side).cpu().numpy()
+        products = np.stack(np.split(products, len(weights), axis=1))
+        outputs = self.weights @ self.sums @ weights
+        errors = np.sum((products - 2 * self.sums.T @ weighted) * weights, axis=(1, 2))
+        errors += np.sum(intercepts * (2 * (outputs - self.counts @ weighted)), axis=1)
+        errors += self.mass * np.sum(intercepts**2, axis=1)
+        return errors + self.counts @ np.sum(weighted * targets, axis=1)
+
+
+@dataclass
+class Centred:
+    """gram − mass·mean·meanᵀ, made strip by strip: a `cholesky.System`."""
+
+    gram: Symmetric
+    mean: torch.Tensor
+    mass: float
+
+    @property
+    def device(self) -> torch.device:
+        """Where the sums are."""
+        return self.gram.device
+
+    def lower(self, dtype: torch.dtype) -> torch.Tensor:
+        """A new array (n, n) of which the lower triangle is filled."""
+        size = self.gram.size
+        matrix = torch.empty((size, size), dtype=dtype, device=self.device)
+        for rows, strip in self.gram.strips():
+            end = slice(0, rows.stop)
+            # In float64 first: the difference is far smaller than what is subtracted.
+            matrix[rows, end] = torch.addr(
+                strip, self.mean[rows], self.mean[end], alpha=-self.mass
+            ).to(dtype)
+        return matrix
+
+    def __matmul__(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Product with float64 vectors, shape (n, k)."""
+        return self.gram @ vectors - self.mass * torch.outer(self.mean, self.mean @ vectors)

@@ -1,46 +1,54 @@
-"""Ridge classifier in closed form, in one pass over the features, alpha from a held-out fifth."""
+"""Ridge classifier in closed form, in one pass over the features, alpha from samples left out."""
 
-import os
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets
+import torch
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from bitlight.errors import HeadError
-from bitlight.heads import headfile
+from bitlight.heads.classweight import class_weights
+from bitlight.heads.head import KEPT, Head
 from bitlight.heads.holdout import SplitMoments, split_kernel
-from bitlight.heads.moments import signs
-from bitlight.heads.products import batches
-from bitlight.heads.selection import Solution, checked_alphas, solve
+from bitlight.heads.leaveoneout import leave_one_out
+from bitlight.heads.readout import INPUTS, Readout
+from bitlight.heads.selection import Parts, checked_alphas, choose_alpha, solve
 
-# Kept as they are; anything else becomes float64.
-DTYPES = [np.float64, np.float32, np.uint8, np.bool_]
 ALPHAS = tuple(10.0**k for k in range(10))
+SELECTIONS = ("held-out", "leave-one-out")
 
 
-class RidgeHead(ClassifierMixin, BaseEstimator):
+class RidgeHead(Head):
     """Linear classifier: ridge regression on ±1 targets, one for each class.
 
-    Features stay in their own dtype; batches of them become float32 products (float64 for float64
-    features), summed in float64. For bits and uint8 these sums are exact, so that the batches of
-    `partial_fit` make no difference to the result.
+    Features stay in their own dtype. Products of bits and uint8 are integers, exact, by the
+    processor's int8 instructions where it has them; those of floats are float32 (float64 for
+    float64 features), batch by batch. All are summed in float64, so that for bits and uint8 the
+    batches of `partial_fit` make no difference to the result. Systems are solved with factors in
+    float32 and refined to float64.
 
     With several alphas, the second of every five samples of each class is held out, and the alpha
     with the least squared error on these is taken; the coefficients then come from all samples.
     Test data have no part in it. `partial_fit` has the same rule, because that error follows from
     sums as well.
 
-    Memory is 8·n² bytes, four times that while solving with several alphas: n is the number of
-    features, or for `fit` the number of samples where that is smaller.
+    Memory for n features is 4·n² bytes with one alpha and 8·n² with several, and 4·n² more while
+    solving; for `fit` with fewer samples than features, n is the number of samples, and memory
+    three times that.
 
     Parameters
     ----------
     alphas : sequence of positive floats
         Penalties to choose from, on the scale of scikit-learn's RidgeClassifier. The default spans
         what bits and 8-bit intensities want.
+    class_weight : dict of label to weight, "balanced" or None
+        What a sample of each class counts; "balanced", for `fit` alone: N/(classes·its samples).
+    selection : "held-out" or "leave-one-out"
+        How an alpha is chosen. Leaving out one by one suits few samples; it needs all of them at
+        once and an eigendecomposition: minutes for 10,000 features or samples, whichever is less.
+    device : str
+        Where products are summed and systems solved, as torch names it: "cpu", "cuda".
 
     Attributes
     ----------
@@ -48,12 +56,8 @@ class RidgeHead(ClassifierMixin, BaseEstimator):
     intercept_ : float64 array, shape (classes,) or (1,)
     alpha_ : float
         The alpha that was taken.
-    classes_ : array, shape (classes,)
-    n_features_in_ : int
-    extractor_id_ : str or None
-        Of a loaded head: `Network.id` of the extractor whose features it was trained on.
-    class_names_ : tuple of str or None
-        Of a loaded head: names of `classes_`.
+    classes_, n_features_in_, inputs_, temperature_, extractor_id_, projection_, class_names_
+        As for every head; see `Head`.
 
     Examples
     --------
@@ -64,13 +68,20 @@ class RidgeHead(ClassifierMixin, BaseEstimator):
     array(['left', 'left', 'right', 'right'], dtype='<U5')
     """
 
-    extractor_id_: str | None
-    class_names_: tuple[str, ...] | None
-    _solution: Solution | None
+    _alpha: float
     _moments: SplitMoments | None
 
-    def __init__(self, alphas: Iterable[float] = ALPHAS) -> None:
+    def __init__(
+        self,
+        alphas: Iterable[float] = ALPHAS,
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        selection: Literal["held-out", "leave-one-out"] = "held-out",
+        device: str = "cpu",
+    ) -> None:
         self.alphas = alphas
+        self.class_weight = class_weight
+        self.selection = selection
+        self.device = device
 
     def fit(self, X: Any, y: Any) -> "RidgeHead":
         """Train on X (N, features) with labels y (N,), forgetting what was learnt before.
@@ -80,21 +91,34 @@ class RidgeHead(ClassifierMixin, BaseEstimator):
         Raises
         ------
         HeadError
-            If an alpha is not positive, or all are lost in the rounding of the features' products.
+            If a parameter is not as it should be, or all alphas are lost in the rounding of the
+            features' products.
         ValueError
             If X or y are not features and labels, from scikit-learn's checks.
         """
-        X, y = validate_data(self, X, y, dtype=DTYPES)
+        X, y = validate_data(self, X, y, dtype=KEPT)
         self._begin(y, None)
-        labels, classes, holding = self._indices(y), len(self.classes_), len(self._alphas) > 1
-        if len(X) < X.shape[1]:
-            parts = split_kernel(X, labels, classes, holding)
+        self._see(X)
+        labels = self._indices(y)
+        weights = class_weights(self.class_weight, self.classes_, labels)
+        parts = self._sums(X, labels, weights)
+        if len(self._alphas) == 1:
+            alpha = self._alphas[0]
+        elif self.selection == "held-out":
+            alpha = choose_alpha(self._alphas, *parts[1:])
         else:
-            moments = SplitMoments(X, classes, holding)
-            moments.add(X, labels)
-            parts = moments.parts()
-        self._solution = solve(self._alphas, parts)
+            alpha = leave_one_out(self._alphas, parts[0], X, labels)
+        self._take(alpha, parts)
         return self
+
+    def _sums(self, X: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> Parts:
+        holding = len(self._alphas) > 1 and self.selection == "held-out"
+        device = torch.device(self.device)
+        if len(X) < X.shape[1]:
+            return split_kernel(X, labels, weights, holding, device)
+        moments = SplitMoments(X, weights, holding, device)
+        moments.add(X, labels)
+        return moments.parts()
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> "RidgeHead":
         """Train on further samples; solving waits until a coefficient or a prediction is wanted.
@@ -108,139 +132,92 @@ class RidgeHead(ClassifierMixin, BaseEstimator):
         Raises
         ------
         HeadError
-            If a label is not among the classes, the classes change, or the head was loaded or made
-            by `fit`.
+            If a label is not among the classes, the classes change, the weights are to be balanced
+            or samples left out one by one, or the head was loaded or made by `fit`.
         """
         first = not self.__sklearn_is_fitted__()
-        X, y = validate_data(self, X, y, dtype=DTYPES, reset=first)
+        X, y = validate_data(self, X, y, dtype=KEPT, reset=first)
         if first:
             self._begin(y, classes)
+            if self.selection == "leave-one-out" and len(self._alphas) > 1:
+                raise HeadError("leave-one-out needs all samples at once: use fit, or held-out")
         elif self._moments is None:
             raise HeadError("fit and load keep no sums to go on from: begin with partial_fit")
-        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
-            raise HeadError(f"classes were {self.classes_.tolist()}, and must stay so")
+        self._check_classes(classes)
+        self._see(X)
         labels = self._indices(y)
         if self._moments is None:
-            self._moments = SplitMoments(X, len(self.classes_), len(self._alphas) > 1)
+            weights = class_weights(self.class_weight, self.classes_, None)
+            holding = len(self._alphas) > 1
+            self._moments = SplitMoments(X, weights, holding, torch.device(self.device))
         self._moments.add(X, labels)
-        self._solution = None
+        self._readout = None
+        return self
+
+    def merge(self, other: "RidgeHead") -> "RidgeHead":
+        """Take in the samples that another head has seen by `partial_fit`, as another worker's.
+
+        Each has held out its own fifth. For bits and uint8 the sums are as exact as those of one
+        worker. A head travels between processes by pickle, with its sums.
+
+        Raises
+        ------
+        HeadError
+            If one of them has no sums, or features, classes, weights or alphas differ.
+        """
+        mine, others = getattr(self, "_moments", None), getattr(other, "_moments", None)
+        if mine is None or others is None:
+            raise HeadError("only heads that partial_fit has trained can be merged")
+        for what, here, there in (
+            ("features", self.n_features_in_, other.n_features_in_),
+            ("classes", self.classes_.tolist(), other.classes_.tolist()),
+            ("class weights", mine.kept.weights.tolist(), others.kept.weights.tolist()),
+            ("alphas", self._alphas, other._alphas),
+        ):
+            if here != there:
+                raise HeadError(f"{what} of merged heads must be equal, not {here} and {there}")
+        mine.merge(others)
+        self.inputs_ = max(self.inputs_, other.inputs_, key=INPUTS.index)
+        self._readout = None
         return self
 
     def __sklearn_is_fitted__(self) -> bool:
         """Whether there is something to predict with; a fit that failed leaves nothing."""
-        return any(getattr(self, name, None) is not None for name in ("_solution", "_moments"))
+        return any(getattr(self, name, None) is not None for name in ("_readout", "_moments"))
 
     def _begin(self, y: np.ndarray, classes: Any) -> None:
-        self._solution = self._moments = None
-        self.extractor_id_ = self.class_names_ = None
-        check_classification_targets(y)
+        self._moments = None
+        super()._begin(y, classes)
         self._alphas = checked_alphas(self.alphas)
-        self.classes_ = np.unique(y if classes is None else classes)
-        if len(self.classes_) < 2:
-            raise HeadError(f"a head needs two classes or more, not 1 class ({self.classes_[0]!r})")
-
-    def _indices(self, y: np.ndarray) -> np.ndarray:
-        known = np.isin(y, self.classes_)
-        if not known.all():
+        if self.selection not in SELECTIONS:
             raise HeadError(
-                f"label {y[~known][0]!r} is not among the classes {self.classes_.tolist()}; "
-                "name all classes in the first partial_fit"
+                f"selection must be {' or '.join(map(repr, SELECTIONS))}, not {self.selection!r}"
             )
-        return np.searchsorted(self.classes_, y)
 
-    def _solved(self) -> Solution:
+    def _take(self, alpha: float, parts: Parts) -> None:
+        coef, intercept = solve(alpha, parts[0])
+        self._alpha, self._readout = alpha, Readout(coef, intercept)
+
+    @property
+    def readout_(self) -> Readout:
+        """The weights that predictions are made of."""
         check_is_fitted(self)
-        if self._solution is None:
+        if self._readout is None:
             assert self._moments is not None
-            self._solution = solve(self._alphas, self._moments.parts())
-        return self._solution
-
-    @property
-    def coef_(self) -> np.ndarray:
-        """Weights of the features, shape (targets, features)."""
-        return self._solved().coef
-
-    @property
-    def intercept_(self) -> np.ndarray:
-        """What is added to the weighted sums, shape (targets,)."""
-        return self._solved().intercept
+            parts = self._moments.parts()
+            single = len(self._alphas) == 1
+            alpha = self._alphas[0] if single else choose_alpha(self._alphas, *parts[1:])
+            self._take(alpha, parts)
+        return super().readout_
 
     @property
     def alpha_(self) -> float:
         """The alpha that was taken."""
-        return self._solved().alpha
+        self.readout_  # noqa: B018  solves, if that has waited
+        return self._alpha
 
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Scores (N, classes), or (N,) for two classes, of which ≥ 0 speaks for the second."""
-        coef, intercept, _ = self._solved()
-        X = validate_data(self, X, dtype=DTYPES, reset=False)
-        scores = np.empty((len(X), len(coef)))
-        for rows, batch in batches(X, np.zeros(X.shape[1])):
-            scores[rows] = batch @ coef.T + intercept
-        return scores[:, 0] if len(self.classes_) == 2 else scores
+    def _trained(self) -> dict[str, Any]:
+        return {"alpha": self.alpha_}
 
-    def predict(self, X: Any) -> np.ndarray:
-        """Labels (N,) for features X (N, features)."""
-        scores = self.decision_function(X)
-        best = scores >= 0 if scores.ndim == 1 else scores.argmax(axis=1)
-        return self.classes_[best.astype(np.intp)]
-
-    def save(
-        self,
-        path: str | os.PathLike[str],
-        extractor_id: str | None = None,
-        class_names: Iterable[str] | None = None,
-    ) -> None:
-        """Write a head file: safetensors with a JSON header, no pickle.
-
-        Parameters
-        ----------
-        path : path
-        extractor_id : str, optional
-            `Network.id` of the extractor; default: the one that was loaded, if any.
-        class_names : sequence of str, optional
-            Names of `classes_`; default: those that were loaded, if any.
-
-        Raises
-        ------
-        HeadError
-            If the names are not as many as the classes.
-        BitlightError
-            If the file cannot be written.
-        """
-        coef, intercept, alpha = self._solved()
-        names = self.class_names_ if class_names is None else tuple(map(str, class_names))
-        if names is not None and len(names) != len(self.classes_):
-            raise HeadError(f"{len(self.classes_)} classes cannot have {len(names)} names")
-        header = {
-            "type": "RidgeHead",
-            "alphas": checked_alphas(self.alphas),
-            "alpha": alpha,
-            "classes": self.classes_.tolist(),
-            "class_names": names,
-            "extractor_id": extractor_id or self.extractor_id_,
-        }
-        headfile.write(path, header, {"coef": coef, "intercept": intercept})
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> "RidgeHead":
-        """Read a head that `save` wrote. It predicts; `fit` trains it anew.
-
-        Raises
-        ------
-        HeadError
-            If the file is missing, truncated, altered, or holds something else.
-        """
-        header, tensors = headfile.read(path, "RidgeHead")
-        with headfile.refusing(path):
-            head = cls(header["alphas"])
-            head.classes_ = np.array(header["classes"])
-            head.class_names_ = header["class_names"] and tuple(header["class_names"])
-            head.extractor_id_ = header["extractor_id"]
-            head._moments = None
-            head._solution = Solution(tensors["coef"], tensors["intercept"], float(header["alpha"]))
-            outputs, head.n_features_in_ = tensors["coef"].shape
-            wanted = signs(len(head.classes_)).shape[1]
-            if (outputs, *tensors["intercept"].shape) != (wanted, wanted):
-                raise HeadError(f"{len(head.classes_)} classes do not fit {outputs} outputs")
-        return head
+    def _restore(self, trained: Mapping[str, Any]) -> None:
+        self._moments, self._alpha = None, float(trained["alpha"])

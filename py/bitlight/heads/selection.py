@@ -1,11 +1,13 @@
 """Choosing alpha by the squared error on samples that were held out, and solving for it."""
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from scipy import linalg
 
 from bitlight.errors import HeadError
+
+CHOOSING = 1e-5  # precision of solutions that are compared, far below their errors
 
 
 class Regression(Protocol):
@@ -17,23 +19,15 @@ class Regression(Protocol):
     def samples(self) -> int:
         """How many samples there are."""
 
-    def ridge(self, alpha: float) -> tuple[np.ndarray, np.ndarray]:
+    def ridge(self, alpha: float, settled: float = ...) -> tuple[np.ndarray, np.ndarray]:
         """Weights (features, targets) and intercept (targets,) with the least penalised error."""
 
-    def squared_error(self, weights: np.ndarray, intercept: np.ndarray) -> float:
-        """Error that any weights and intercept make on these samples."""
+    def squared_errors(self, weights: np.ndarray, intercepts: np.ndarray) -> np.ndarray:
+        """Errors (k,) that each of k weights and intercepts makes on these samples."""
 
 
 # All samples, those kept, those held out.
 Parts = tuple[Regression, Regression, Regression]
-
-
-class Solution(NamedTuple):
-    """coef (targets, features), intercept (targets,) and the alpha that was taken."""
-
-    coef: np.ndarray
-    intercept: np.ndarray
-    alpha: float
 
 
 def checked_alphas(alphas: Any) -> list[float]:
@@ -47,21 +41,19 @@ def checked_alphas(alphas: Any) -> list[float]:
     return checked
 
 
-def solve(alphas: list[float], parts: Parts) -> Solution:
-    """Coefficients from all samples, for the alpha that serves the held-out samples best.
+def solve(alpha: float, everything: Regression) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients (targets, features) and intercept (targets,), for features counted from 0.
 
     Raises
     ------
     HeadError
         If alpha is lost in the rounding of the features' products.
     """
-    everything, kept, held = parts
-    alpha = choose_alpha(alphas, kept, held)
     try:
         weights, intercept = everything.ridge(alpha)
     except linalg.LinAlgError:
         raise _lost(alpha) from None
-    return Solution(weights.T, intercept - everything.offset @ weights, alpha)
+    return weights.T, intercept - everything.offset @ weights
 
 
 def choose_alpha(alphas: list[float], kept: Regression, held: Regression) -> float:
@@ -71,15 +63,17 @@ def choose_alpha(alphas: list[float], kept: Regression, held: Regression) -> flo
     """
     if not held.samples:
         return max(alphas)
-    errors = {}
+    solutions = {}
     for alpha in alphas:
         try:
-            errors[alpha] = held.squared_error(*kept.ridge(alpha))
+            solutions[alpha] = kept.ridge(alpha, CHOOSING)
         except linalg.LinAlgError:
             continue  # a larger one may do
-    if not errors:
+    if not solutions:
         raise _lost(max(alphas))
-    return min(errors, key=lambda alpha: errors[alpha])
+    weights, intercepts = zip(*solutions.values(), strict=True)
+    errors = held.squared_errors(np.stack(weights), np.stack(intercepts))
+    return list(solutions)[int(np.argmin(errors))]
 
 
 def _lost(alpha: float) -> HeadError:

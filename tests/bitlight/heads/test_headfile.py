@@ -5,7 +5,8 @@ import pytest
 import safetensors
 import safetensors.numpy
 
-from bitlight import BitlightError, HeadError, RidgeHead
+from bitlight import BinaryHead, BitlightError, HeadError, LinearHead, RidgeHead
+from bitlight.heads import Head
 
 
 @pytest.fixture
@@ -38,8 +39,9 @@ def rewrite(path, change, tensors=None):
 def test_loads_what_was_saved(head, file):
     loaded = RidgeHead.load(file)
     X = np.random.default_rng(1).integers(0, 2, (30, 20), dtype=np.uint8)
-    assert np.array_equal(loaded.decision_function(X), head.decision_function(X))
+    assert np.allclose(loaded.decision_function(X), head.decision_function(X), atol=1e-6)
     assert np.array_equal(loaded.predict(X), head.predict(X))
+    assert np.array_equal(loaded.coef_, head.shipped().coef_)
     assert loaded.alpha_ == head.alpha_
     assert loaded.get_params() == head.get_params()
     assert loaded.extractor_id_ == "ab" * 32
@@ -80,7 +82,7 @@ def test_every_truncation_is_refused(file):
 
 def test_every_flipped_coefficient_is_found(head, file):
     content = file.read_bytes()
-    size = 8 * (head.coef_.size + head.intercept_.size)
+    size = 4 * head.coef_.size + 8 * head.intercept_.size
     for place in range(len(content) - size, len(content), 13):
         file.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
         with pytest.raises(HeadError, match="altered"):
@@ -90,11 +92,19 @@ def test_every_flipped_coefficient_is_found(head, file):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": "bitlight.network"}, "it is bitlight.network version 1"),
-        ({"version": 2}, "version 2, this bitlight reads"),
+        ({"format": "bitlight.network"}, "it is bitlight.network version 2"),
+        ({"version": 1}, "version 1, this bitlight reads"),
         ({"type": "LinearHead"}, "it holds a LinearHead, not a RidgeHead"),
         ({"classes": [0, 1]}, "2 classes do not fit 3 outputs"),
-        ({"alpha": "many"}, "could not convert"),
+        ({"trained": {"alpha": "many"}}, "could not convert"),
+        ({"trained": {}}, "alpha"),
+        ({"dtype": "float64"}, "its weights are 'float64', not float32"),
+        ({"dtype": "int8"}, "of int8"),
+        ({"features": 10**12}, "its tensors are"),
+        ({"scale": -1}, "no scale -1"),
+        ({"temperature": 0}, "temperature 0"),
+        ({"inputs": "pictures"}, "no inputs 'pictures'"),
+        ({"parameters": {"colour": 1}}, "colour"),
     ],
 )
 def test_another_header_is_refused(file, change, message):
@@ -128,3 +138,63 @@ def test_as_many_names_as_classes(head, tmp_path):
 def test_nothing_is_written_without_a_folder(head, tmp_path):
     with pytest.raises(BitlightError, match="cannot write"):
         head.save(tmp_path / "nowhere" / "head")
+
+
+KINDS = [RidgeHead([1.0, 10.0]), LinearHead(epochs=2), BinaryHead(epochs=2)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int8", "bits"])
+def test_every_kind_in_every_type(tmp_path, kind, dtype):
+    generator = np.random.default_rng(0)
+    X, y = generator.integers(0, 2, (60, 21), dtype=np.uint8), np.arange(60) % 3
+    head = kind.fit(X, y)
+    if dtype == "bits" and not isinstance(head, BinaryHead):
+        with pytest.raises(HeadError, match="take a BinaryHead"):
+            head.save(tmp_path / "head", dtype=dtype)
+        return
+    head.save(tmp_path / "head", dtype=dtype)
+    loaded = Head.load(tmp_path / "head")
+    assert type(loaded) is type(head)
+    assert loaded.readout_.dtype == dtype
+    assert np.array_equal(loaded.predict(X), head.shipped(dtype).predict(X))
+    assert loaded.temperature_ == head.temperature_
+    assert loaded.get_params() == head.get_params()
+    if not isinstance(head, RidgeHead):
+        with pytest.raises(HeadError, match="a loaded head cannot go on"):
+            loaded.partial_fit(X, y)
+    assert loaded.fit(X, y).score(X, y) == head.score(X, y)
+
+
+def test_bits_take_a_bit_each(tmp_path):
+    X = np.eye(8000, dtype=np.uint8)[:20]
+    BinaryHead(epochs=1).fit(X, np.arange(20) % 10).save(tmp_path / "head")
+    assert (tmp_path / "head").stat().st_size < 10 * 1000 + 1500
+
+
+def test_a_head_of_other_features_is_refused(head, tmp_path):
+    optics = {"n_components": 20, "camera": {"bits": 8}, "medium": ("binary",)}
+    head.save(tmp_path / "bits", "a" * 64)
+    head.save(tmp_path / "light", "a" * 64, projection=optics)
+    RidgeHead.load(tmp_path / "bits", "a" * 64)
+    assert RidgeHead.load(tmp_path / "light", "a" * 64, optics).projection_["n_components"] == 20
+    for name, source, message in (
+        ("bits", ("b" * 64,), "trained for extractor aaaa.*, not for bbbb"),
+        ("bits", ("a" * 64, optics), "trained for the projection None, not for {'n_comp"),
+        ("light", ("a" * 64,), "not for None"),
+        ("light", ("a" * 64, optics | {"n_components": 21}), "not for .*21"),
+    ):
+        with pytest.raises(HeadError, match=message):
+            RidgeHead.load(tmp_path / name, *source)
+
+
+def test_parameters_that_json_cannot_hold_become_defaults(tmp_path):
+    head = LinearHead(epochs=1, class_weight={0: 2.0}, random_state=np.random.RandomState(3))
+    head.fit(np.eye(4), [0, 1, 2, 2]).save(tmp_path / "head")
+    loaded = LinearHead.load(tmp_path / "head")
+    assert (loaded.epochs, loaded.class_weight, loaded.random_state) == (1, None, 0)
+
+
+def test_unknown_type(head, tmp_path):
+    with pytest.raises(HeadError, match="dtype must be one of float32"):
+        head.save(tmp_path / "head", dtype="int4")

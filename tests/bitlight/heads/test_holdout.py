@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 
 from bitlight.heads.holdout import SplitMoments, held_out, split_kernel
 
@@ -29,15 +30,30 @@ def test_batches_hold_out_the_same_samples(labels, cuts):
 
 def test_both_forms_hold_out_the_same_samples(labels):
     X = np.random.default_rng(1).integers(0, 2, (len(labels), 8), dtype=np.uint8)
-    moments = SplitMoments(X, 4, holding=True)
+    moments = SplitMoments(X, np.ones(4), holding=True)
     moments.add(X, labels)
-    _, kept, held = split_kernel(X, labels, 4, holding=True)
+    _, kept, held = split_kernel(X, labels, np.ones(4), holding=True)
     assert (moments.kept.samples, moments.held.samples) == (kept.samples, held.samples)
-    shifted = held.X.astype(np.int64) - 128
-    assert np.array_equal(moments.held.gram, shifted.T @ shifted)
+    bits = held.X.astype(np.int64)
+    gram = moments.held.gram @ torch.eye(8, dtype=torch.float64)
+    assert np.array_equal(gram, bits.T @ bits)
 
 
 def test_nothing_is_held_out_where_there_is_no_choice(labels):
     X = np.zeros((len(labels), 3), np.uint8)
-    everything, kept, held = split_kernel(X, labels, 4, holding=False)
+    everything, kept, held = split_kernel(X, labels, np.ones(4), holding=False)
     assert (everything.samples, kept.samples, held.samples) == (203, 203, 0)
+
+
+def test_bits_that_turn_out_to_be_counts_are_counted_anew(labels):
+    counts = np.random.default_rng(1).integers(0, 256, (len(labels), 8), dtype=np.uint8)
+    counts[:50] %= 2
+    whole, parts = (SplitMoments(counts[:n], np.ones(4), holding=True) for n in (203, 50))
+    whole.add(counts, labels)
+    parts.add(counts[:50], labels[:50])
+    parts.add(counts[50:], labels[50:])
+    for one, other in ((whole.kept, parts.kept), (whole.held, parts.held)):
+        unit = torch.eye(8, dtype=torch.float64)
+        assert np.array_equal(one.offset, other.offset)
+        assert torch.equal(one.gram @ unit, other.gram @ unit)
+        assert np.array_equal(one.sums, other.sums)

@@ -2,13 +2,16 @@
 
 import numpy as np
 import pytest
+import torch
 from sklearn.linear_model import Ridge
 
 from bitlight.heads.kernel import Kernel
 from bitlight.heads.moments import Moments, signs
-from bitlight.heads.products import BATCH, gram_of_rows, offset_for
+from bitlight.heads.products import INTEGER_ROWS, gram_of_rows, offset_for
 
 CLASSES = 3
+EQUAL = np.ones(CLASSES)
+UNEQUAL = np.array([0.25, 1.0, 7.0])
 
 
 def samples(kind, n=150, features=40, seed=0):
@@ -25,14 +28,18 @@ def samples(kind, n=150, features=40, seed=0):
     return X, labels
 
 
-def moments_of(X, labels):
-    moments = Moments.none(offset_for(X), CLASSES)
+def moments_of(X, labels, weights=EQUAL):
+    moments = Moments.none(offset_for(X), weights)
     moments.add(X, labels)
     return moments
 
 
-def kernel_of(X, labels):
-    return Kernel.of(offset_for(X), X, labels, CLASSES)
+def kernel_of(X, labels, weights=EQUAL):
+    return Kernel.of(offset_for(X), X, labels, weights)
+
+
+def dense(gram):
+    return (gram @ torch.eye(gram.size, dtype=torch.float64)).numpy()
 
 
 KINDS = ["bits", "bools", "pixels", "float32", "float64"]
@@ -42,57 +49,84 @@ FORMS = [moments_of, kernel_of]
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("size", [(150, 40), (30, 60)])
-def test_ridge_is_that_of_scikit_learn(kind, form, size):
+@pytest.mark.parametrize("weights", [EQUAL, UNEQUAL])
+def test_ridge_is_that_of_scikit_learn(kind, form, size, weights):
     X, labels = samples(kind, *size)
     alpha = 0.1 * X.var(axis=0, dtype=np.float64).sum()
-    weights, intercept = form(X, labels).ridge(alpha)
+    found, intercept = form(X, labels, weights).ridge(alpha)
     expected = Ridge(alpha=alpha, solver="cholesky")
-    expected.fit(X.astype(np.float64), signs(CLASSES)[labels])
+    expected.fit(X.astype(np.float64), signs(CLASSES)[labels], weights[labels])
     scale = np.abs(expected.coef_).max()
-    assert np.allclose(weights, expected.coef_.T, atol=1e-4 * scale, rtol=0)
-    intercept = intercept - offset_for(X) @ weights
+    assert np.allclose(found, expected.coef_.T, atol=1e-4 * scale, rtol=0)
+    intercept = intercept - offset_for(X) @ found
     assert np.allclose(intercept, expected.intercept_, atol=1e-4 * np.abs(intercept).max())
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("form", FORMS)
-def test_squared_error_is_that_of_the_samples(kind, form):
+@pytest.mark.parametrize("weights", [EQUAL, UNEQUAL])
+def test_squared_errors_are_those_of_the_samples(kind, form, weights):
     X, labels = samples(kind)
     generator = np.random.default_rng(1)
     offset = offset_for(X)
-    weights = generator.normal(size=(X.shape[1], CLASSES)) / np.abs(X - offset).max()
-    intercept = generator.normal(size=CLASSES)
-    residual = signs(CLASSES)[labels] - (X - offset) @ weights - intercept
-    error = form(X, labels).squared_error(weights, intercept)
-    assert error == pytest.approx(np.sum(residual**2), rel=1e-5)
+    coefs = generator.normal(size=(4, X.shape[1], CLASSES)) / np.abs(X - offset).max()
+    intercepts = generator.normal(size=(4, CLASSES))
+    errors = form(X, labels, weights).squared_errors(coefs, intercepts)
+    for coef, intercept, error in zip(coefs, intercepts, errors, strict=True):
+        residual = signs(CLASSES)[labels] - (X - offset) @ coef - intercept
+        expected = np.sum(weights[labels] @ residual**2)
+        assert error == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["bits", "bools", "pixels"])
 def test_sums_over_bits_and_pixels_are_exact(kind):
-    X, labels = samples(kind, n=2 * BATCH + 100)
+    X, labels = samples(kind, n=2 * INTEGER_ROWS + 100)
     X[:, 0] = 0  # the largest product of all, 128 · 128, in every sample
     moments = moments_of(X, labels)
-    shifted = X.astype(np.int64) - 128
-    assert np.array_equal(moments.gram, shifted.T @ shifted)
+    shifted = X.astype(np.int64) - offset_for(X).astype(np.int64)
+    assert np.array_equal(dense(moments.gram), shifted.T @ shifted)
     for label in range(CLASSES):
         assert np.array_equal(moments.sums[label], shifted[labels == label].sum(axis=0))
-    assert np.array_equal(gram_of_rows(X.T, offset_for(X.T)), moments.gram)
+    products = gram_of_rows(X.T, offset_for(X.T), torch.device("cpu"))
+    assert np.array_equal(products, dense(moments.gram))
 
 
-def test_moments_of_two_parts_add_up():
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("weights", [EQUAL, UNEQUAL])
+def test_workers_merge_wherever_they_count_from(kind, weights):
+    X, labels = samples(kind)
+    if kind == "pixels":
+        X[:70] //= 2  # counted from 0, the others from 128
+    whole, mine, others = (
+        moments_of(X[rows], labels[rows], weights)
+        for rows in (slice(None), slice(0, 70), slice(70, None))
+    )
+    mine.merge(others)
+    assert np.array_equal(mine.counts, whole.counts)
+    alpha = 0.1 * X.var(axis=0, dtype=np.float64).sum()
+    (merged, b), (expected, c) = mine.ridge(alpha), whole.ridge(alpha)
+    scale = np.abs(expected).max()
+    assert np.allclose(merged, expected, atol=1e-5 * scale, rtol=0)
+    b, c = b - mine.offset @ merged, c - whole.offset @ expected
+    assert np.allclose(b, c, atol=1e-4 * np.abs(c).max())
+
+
+def test_a_sum_follows_its_parts():
     X, labels = samples("bits")
+    one, other, whole = moments_of(X[:70], labels[:70]), moments_of(X[:0], labels[:0]), None
+    both = one.gram.plus(other.gram)
+    other.add(X[70:], labels[70:])
     whole = moments_of(X, labels)
-    merged = moments_of(X[:70], labels[:70]) + moments_of(X[70:], labels[70:])
-    assert np.array_equal(merged.gram, whole.gram)
-    assert np.array_equal(merged.sums, whole.sums)
-    assert np.array_equal(merged.counts, whole.counts)
+    assert np.array_equal(dense(both), dense(whole.gram))
 
 
 def test_part_of_a_kernel_is_the_kernel_of_the_part():
     X, labels = samples("pixels")
     chosen = labels == 1
-    part = kernel_of(X, labels).part(chosen)
-    assert np.array_equal(part.products, kernel_of(X[chosen], labels[chosen]).products)
+    whole = kernel_of(X, labels)
+    part = whole.part(chosen)
+    again = Kernel.of(whole.offset, X[chosen], labels[chosen], EQUAL)
+    assert np.array_equal(part.products, again.products)
     assert part.samples == chosen.sum()
 
 

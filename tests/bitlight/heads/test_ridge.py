@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -27,8 +29,20 @@ KEEPS_NO_SUMS = {
     "a head of 10,000 features takes kilobytes, its sums gigabytes"
 }
 
+NO_STREAM = dict.fromkeys(
+    ("check_n_features_in_after_fitting", "check_estimators_partial_fit_n_features"),
+    "leaving out one by one needs all samples at once, which partial_fit says",
+)
 
-@parametrize_with_checks([RidgeHead()], expected_failed_checks=lambda head: KEEPS_NO_SUMS)
+
+def expected_failures(head):
+    return KEEPS_NO_SUMS | (NO_STREAM if head.selection == "leave-one-out" else {})
+
+
+@parametrize_with_checks(
+    [RidgeHead(), RidgeHead([1.0, 10.0], selection="leave-one-out")],
+    expected_failed_checks=expected_failures,
+)
 def test_scikit_learn_contract(estimator, check):
     check(estimator)
 
@@ -120,7 +134,7 @@ def test_two_named_classes(digits):
     assert head.coef_.shape == (1, 64)
     scores = head.decision_function(test)
     assert scores.shape == (len(test),)
-    assert np.array_equal(head.predict(test), np.where(scores >= 0, "low", "high"))
+    assert np.array_equal(head.predict(test), np.where(scores > 0, "low", "high"))
     assert head.score(test, np.where(y_test < 5, "low", "high")) > 0.8
 
 
@@ -178,3 +192,79 @@ def test_partial_fit_behind_fit_is_refused(digits):
     head = RidgeHead().fit(digits[0], digits[2])
     with pytest.raises(HeadError, match="begin with partial_fit"):
         head.partial_fit(digits[0], digits[2])
+
+
+@pytest.mark.parametrize("weight", ["balanced", {0: 3.0, 7: 0.2}])
+@pytest.mark.parametrize("count", [60, 1300])
+def test_class_weights_equal_those_of_scikit_learn(digits, weight, count):
+    train, test, y_train, _ = (part[:count] for part in digits)
+    head = RidgeHead([10.0], class_weight=weight).fit(train, y_train)
+    expected = RidgeClassifier(alpha=10.0, class_weight=weight).fit(train.astype(float), y_train)
+    assert np.allclose(head.decision_function(test), expected.decision_function(test), atol=1e-8)
+
+
+def test_weights_of_a_stream_are_those_of_the_whole(digits):
+    train, test, y_train, _ = digits
+    weight = {0: 3.0, 7: 0.2}
+    whole = RidgeHead(ALPHAS, weight).fit(train, y_train)
+    head = RidgeHead(ALPHAS, weight)
+    for batch in np.array_split(np.arange(len(train)), 5):
+        head.partial_fit(train[batch], y_train[batch], classes=range(10))
+    assert head.alpha_ == whole.alpha_
+    assert np.allclose(head.decision_function(test), whole.decision_function(test), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [("equal", "must be a dict"), ({3: 0.0}, "must be positive"), ({3: np.inf}, "positive")],
+)
+def test_bad_weights(digits, weight, message):
+    with pytest.raises(HeadError, match=message):
+        RidgeHead(class_weight=weight).fit(digits[0], digits[2])
+
+
+def test_what_a_stream_cannot_do(digits):
+    for parameters, message in (
+        ({"class_weight": "balanced"}, "balanced weights need all samples"),
+        ({"selection": "leave-one-out"}, "leave-one-out needs all samples"),
+        ({"selection": "test set"}, "selection must be 'held-out' or 'leave-one-out'"),
+    ):
+        with pytest.raises(HeadError, match=message):
+            RidgeHead(**parameters).partial_fit(digits[0], digits[2])
+
+
+def test_workers_merge_through_pickle(digits):
+    train, test, y_train, y_test = digits
+    workers = []
+    for batch in np.array_split(np.arange(len(train)), 3):
+        worker = RidgeHead(ALPHAS).partial_fit(train[batch], y_train[batch], classes=range(10))
+        workers.append(pickle.loads(pickle.dumps(worker)))
+    merged = workers[0].merge(workers[1]).merge(workers[2])
+    one = RidgeHead([merged.alpha_]).fit(train, y_train)
+    assert np.array_equal(merged.coef_, one.coef_)
+    assert merged.score(test, y_test) > 0.85
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (RidgeHead(ALPHAS).fit(np.eye(4), [0, 1, 2, 2]), "only heads that partial_fit"),
+        (RidgeHead(ALPHAS).partial_fit(np.eye(5), [0, 1, 2, 2, 2]), "features .* not 4 and 5"),
+        (RidgeHead(ALPHAS).partial_fit(np.eye(4), [0, 1, 1, 1]), "classes of merged"),
+        (RidgeHead(ALPHAS, {1: 2}).partial_fit(np.eye(4), [0, 1, 2, 2]), "class weights of"),
+        (RidgeHead([3.0]).partial_fit(np.eye(4), [0, 1, 2, 2]), "alphas of merged"),
+    ],
+)
+def test_heads_that_do_not_merge(other, message):
+    head = RidgeHead(ALPHAS).partial_fit(np.eye(4), [0, 1, 2, 2])
+    with pytest.raises(HeadError, match=message):
+        head.merge(other)
+
+
+def test_probabilities_follow_the_scores(digits):
+    train, test, y_train, y_test = digits
+    head = RidgeHead([100.0]).fit(train, y_train).calibrate(test, y_test)
+    probabilities = head.predict_proba(test)
+    assert np.allclose(probabilities.sum(axis=1), 1)
+    assert np.array_equal(head.classes_[probabilities.argmax(axis=1)], head.predict(test))
+    assert probabilities.max(axis=1).mean() == pytest.approx(head.score(test, y_test), abs=0.05)

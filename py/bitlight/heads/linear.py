@@ -1,0 +1,255 @@
+"""Softmax in floating point on frozen features: the last layer (b) of Leroux et al., section 3."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from scipy.optimize import minimize
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import validate_data
+from torch import nn
+from torch.nn.functional import cross_entropy, linear
+
+from bitlight.errors import HeadError
+from bitlight.heads.classweight import relative_weights
+from bitlight.heads.descent import Descent
+from bitlight.heads.head import KEPT, Head
+from bitlight.heads.readout import Readout
+from bitlight.heads.standard import Standard
+
+SOLVERS = ("adam", "lbfgs")
+ROWS = 4096
+GRADIENT = 1e-4  # where L-BFGS stops, as scikit-learn's LogisticRegression
+
+
+class LinearHead(Head):
+    """Multinomial logistic regression with floating-point weights.
+
+    Features are bits, uint8 or floats; they are standardised inside, and the weights are those of
+    the features as they come. Minimises the mean cross entropy and penalty/2·|W|², W being the
+    weights of the standardised features.
+
+    Parameters
+    ----------
+    solver : "adam" or "lbfgs"
+        Mini-batches, quick for many samples; or L-BFGS on all samples, which converges.
+    penalty : float
+    learning_rate : float
+        Of Adam at the start; it falls to 0 as a cosine.
+    epochs : int
+        Passes of Adam, more if there are few samples; or iterations of L-BFGS at most, ten for
+        each.
+    batch_size : int
+    class_weight : dict of label to weight, "balanced" or None
+        What a sample of each class counts.
+    device : str
+        As torch names it: "cpu", "cuda".
+    random_state : int, RandomState or None
+        Of the order of samples.
+    verbose : bool
+        Show a progress bar.
+
+    Attributes
+    ----------
+    coef_ : float64 array, shape (classes, features), or (1, features) for two classes
+    intercept_ : float64 array, shape (classes,) or (1,)
+    classes_, n_features_in_, inputs_, temperature_, extractor_id_, projection_, class_names_
+        As for every head; see `Head`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> bits = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 0], [1, 1, 0]], dtype=np.uint8)
+    >>> head = LinearHead("lbfgs").fit(bits, ["left", "left", "right", "right"])
+    >>> head.predict(bits)
+    array(['left', 'left', 'right', 'right'], dtype='<U5')
+    """
+
+    _descent: Descent | None
+    _standard: Standard
+
+    def __init__(
+        self,
+        solver: Literal["adam", "lbfgs"] = "adam",
+        penalty: float = 3e-3,
+        learning_rate: float = 3e-3,
+        epochs: int = 30,
+        batch_size: int = 256,
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        device: str = "cpu",
+        random_state: Any = 0,
+        verbose: bool = False,
+    ) -> None:
+        self.solver = solver
+        self.penalty = penalty
+        self.learning_rate = learning_rate
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.class_weight = class_weight
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any) -> "LinearHead":
+        """Train on X (N, features) with labels y (N,), forgetting what was learnt before.
+
+        Raises
+        ------
+        HeadError
+            If a parameter is not as it should be.
+        ValueError
+            If X or y are not features and labels, from scikit-learn's checks.
+        """
+        X, y = validate_data(self, X, y, dtype=KEPT)
+        self._begin(y, None)
+        labels = self._indices(y)
+        self._start(X, labels)
+        assert self._descent is not None
+        if self.solver == "adam":
+            self._descent.run(X, labels, self.epochs, self.verbose)
+        else:
+            _lbfgs(self._layer, X, labels, self._weights, self.penalty, 10 * self.epochs)
+        self._take()
+        return self
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> "LinearHead":
+        """One pass of Adam over further samples, at the full learning rate.
+
+        The first samples decide how features are standardised.
+
+        Parameters
+        ----------
+        X, y : as for `fit`
+        classes : sequence of labels, optional
+            All labels there will be. Default: those of the first call.
+
+        Raises
+        ------
+        HeadError
+            If a label is not among the classes, the classes change, the weights are to be balanced,
+            or the head was loaded.
+        """
+        first = not self.__sklearn_is_fitted__()
+        X, y = validate_data(self, X, y, dtype=KEPT, reset=first)
+        if first:
+            self._begin(y, classes)
+        elif self._descent is None:
+            raise HeadError("a loaded head cannot go on: begin with fit or partial_fit")
+        self._check_classes(classes)
+        labels = self._indices(y)
+        if first:
+            self._start(X, None)
+        self._see(X)
+        assert self._descent is not None
+        self._descent.pass_over(X, labels)
+        self._take()
+        return self
+
+    def _begin(self, y: np.ndarray, classes: Any) -> None:
+        self._descent = None
+        super()._begin(y, classes)
+        if self.solver not in SOLVERS:
+            raise HeadError(f"solver must be 'adam' or 'lbfgs', not {self.solver!r}")
+        if not self.penalty >= 0:
+            raise HeadError(f"penalty must be 0 or more, not {self.penalty!r}")
+
+    def _start(self, X: np.ndarray, labels: np.ndarray | None) -> None:
+        self._see(X)
+        weights = relative_weights(self.class_weight, self.classes_, labels)
+        self._weights = weights
+        self._standard = Standard.of(X)
+        self._layer = Softmax(self._standard, len(self.classes_)).to(self.device)
+        seed = int(check_random_state(self.random_state).randint(1 << 31))
+        self._descent = Descent(
+            self._layer, weights, self.learning_rate, self.batch_size, seed, self._penalty
+        )
+
+    def _penalty(self) -> torch.Tensor:
+        return self.penalty / 2 * self._layer.weight.square().sum()
+
+    def _take(self) -> None:
+        mean, inverse = self._standard
+        weight = self._layer.weight.detach().cpu().double().numpy() * inverse
+        bias = self._layer.bias.detach().cpu().double().numpy() - weight @ mean
+        self._readout = Readout(weight, bias)
+
+    def _trained(self) -> dict[str, Any]:
+        return {}
+
+    def _restore(self, trained: Mapping[str, Any]) -> None:
+        self._descent = None
+
+
+class Softmax(nn.Module):
+    """Logits (B, classes) of features (B, features); of two classes the first has logit 0.
+
+    Parameters
+    ----------
+    standard : Standard
+    classes : int
+    """
+
+    mean: torch.Tensor
+    inverse: torch.Tensor
+
+    def __init__(self, standard: Standard, classes: int) -> None:
+        super().__init__()
+        outputs, features = (1 if classes == 2 else classes), len(standard.mean)
+        self.weight = nn.Parameter(torch.zeros(outputs, features))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.register_buffer("mean", torch.tensor(standard.mean, dtype=torch.float32))
+        self.register_buffer("inverse", torch.tensor(standard.inverse, dtype=torch.float32))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the logits."""
+        scores = linear(x - self.mean, self.weight * self.inverse, self.bias)
+        return torch.cat([torch.zeros_like(scores), scores], 1) if len(self.bias) == 1 else scores
+
+
+def _lbfgs(
+    layer: Softmax,
+    X: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    penalty: float,
+    iterations: int,
+) -> None:
+    """Minimise the penalised loss over all samples, in place."""
+    parameters = [layer.weight, layer.bias]
+    factors = torch.tensor(weights, dtype=torch.float32, device=layer.bias.device)
+
+    def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        _assign(parameters, flat)
+        layer.zero_grad()
+        total = 0.0
+        for start in range(0, len(X), ROWS):
+            rows = slice(start, start + ROWS)
+            batch = torch.tensor(X[rows]).to(layer.bias.device).float()
+            wanted = torch.from_numpy(labels[rows]).to(layer.bias.device)
+            part = cross_entropy(layer(batch), wanted, factors, reduction="sum") / len(X)
+            part.backward()
+            total += part.item()
+        weight = parameters[0].detach()
+        assert layer.weight.grad is not None
+        layer.weight.grad += penalty * weight
+        gradient = torch.cat([p.grad.ravel() for p in parameters if p.grad is not None])
+        return total + penalty / 2 * float(weight.square().sum()), gradient.cpu().double().numpy()
+
+    found = minimize(
+        loss,
+        np.zeros(sum(p.numel() for p in parameters)),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": iterations, "gtol": GRADIENT},
+    )
+    _assign(parameters, found.x)
+
+
+@torch.no_grad()
+def _assign(parameters: list[nn.Parameter], flat: np.ndarray) -> None:
+    start = 0
+    for parameter in parameters:
+        part = flat[start : start + parameter.numel()].reshape(parameter.shape)
+        parameter.copy_(torch.from_numpy(part))
+        start += parameter.numel()
