@@ -67,12 +67,13 @@ pretrain32: $(READY)  ## The same for the larger one, CNV for 32×32; an hour.
 training: $(READY)  ## Every run of docs/training.md; hours, and it goes on where it stopped.
 	@$(BIN)/python docs/training.py build/training
 
-bench: $(READY)  ## Images per second: golden model and RTL simulators beside others.
+bench: $(READY)  ## Speed beside others: golden model, RTL simulators, ridge heads.
 	@mkdir -p build/bench
 	@$(BIN)/bitlight bench golden --json build/bench/golden.json
 	@$(BIN)/bitlight bench rtl --json build/bench/rtl-fashion28.json
 	@$(BIN)/bitlight bench rtl cnv --folding published --without "cocotb on icarus" \
 	  --json build/bench/rtl-cnv.json
+	@$(BIN)/bitlight bench heads --json build/bench/heads.json
 
 synth: $(READY)  ## Area, clock and bitstream of CNV on an ECP5-85F; TARGET=, NETWORK=, FOLDING= for others.
 	@$(BIN)/bitlight synth $(NETWORK) --target $(TARGET) $(if $(FOLDING),--folding $(FOLDING))

@@ -51,5 +51,7 @@ def test_features_are_the_first_layers():
 
 
 def test_refuses_an_unknown_name():
-    with pytest.raises(NetworkError, match=re.escape("name must be one of fashion28, fashion32, not '../x'")):
+    with pytest.raises(
+        NetworkError, match=re.escape("name must be one of fashion28, fashion32, not '../x'")
+    ):
         load("../x")

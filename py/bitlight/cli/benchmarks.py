@@ -7,7 +7,7 @@ import click
 
 from bitlight.cli import sources
 from bitlight.cli.folding import accelerator, folding_options
-from bitlight.cli.report import json_option, show_table, steps, write_json
+from bitlight.cli.report import console, json_option, show_table, steps, write_json
 from bitlight.topologies import TOPOLOGIES
 
 
@@ -233,3 +233,59 @@ def training(topology: str, threads: int, images: int, rounds: int, json_file: s
         f"{topology}, {threads} threads", ["engine", "images/s", "bitlight is faster, times"], rows
     )
     write_json(json_file, {"machine": speed.machine(), "topology": topology, **found})
+
+
+@bench.command()
+@click.option("--size", type=(int, int), default=(10_000, 4096), show_default=True)
+@click.option(
+    "--stream",
+    type=(int, int),
+    default=(200_000, 8192),
+    show_default=True,
+    help="Samples and features of the streamed head; 0 0 leaves it out.",
+)
+@click.option(
+    "--in-memory", is_flag=True, help="Bound its error by all features at once, in float64."
+)
+@click.option("--threads", type=click.IntRange(1), help="By default one for each core.")
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
+@json_option
+def heads(
+    size: tuple[int, int],
+    stream: tuple[int, int],
+    in_memory: bool,
+    threads: int | None,
+    rounds: int,
+    json_file: str | None,
+) -> None:
+    """Seconds of RidgeHead beside scikit-learn's RidgeClassifierCV, and memory of a streamed one.
+
+    Ten alphas each, on random bits with a little of ten classes in them; accuracy on further ones.
+    The streamed head sees uint8 features that are drawn batch by batch.
+
+    bitlight bench heads --size 4000 2000 --stream 0 0
+    """
+    from bitlight import speed
+    from bitlight.heads.speed import compare
+    from bitlight.heads.speed import stream as streamed
+
+    cores = threads or speed.cores()
+    with steps() as say:
+        figures = compare(*size, cores, rounds, say)
+        memory = streamed(*stream, cores, in_memory, say) if all(stream) else None
+    rows = [
+        [name, sorted(row["seconds"])[len(row["seconds"]) // 2], row["alpha"], row["accuracy"]]
+        for name, row in figures["engines"].items()
+    ]
+    title = f"{size[0]:,} × {size[1]:,} bits, 10 alphas, {cores} threads"
+    show_table(title, ["head", "seconds", "alpha", "accuracy"], rows)
+    console.print(f"RidgeHead is faster {figures['ratio']:.1f} times")
+    if memory is not None:
+        shown = [["peak memory, MB", memory["peak_bytes"] / 1e6], ["seconds", memory["seconds"]]]
+        shown += [["alpha", memory["alpha"]]]
+        if in_memory:
+            bound = memory["in_memory"]["error_bound"]
+            shown += [["distance from the exact solution, relative, at most", bound]]
+        show_table(f"{stream[0]:,} × {stream[1]:,} uint8, streamed", ["", "value"], shown)
+    machine = {"machine": speed.machine(), "threads": cores, "seed": 0}
+    write_json(json_file, {**machine, "ridge": figures, "streamed": memory})

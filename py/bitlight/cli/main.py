@@ -8,9 +8,10 @@ from bitlight.cli.benchmarks import bench
 from bitlight.cli.exchange import export, import_
 from bitlight.cli.fpga import synth
 from bitlight.cli.hardware import cosim, simulate, verilog
+from bitlight.cli.heads import head
 from bitlight.cli.optics import project
 from bitlight.cli.plan import plan
-from bitlight.cli.software import demo, features, head, inspect
+from bitlight.cli.software import demo, features, inspect
 from bitlight.cli.training import train
 from bitlight.errors import BitlightError
 

@@ -1,4 +1,4 @@
-"""Commands around networks, features and heads, and the demonstration."""
+"""Commands around networks and features, and the demonstration."""
 
 import dataclasses
 from pathlib import Path
@@ -9,7 +9,6 @@ import numpy as np
 from bitlight.cli import sources
 from bitlight.cli.layers import show_layers
 from bitlight.cli.report import json_option, progress, show_table, write_json
-from bitlight.errors import DataError
 
 
 @click.command()
@@ -78,62 +77,6 @@ def features(
         "network": net.id,
     }
     show_table(out, ["", "value"], [[k, v] for k, v in figures.items()])
-    write_json(json_file, figures)
-
-
-@click.group()
-def head() -> None:
-    """Train and test the small last layer."""
-
-
-@head.command()
-@click.argument("features_file", metavar="FEATURES", type=click.Path())
-@click.argument("out", type=click.Path(dir_okay=False))
-@click.option("--alpha", "alphas", type=float, multiple=True, help="Penalties to choose from.")
-@json_option
-def train(features_file: str, out: str, alphas: tuple[float, ...], json_file: str | None) -> None:
-    """Train a ridge head on FEATURES, of `bitlight features` or `project`, and write it to OUT."""
-    from bitlight.featurefile import FeatureFile
-    from bitlight.heads import RidgeHead
-
-    samples = FeatureFile.load(features_file)
-    if (samples.labels < 0).any():
-        raise DataError(f"{features_file} has no labels to train on")
-    head = RidgeHead(alphas) if alphas else RidgeHead()
-    head.fit(samples.features, samples.labels)
-    head.save(out, extractor_id=samples.id)
-    figures = {
-        "images": len(samples.features),
-        "features": samples.features.shape[1],
-        "classes": len(head.classes_),
-        "alpha": head.alpha_,
-        "training_accuracy": float(head.score(samples.features, samples.labels)),
-        "bytes": Path(out).stat().st_size,
-    }
-    show_table(out, ["", "value"], [[k, v] for k, v in figures.items()])
-    write_json(json_file, figures)
-
-
-@head.command()
-@click.argument("head_file", metavar="HEAD", type=click.Path())
-@click.argument("features_file", metavar="FEATURES", type=click.Path())
-@json_option
-def test(head_file: str, features_file: str, json_file: str | None) -> None:
-    """Accuracy of HEAD on FEATURES; refused if they come from another network."""
-    from bitlight.featurefile import FeatureFile
-    from bitlight.heads import RidgeHead
-
-    head, samples = RidgeHead.load(head_file), FeatureFile.load(features_file)
-    if head.extractor_id_ != samples.id:
-        raise DataError(
-            f"{head_file} was trained for extractor {head.extractor_id_}, "
-            f"{features_file} comes from {samples.id}"
-        )
-    figures = {
-        "images": len(samples.features),
-        "accuracy": float(head.score(samples.features, samples.labels)),
-    }
-    show_table(head_file, ["", "value"], [[k, v] for k, v in figures.items()])
     write_json(json_file, figures)
 
 

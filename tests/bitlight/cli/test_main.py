@@ -87,7 +87,7 @@ def test_features_and_head(run, tmp_path):
     assert np.array_equal(samples.labels, labels)
     assert samples.network_id == net.id
     assert run("head", "train", features, head, "--json", tmp_path / "t.json")[0] == 0
-    assert run("head", "test", head, features, "--json", tmp_path / "s.json")[0] == 0
+    assert run("head", "score", head, features, "--json", tmp_path / "s.json")[0] == 0
     trained = json.loads((tmp_path / "t.json").read_text())
     tested = json.loads((tmp_path / "s.json").read_text())
     assert tested["accuracy"] == trained["training_accuracy"] > 0.7
@@ -109,11 +109,11 @@ def test_projected_features_and_a_head(run, tmp_path):
     expected = OpticalFeatures(300, "structured", random_state=4).fit(bits[:150]).transform(bits)
     assert np.array_equal(np.concatenate([trained.features, tested.features]), expected)
     assert run("head", "train", tmp_path / "o", head)[0] == 0
-    assert run("head", "test", head, like)[0] == 0
+    assert run("head", "score", head, like)[0] == 0
     assert run("project", b, other, "--components", 300, "--seed", 4)[0] == 0
-    code, _, err = run("head", "test", head, other)  # another exposure
+    code, _, err = run("head", "score", head, other)  # another exposure
     assert code == 2
-    assert "was trained for extractor" in err
+    assert "was trained for the projection" in err
     for arguments, message in (
         ((a, other), "give --components, or --like FILE"),
         ((like, other, "--components", 3), "is a projection already"),
@@ -131,9 +131,72 @@ def test_a_head_of_another_extractor_is_refused(run, tmp_path):
         features = rng.integers(0, 2, (40, 5), dtype=np.uint8)
         FeatureFile(features, np.arange(40) % 2, name * 64).save(tmp_path / f"{name}.npz")
     run("head", "train", tmp_path / "a.npz", tmp_path / "h")
-    code, _, err = run("head", "test", tmp_path / "h", tmp_path / "b.npz")
+    code, _, err = run("head", "score", tmp_path / "h", tmp_path / "b.npz")
     assert code == 2
     assert "was trained for extractor aaaa" in err
+
+
+@pytest.mark.parametrize("kind", ["ridge", "linear", "binary"])
+def test_a_head_is_trained_shown_and_exported(run, tmp_path, kind):
+    rng = np.random.default_rng(0)
+    first = Linear(rng.random((64, 64)) < 0.5, rng.integers(-2000, 2000, 64))
+    net = Network((8, 8, 1), 8, [first, Linear(rng.random((10, 64)) < 0.5, None)])
+    net.save(tmp_path / "net.bnn")
+    pixels, labels = data.digits()
+    file, head, figures = tmp_path / "f.npz", tmp_path / "h", tmp_path / "a.json"
+    FeatureFile(net.forward(pixels, upto=1), labels, net.upto(1).id).save(file)
+    options = ("--kind", kind, "--balanced", "--calibrate", "--json", figures)
+    names = ",".join(f"digit {d}" for d in range(10))
+    assert run("head", "train", file, head, *options, "--names", names)[0] == 0
+    trained = json.loads(figures.read_text())
+    assert trained["dtype"] == ("bits" if kind == "binary" else "float32")
+    assert trained["temperature"] > 0
+    assert run("head", "score", head, file, "--json", figures)[0] == 0
+    scored = json.loads(figures.read_text())
+    assert scored["accuracy"] == trained["training_accuracy"] > 0.7
+    assert 0 < scored["mean_log_loss"] < 1.5
+    code, out, _ = run("head", "show", head, "--network", tmp_path / "net.bnn", "--json", figures)
+    assert code == 0
+    assert "digit 3" in out
+    shown = json.loads(figures.read_text())
+    assert shown["bytes"] == trained["bytes"] == head.stat().st_size
+    assert [row["bytes"] for row in shown["sizes"]] == [
+        64 * 64 // 8 + 4 * 64,
+        4 * (64 * 64 + 64 + 640 + 10),
+        (64 * 64 + 640) // 8 + 4 * 64,
+        4 * (64 * 64 + 64 + 640),
+    ]
+    assert run("head", "export", head, tmp_path / "h.h", "--name", "digits")[0] == 0
+    assert "digits_predict" in (tmp_path / "h.h").read_text()
+
+
+def test_what_heads_refuse(run, tmp_path, net, images, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run("features", net, images, "unlabelled.npz")
+    features = np.random.default_rng(0).integers(0, 2, (40, 6), dtype=np.uint8)
+    FeatureFile(features, np.arange(40) % 2, "a" * 64).save(tmp_path / "f.npz")
+    run("head", "train", tmp_path / "f.npz", tmp_path / "h")
+    for arguments, message in (
+        (("train", "unlabelled.npz", "h"), "has no labels to train on"),
+        (("train", "f.npz", "h", "--kind", "linear", "--alpha", 3), "--alpha is for ridge alone"),
+        (("train", "f.npz", "h", "--dtype", "bits"), "take a BinaryHead"),
+        (("show", "h", "--network", net), "was not trained for"),
+        (("export", "h", "h.txt"), "ends neither in .onnx nor in .h"),
+        (("export", "h", "h.h", "--name", "A"), "name must be small letters"),
+    ):
+        code, _, err = run("head", *arguments)
+        assert code == 2
+        assert message in err
+
+
+def test_bench_heads(run, tmp_path):
+    file = tmp_path / "a.json"
+    sizes = ("--size", 300, 40, "--stream", 500, 40, "--rounds", 1, "--threads", 1)
+    assert run("bench", "heads", *sizes, "--in-memory", "--json", file)[0] == 0
+    figures = json.loads(file.read_text())
+    assert figures["ridge"]["ratio"] > 0
+    assert figures["streamed"]["in_memory"]["error_bound"] < 1e-6
+    assert 1e8 < figures["streamed"]["peak_bytes"] < 1.5e9
 
 
 def test_verilog(run, net, tmp_path):
@@ -216,7 +279,7 @@ def bad_input(tmp_path):
         (["verilog", "fashion28", "o", "--folding", "x"], "--folding is written like"),
         (["verilog", "fashion28", "o", "--cycles", "5"], "no folding reaches 5 cycles"),
         (["head", "train", "wide.npy", "o"], "not a whole feature file"),
-        (["head", "test", "none", "none"], "none"),
+        (["head", "score", "none", "none"], "none"),
         (["nonsense"], "No such command 'nonsense'"),
     ],
 )
