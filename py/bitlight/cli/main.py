@@ -23,10 +23,10 @@ def cli(debug: bool) -> None:
     """Binary neural networks as fixed hardware feature extractors.
 
     NETWORK is a .bnn file, or the name of a network that comes with bitlight: fashion28 and
-    fashion32, or one of the topologies tfc, sfc, lfc, cnv, alexnet and small28, whose weights are random. IMAGES
-    is a data set (animals, animals:train, animals:test, digits, fashion-mnist:train,
-    fashion-mnist:test), random (a hundred that fit any network), a .npy file of uint8, or a folder
-    with one sub-folder of images for each class.
+    fashion32, or one of the topologies tfc, sfc, lfc, cnv, alexnet and small28, whose weights are
+    random. IMAGES is a data set (animals, animals:train, animals:test, digits,
+    fashion-mnist:train, fashion-mnist:test), random (a hundred that fit any network), a .npy file
+    of uint8, or a folder with one sub-folder of images for each class.
 
     \b
     bitlight demo                              everything once, on real images
