@@ -1,21 +1,35 @@
-"""Images and labels that install offline: every loader gives uint8 (N, H, W, C) and int64 (N,)."""
+"""Images and labels: data sets that install offline, and readers for folders that a user has.
+
+Every loader of a data set that installs gives uint8 (N, H, W, C) and int64 (N,); those of folders
+give an `ImageSplit` of files, which are read later.
+"""
 
 from bitlight.data.animals import ANIMALS, animal_split, animals
+from bitlight.data.birds import birds200
+from bitlight.data.classfolders import class_folders
 from bitlight.data.digits import digits
 from bitlight.data.fitting import fit
+from bitlight.data.flowers import flowers102
 from bitlight.data.folder import image_files, image_folder, open_image
 from bitlight.data.idx import FASHION, fashion_mnist, read_idx
+from bitlight.data.imagesplit import ImageSplit
+from bitlight.data.indoor import indoor67
 
 __all__ = [
     "ANIMALS",
     "FASHION",
+    "ImageSplit",
     "animal_split",
     "animals",
+    "birds200",
+    "class_folders",
     "digits",
     "fashion_mnist",
     "fit",
+    "flowers102",
     "image_files",
     "image_folder",
+    "indoor67",
     "open_image",
     "read_idx",
 ]
