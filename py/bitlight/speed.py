@@ -34,7 +34,7 @@ def machine() -> dict[str, Any]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "features": [name for name in wanted if has.get(name)],
         "python": platform.python_version(),
         "versions": versions,
@@ -46,7 +46,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def _processor() -> str:
+def processor() -> str:
     """Name of the processor as the system says it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
