@@ -10,7 +10,7 @@ NETWORK ?= cnv
 FOLDING ?= $(if $(filter cnv,$(NETWORK)),published)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system demo test test-slow fuzz topologies sim verilog pretrain pretrain32 training bench synth waves optics lint format clean
+.PHONY: help setup system demo test test-slow fuzz topologies sim verilog pretrain pretrain32 training bench synth waves optics reproduce lint format clean
 
 help:  ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -83,6 +83,11 @@ waves: $(READY)  ## Timing diagrams of the documentation.
 
 optics: $(READY)  ## Figures and pictures of docs/optics.md.
 	@$(BIN)/python docs/optics.py
+
+reproduce: $(READY)  ## The papers' experiments, quick versions, in build/reproduce/quick.
+	@$(BIN)/bitlight reproduce leroux-table2 --quick
+	@$(BIN)/bitlight reproduce optical-transfer --quick
+	@$(BIN)/bitlight reproduce precision-table --quick
 
 lint: $(READY)  ## Lint, format and types.
 	@$(BIN)/ruff check .

@@ -11,6 +11,7 @@ from bitlight.cli.hardware import cosim, simulate, verilog
 from bitlight.cli.heads import head
 from bitlight.cli.optics import project
 from bitlight.cli.plan import plan
+from bitlight.cli.reproduce import reproduce
 from bitlight.cli.software import demo, features, inspect
 from bitlight.cli.training import train
 from bitlight.errors import BitlightError
@@ -41,6 +42,7 @@ def cli(debug: bool) -> None:
     bitlight features fashion28 animals a.npz  binary features of a data set
     bitlight project a.npz o.npz --components 4000  their optical projection
     bitlight head train a.npz head.safetensors a last layer trained on them
+    bitlight reproduce leroux-table2 --quick   the papers' experiments
     """
 
 
@@ -58,6 +60,7 @@ for command in (
     cosim,
     synth,
     train,
+    reproduce,
     bench,
 ):
     cli.add_command(command)
