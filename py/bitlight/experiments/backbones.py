@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -84,7 +85,8 @@ class Backbone:
 
     def upto(self, cut: int) -> nn.Sequential:
         """The first stages, in eval mode; they are the backbone's own."""
-        return self.stages[:cut].eval()
+        self.stages.eval()
+        return nn.Sequential(OrderedDict(islice(self.stages.named_children(), cut)))
 
     def size(self, cut: int) -> float:
         """Parameters of the first stages as a share of those of all."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bitlight.experiments.journal import Found
-from bitlight.experiments.leroux.effort import ALL
+from bitlight.experiments.leroux.effort import ALL, PerClass
 from bitlight.experiments.leroux.report import Runs, few
 from bitlight.experiments.leroux.rows import BINARY, FINE_TUNED, ROWS, SCRATCH, A, B
 
@@ -33,7 +33,7 @@ def draw(path: Path, found: Sequence[Found]) -> None:
         1, count, figsize=(1.5 + 4 * count, 4), layout="constrained", squeeze=False
     )
     for axes, target in zip(panels[0], runs.targets, strict=True):
-        places = [*runs.shots(target), ALL]
+        places: list[PerClass] = [*runs.shots(target), ALL]
         for row in ROWS:
             shown = [place for place in places if runs.of(target, row, place)]
             intervals = [few(runs, target, row, place) for place in shown]

@@ -50,7 +50,7 @@ def draw(path: Path, found: Sequence[Found]) -> None:
     plt.close(figure)
 
 
-def _article(left, right) -> None:  # type: ignore[no-untyped-def]
+def _article(left, right) -> None:
     hollow = {"mfc": "none", "ls": "none", "marker": "D"}
     for points, colour, name in (
         (ARTICLE_OPTICAL, "tab:blue", "article, optical"),

@@ -70,10 +70,10 @@ def _parts(runs: Runs) -> Iterator[str]:
     names = [name if precision == "float32" else f"{name}, half" for name, precision in SERIES]
     for target in runs.targets:
         yield f"## {target}: top-1 accuracy, %\n"
-        yield table(["model", "size, %", "features", *names], _accuracies(runs, target))
+        yield table(["model", "size, %", "features", *names], list(_accuracies(runs, target)))
         yield f"## {target}: training time, s\n"
         columns = ["model", "size, %", *names, "backprop / optical"]
-        yield table(columns, _times(runs, target))
+        yield table(columns, list(_times(runs, target)))
     yield "## The whole network: optical against backprop\n"
     yield _claim(runs)
     yield "## The article, digitised: Animals-10, DenseNet-169\n"

@@ -41,7 +41,7 @@ def test_a_recipe_for_any_number_of_images(effort, images):
 
 
 def test_all_but_the_last_layer_is_taken_over(monkeypatch):
-    monkeypatch.setattr(networks, "train", lambda *_: None)
+    monkeypatch.setattr(networks, "train", lambda *_, **__: None)
     source = twin(SMALL)
     tuned = fine_tuned(SMALL, samples(), recipe_for(QUICK, 20, False, 1), 3, source.state_dict())
     ours, theirs = tuned.state_dict(), source.state_dict()

@@ -5,7 +5,7 @@ import pytest
 import small_backbone
 import torch
 
-from bitlight.experiments import transfer
+from bitlight.experiments import backbones, transfer
 from bitlight.experiments.pipeline import extract
 from bitlight.experiments.transfer.experiment import Effort, load_target
 from bitlight.experiments.transfer.methods import Methods
@@ -28,7 +28,8 @@ def test_runs_table_and_figure(setting):
     first = json.loads(lines[0])
     assert first["parameters"]["method"] == "optical + ridge"
     assert (first["result"]["n_features"], first["result"]["n_components"]) == (128, 64)
-    assert all(run.result["top1"] > 0.1 for run in found)
+    frozen = [run for run in found if run.parameters["method"] != "backprop"]
+    assert all(run.result["top1"] > 0.3 for run in frozen)
     text = (setting.folder / "table.md").read_text()
     for part in ("backprop / optical", "| block | 100 | 128 |", "| stem |", "96.0", "690"):
         assert part in text
@@ -55,3 +56,9 @@ def test_signs_and_means_of_each_feature():
 
 def test_small_images_stay_small_until_they_are_batches():
     assert load_target("digits", 96).images.shape[1:] == (28, 28, 1)
+
+
+def test_backprop_learns(monkeypatch):
+    small_backbone.register(monkeypatch)
+    methods = Methods(backbones.load("small", 16, "random"), load_target("digits", 16), 6, 16)
+    assert methods.run("backprop", 2, "float32", seed=0)["top1"] > 0.4
