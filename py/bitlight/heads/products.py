@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.nn.functional import pad
 
-# 2^12 products of two values of −128 to 127 are below 2^26: far from the end of 32 bits.
+# 2^12 products of two values of −128 to 127 are at most 2^26: far from the end of 32 bits.
 INTEGER_ROWS = 4096
 # 2^10 of them are at most 2^24, which float32 still counts one by one.
 FLOAT_ROWS = 1024
@@ -85,13 +85,15 @@ def cross(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     """
     if left.dtype is not torch.int8:
         return left.T @ right
-    # torch's int8 product wants multiples of 8 on CUDA, and is wrong for one column on the CPU.
-    product = torch._int_mm(_padded(left).T, _padded(right))
+    # torch's int8 product wants multiples of 8 on CUDA, and is wrong for one column on the CPU;
+    # there it keeps what it compiled for each number of rows: few different ones save memory.
+    product = torch._int_mm(padded(left).T, padded(right))
     return product[: left.shape[1], : right.shape[1]]
 
 
-def _padded(block: torch.Tensor) -> torch.Tensor:
-    rows, columns = -block.shape[0] % 8, -block.shape[1] % 32
+def padded(block: torch.Tensor) -> torch.Tensor:
+    """An int8 block with zeros behind it, in a shape that `cross` takes without a copy."""
+    rows, columns = -block.shape[0] % 256, -block.shape[1] % 32
     return pad(block, (0, columns, 0, rows)) if rows or columns else block
 
 

@@ -5,6 +5,7 @@ import resource
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -160,8 +161,18 @@ def _child(sender: Any, run: Callable[..., Result], threads: int, arguments: Any
     torch.set_num_threads(threads)
     with threadpool_limits(threads):
         result, figures = run(*arguments)
-    figures["peak_bytes"] = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    figures["peak_bytes"] = _peak_bytes()
     sender.send((result, figures))
+
+
+def _peak_bytes() -> int:
+    """Most memory that this process has had."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Not ru_maxrss, which on Linux begins with the memory of the process that started this one.
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
 def _streamed(samples: int, features: int) -> Result:

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import torch
 
-from bitlight.heads.products import cross
+from bitlight.heads.products import cross, padded
 
-STRIP = 1024  # rows
+STRIP = 512  # rows
 
 
 class Symmetric:
@@ -47,6 +47,8 @@ class Symmetric:
 
     def add_products(self, block: torch.Tensor, weight: float = 1.0) -> None:
         """Add weight·blockᵀ·block of a block of `products.blocks`."""
+        if block.dtype is torch.int8:
+            block = padded(block)
         for rows, strip in self.strips():
             product = cross(block[:, rows], block[:, : rows.stop])
             strip.add_(product if weight == 1 else weight * product.double())
