@@ -43,3 +43,7 @@ class HeadError(BitlightError, ValueError):
 
 class OpticsError(BitlightError, ValueError):
     """An optical projection's parameters, or the frames given to it, are not as they should be."""
+
+
+class StoreError(BitlightError, ValueError):
+    """A feature store is missing, damaged, of other features, or cannot be written."""

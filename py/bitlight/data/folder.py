@@ -44,15 +44,10 @@ def image_folder(
     --------
     >>> images, labels, names = image_folder("photos", (28, 28, 1))  # doctest: +SKIP
     """
-    height, width, channels = shape
-    if channels not in MODES or height < 1 or width < 1:
-        raise DataError(f"shape must be (H, W, 1) or (H, W, 3), not {shape}")
     files, labels, names = image_files(path)
-    images = np.empty((len(files), height, width, channels), np.uint8)
+    images = np.empty((len(files), *_checked(shape)), np.uint8)
     for image, file in zip(images, files, strict=True):
-        photo = open_image(file).convert(MODES[channels])
-        resized = photo.resize((width, height), Image.Resampling.BILINEAR)
-        image[:] = np.asarray(resized).reshape(shape)
+        image[:] = read_image(file, shape)
     return images, labels, names
 
 
@@ -77,6 +72,27 @@ def image_files(
     files = [file for class_files in classes.values() for file in class_files]
     counts = [len(class_files) for class_files in classes.values()]
     return files, np.repeat(np.arange(len(counts)), counts), tuple(classes)
+
+
+def read_image(file: Path, shape: tuple[int, int, int]) -> np.ndarray:
+    """An image, grey or RGB, stretched to (H, W, C) with Pillow's bilinear filter.
+
+    Raises
+    ------
+    DataError
+        If it is no image, or the shape is none of grey or RGB pixels.
+    """
+    height, width, channels = _checked(shape)
+    photo = open_image(file).convert(MODES[channels])
+    resized = photo.resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(resized).reshape(shape)
+
+
+def _checked(shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    height, width, channels = shape
+    if channels not in MODES or height < 1 or width < 1:
+        raise DataError(f"shape must be (H, W, 1) or (H, W, 3), not {shape}")
+    return shape
 
 
 def open_image(file: Path) -> Image.Image:

@@ -1,0 +1,183 @@
+"""Images that are read when they are wanted, a range at a time, with labels and ids."""
+
+import os
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from bitlight.data.fitting import fit
+from bitlight.data.folder import image_files, read_image
+from bitlight.errors import DataError
+
+BLOCK = 256  # images of one seed
+
+
+class ImageSource(Protocol):
+    """Images for a network; picklable, so that other processes can read them too.
+
+    Attributes
+    ----------
+    name : str
+        What these images are, to tell them from others.
+    classes : tuple of str
+        Names of the labels, where they have any.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def images(self, rows: range) -> np.ndarray:
+        """uint8 (n, H, W, C) or (n, features), as the network takes them."""
+
+    def labels(self, rows: range) -> np.ndarray:
+        """int64 (n,), −1 where unknown."""
+
+    def ids(self, rows: range) -> list[str]:
+        """A name for each image, to find it again."""
+
+
+class ArraySource:
+    """Images in an array, in memory or mapped from a file.
+
+    Parameters
+    ----------
+    name : str
+    images : uint8 array, shape (N, H, W, C) or (N, n)
+    labels : int64 array, shape (N,), optional
+    input_shape, input_bits
+        Of the network; see `bitlight.data.fit`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        images: np.ndarray,
+        labels: np.ndarray | None,
+        input_shape: tuple[int, ...],
+        input_bits: int = 8,
+    ) -> None:
+        self.name, self.classes = name, ()
+        self._images, self._labels = images, labels
+        self._fit = input_shape, input_bits
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def images(self, rows: range) -> np.ndarray:
+        """Images brought to the network's input."""
+        part = np.ascontiguousarray(self._images[rows.start : rows.stop])
+        return fit(part, *self._fit)
+
+    def labels(self, rows: range) -> np.ndarray:
+        """Labels, −1 where there are none."""
+        if self._labels is None:
+            return np.full(len(rows), -1, np.int64)
+        return np.asarray(self._labels[rows.start : rows.stop], np.int64)
+
+    def ids(self, rows: range) -> list[str]:
+        """Numbers of the images."""
+        return [str(row) for row in rows]
+
+
+class FileSource(ArraySource):
+    """Images in a .npy file, which is mapped rather than read.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or no such array.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = Path(path).resolve()
+        try:
+            images = np.load(self._path, mmap_mode="r", allow_pickle=False)
+        except (ValueError, OSError, EOFError) as error:
+            raise DataError(f"{path} is not a whole .npy file: {error}") from error
+        if images.ndim < 2 or images.dtype != np.uint8:
+            raise DataError(
+                f"{path} should be uint8 images (N, H, W, C) or (N, n), not {images.dtype} "
+                f"{images.shape}"
+            )
+        super().__init__(str(path), images, None, images.shape[1:])
+
+    def __getstate__(self) -> Path:
+        return self._path
+
+    def __setstate__(self, path: Path) -> None:
+        self.__init__(path)  # type: ignore[misc]
+
+
+class FolderSource:
+    """Images of a folder with one sub-folder for each class, opened one by one.
+
+    Parameters
+    ----------
+    path : path
+    shape : (H, W, C)
+        What they are stretched to.
+
+    Raises
+    ------
+    DataError
+        If there is no such folder, or a class has no images; later, if a file is no image.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], shape: tuple[int, int, int]) -> None:
+        self.name, self._root, self._shape = str(path), Path(path).resolve(), shape
+        self._files, self._labels, self.classes = image_files(self._root)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def images(self, rows: range) -> np.ndarray:
+        """Images, read now."""
+        return np.stack([read_image(self._files[row], self._shape) for row in rows])
+
+    def labels(self, rows: range) -> np.ndarray:
+        """Index into the class names."""
+        return self._labels[rows.start : rows.stop]
+
+    def ids(self, rows: range) -> list[str]:
+        """Paths within the folder."""
+        return [self._files[row].relative_to(self._root).as_posix() for row in rows]
+
+
+class RandomSource:
+    """Noise, the same for the same number: to measure, and to test, at any size.
+
+    Parameters
+    ----------
+    count : int
+    input_shape, input_bits
+        Of the network.
+    """
+
+    def __init__(self, count: int, input_shape: tuple[int, ...], input_bits: int = 8) -> None:
+        self.name, self.classes = f"random:{count}", ()
+        self._count, self._shape, self._most = count, input_shape, 1 << input_bits
+
+    def __len__(self) -> int:
+        return self._count
+
+    def images(self, rows: range) -> np.ndarray:
+        """Each block of images has a seed of its own."""
+        first, last = rows.start // BLOCK, -(-rows.stop // BLOCK)
+        blocks = [
+            np.random.default_rng(block).integers(0, self._most, (BLOCK, *self._shape), np.uint8)
+            for block in range(first, last)
+        ]
+        start = rows.start - first * BLOCK
+        return np.concatenate(blocks)[start : start + len(rows)]
+
+    def labels(self, rows: range) -> np.ndarray:
+        """Ten classes in turn."""
+        return np.arange(rows.start, rows.stop, dtype=np.int64) % 10
+
+    def ids(self, rows: range) -> list[str]:
+        """Numbers of the images."""
+        return [str(row) for row in rows]

@@ -1,0 +1,179 @@
+"""Fill a store: chunk by chunk what is missing, alone or beside other processes."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from bitlight.data.source import ImageSource
+from bitlight.errors import StoreError
+from bitlight.network import Network
+from bitlight.store.audit import audit
+from bitlight.store.engines import Compute, Folding, engine
+from bitlight.store.manifest import Manifest
+from bitlight.store.store import FeatureStore
+
+POLL_S = 0.2
+
+
+def manifest_for(
+    net: Network,
+    source: ImageSource,
+    name: str = "golden",
+    audited: float | None = None,
+    folding: Folding | None = None,
+    chunk: int = 1024,
+) -> Manifest:
+    """What a store of these features says of itself.
+
+    Parameters
+    ----------
+    net : Network
+    source : ImageSource
+    name : "golden" or "rtl"
+        The engine.
+    audited : float, optional
+        Share of each chunk that the other engine computes too. By default everything that the RTL
+        gives, and nothing that the golden model gives.
+    folding : list of (PE, SIMD), optional
+        For "rtl"; by default the accelerator's own choice.
+    chunk : int
+        Samples in a chunk.
+
+    Raises
+    ------
+    NetworkError, StoreError
+        If the network gives scores, or there are no images.
+    """
+    if net.gives_scores:
+        raise StoreError("the network gives scores, not bits: cut its last layer off")
+    if not len(source):
+        raise StoreError(f"there are no images in {source.name}")
+    everything = range(len(source))
+    longest = max(len(sample.encode()) for sample in source.ids(everything))
+    return Manifest(
+        network=net.id,
+        n_features=net.n_features,
+        samples=len(source),
+        source=source.name,
+        engine=name,
+        folding=None if folding is None else tuple((pe, simd) for pe, simd in folding),
+        audit=float(name == "rtl") if audited is None else audited,
+        classes=source.classes,
+        chunk=chunk,
+        id_bytes=longest,
+    )
+
+
+@dataclass(frozen=True)
+class Worker:
+    """Computes chunks: engines that are ready, and the images.
+
+    Attributes
+    ----------
+    net : Network
+    source : ImageSource
+    manifest : Manifest
+    compute : callable
+        Images to bits.
+    other : callable or None
+        The engine that audits.
+    """
+
+    net: Network
+    source: ImageSource
+    manifest: Manifest
+    compute: Compute
+    other: Compute | None
+
+    @classmethod
+    @contextmanager
+    def ready(
+        cls, net: Network, source: ImageSource, manifest: Manifest, processes: int = 1
+    ) -> Iterator["Worker"]:
+        """With its simulators built."""
+        with ExitStack() as stack:
+            compute = stack.enter_context(engine(manifest.engine, net, manifest.folding, processes))
+            other = None
+            if manifest.audit:
+                name = "golden" if manifest.engine == "rtl" else "rtl"
+                few = manifest.audit * manifest.chunk < 100 * processes
+                other = stack.enter_context(engine(name, net, manifest.folding, processes, few))
+            yield cls(net, source, manifest, compute, other)
+
+    def fill(self, store: FeatureStore, chunk: int) -> bool:
+        """Compute and write a chunk; False if another process has it, or has done it.
+
+        Raises
+        ------
+        StoreError, SimulationError, NetworkError, DataError
+            If it cannot be computed or written; the chunk is absent then.
+        """
+        with store.claims.on(chunk) as mine:
+            if not mine or store.has(chunk):
+                return False
+            rows = self.manifest.span(chunk)
+            images, ids = self.source.images(rows), self.source.ids(rows)
+            features = self.compute(images)
+            audited = 0
+            if self.other is not None:
+                share = self.manifest.audit
+                audited = audit(images, features, ids, self.other, share, chunk)
+            store.write(chunk, features, self.source.labels(rows), ids, audited)
+            return True
+
+
+def fill(
+    store: FeatureStore,
+    net: Network,
+    source: ImageSource,
+    processes: int = 1,
+    progress: Callable[[int], None] = lambda samples: None,
+) -> int:
+    """Compute all chunks that a store lacks; those that other processes work on are waited for.
+
+    Parameters
+    ----------
+    store : FeatureStore
+        Made with `manifest_for` of the same network and source.
+    net : Network
+    source : ImageSource
+    processes : int
+        Of the RTL simulation.
+    progress : callable
+        Called with the number of samples that are there.
+
+    Returns
+    -------
+    int
+        How many chunks this call has written.
+
+    Raises
+    ------
+    StoreError
+        If the store is of another network, or the disk takes no more.
+    SimulationError
+        If the engines differ, or the simulation fails.
+    """
+    if store.manifest.network != net.id:
+        raise StoreError(f"{store.path} is of network {store.manifest.network}, not {net.id}")
+    missing, written = store.missing(), 0
+    if not missing:
+        return 0
+    with Worker.ready(net, source, store.manifest, processes) as worker:
+        while missing:
+            before = written
+            for chunk in missing:
+                written += worker.fill(store, chunk)
+                progress(_present(store))
+            missing = store.missing()
+            if missing and written == before:
+                time.sleep(POLL_S)  # others are at them
+    return written
+
+
+def _present(store: FeatureStore) -> int:
+    manifest = store.manifest
+    return len(store) - int(np.sum([len(manifest.span(k)) for k in store.missing()], initial=0))

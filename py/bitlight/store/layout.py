@@ -1,0 +1,140 @@
+"""The arrays of a store on disk, by zarr: shapes, codecs, names of files."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bitlight.errors import StoreError
+from bitlight.store.manifest import Manifest
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import zarr
+    from zarr.codecs import BloscCodec, Crc32cCodec
+
+# In the order in which a chunk is written: the last says that it is there.
+ARRAYS = ("features", "labels", "ids", "audited")
+HEADER_BYTES = 1 << 20
+CODECS = ["BytesCodec", "BloscCodec", "Crc32cCodec"]
+
+Layout = dict[str, tuple[tuple[int, ...], tuple[int, ...], np.dtype]]
+
+
+def layout(manifest: Manifest) -> Layout:
+    """Shape, shape of a chunk, and dtype of each array."""
+    samples, chunk = manifest.samples, manifest.chunk
+    return {
+        "features": (
+            (samples, manifest.row_items),
+            (chunk, manifest.row_items),
+            np.dtype(manifest.item),
+        ),
+        "labels": ((samples,), (chunk,), np.dtype("<i8")),
+        "ids": ((samples, manifest.id_bytes), (chunk, manifest.id_bytes), np.dtype("u1")),
+        "audited": ((manifest.chunks,), (1,), np.dtype("<i4")),
+    }
+
+
+def file_of(path: Path, name: str, chunk: int) -> Path:
+    """The file of one chunk of an array."""
+    folder = path / name / "c"
+    return folder / str(chunk) / "0" if name in ("features", "ids") else folder / str(chunk)
+
+
+def make(path: Path, manifest: Manifest) -> bool:
+    """Make an empty store under a name that never stands for half of one.
+
+    Returns
+    -------
+    bool
+        False if something had that name already.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        try:
+            _fill(made / "store", manifest)
+            os.rename(made / "store", path)
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
+    except OSError as error:
+        if path.exists():
+            return False
+        raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
+    return True
+
+
+def _fill(path: Path, manifest: Manifest) -> None:
+    group = zarr.create_group(path, attributes={"bitlight": manifest.to_attributes()})
+    for name, (shape, chunks, dtype) in layout(manifest).items():
+        codecs = [BloscCodec(cname="zstd", clevel=1, shuffle="noshuffle"), Crc32cCodec()]
+        group.create_array(
+            name, shape=shape, chunks=chunks, dtype=dtype, compressors=codecs, fill_value=0
+        )
+
+
+def opened(path: Path) -> tuple[Manifest, dict[str, Any]]:
+    """The manifest and the zarr arrays of a store.
+
+    Raises
+    ------
+    StoreError
+        If there is no store, or its description is damaged or of another version.
+    """
+    if not (path / "zarr.json").is_file():
+        raise StoreError(f"no feature store {path}")
+    for name in ("zarr.json", *(f"{array}/zarr.json" for array in ARRAYS)):
+        with contextlib.suppress(OSError):
+            if (path / name).stat().st_size > HEADER_BYTES:
+                raise StoreError(f"{path}: {name} is larger than any description of a store")
+    try:
+        group = zarr.open_group(path, mode="r")
+        described: Any = group.attrs["bitlight"]
+        manifest = Manifest.from_attributes(described)
+        arrays: dict[str, Any] = {name: group[name] for name in ARRAYS}
+        for name, (shape, chunks, dtype) in layout(manifest).items():
+            array = arrays[name]
+            codecs = [type(codec).__name__ for codec in array.metadata.codecs]
+            found = (array.shape, array.chunks, array.dtype, codecs)
+            if found != (shape, chunks, dtype, CODECS):
+                raise StoreError(f"the array {name} is not as the store describes it")
+    except Exception as error:
+        # zarr raises whatever the text leads it to.
+        raise StoreError(f"{path} is no whole feature store: {first_line(error)}") from error
+    return manifest, arrays
+
+
+def write_rows(path: Path, name: str, rows: slice, values: Any, chunk: int) -> None:
+    """Write one chunk of an array, to the disk itself.
+
+    Raises
+    ------
+    OSError
+        If the disk takes no more; the chunk is as it was before.
+    """
+    file = file_of(path, name, chunk)
+    for litter in file.parent.glob(f"{file.name}.*.partial"):
+        litter.unlink(missing_ok=True)  # of a writer that was killed
+    # A chunk of zeros is a chunk like any other.
+    with zarr.config.set({"array.write_empty_chunks": True}):
+        array: Any = zarr.open_array(path / name, mode="r+")
+    array[rows] = values
+    with file.open("rb") as written:
+        os.fsync(written.fileno())
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, in one line."""
+    text = str(error).strip().splitlines()
+    return text[0] if text else type(error).__name__

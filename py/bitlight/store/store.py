@@ -1,0 +1,283 @@
+"""Features on disk in chunks, each of which is whole or absent: a zarr group with a manifest.
+
+    features  (samples, bytes of a row)   packed bits, or intensities
+    labels    (samples,) int64            −1 where unknown
+    ids       (samples, id bytes) uint8   UTF-8, padded with zeros
+    audited   (chunks,) int32             how many samples both engines computed
+
+A chunk is written features, labels, ids, and last its element of `audited`, which is what says that
+it is there. Each of the four is a file of its own with a CRC-32C behind it, written beside its name
+and then renamed to it.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bitlight import bits
+from bitlight.errors import StoreError
+from bitlight.store.chunkfile import checked_size
+from bitlight.store.claims import Claims
+from bitlight.store.layout import ARRAYS, file_of, first_line, make, opened, write_rows
+from bitlight.store.manifest import Manifest
+
+Index = int | slice | np.ndarray
+
+
+class FeatureStore:
+    """Features, labels and sample ids in one directory, read like an array.
+
+    Any number of processes may read a store, also while others fill it. Reading takes the chunks
+    that it needs and no more.
+
+    Parameters
+    ----------
+    path : path
+        As `create` or `bitlight features` made it.
+
+    Attributes
+    ----------
+    path : Path
+    manifest : Manifest
+    claims : Claims
+        Of this process on chunks.
+
+    Raises
+    ------
+    StoreError
+        If there is no store, or its description is damaged or of another version.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> manifest = Manifest("a" * 64, n_features=3, samples=2, source="two samples")
+    >>> store = FeatureStore.create(f"{folder}/store", manifest)
+    >>> store.write(0, np.array([[1, 0, 1], [0, 0, 1]], np.uint8), np.array([4, 5]), ["a", "b"])
+    >>> FeatureStore(f"{folder}/store")[0:2]
+    array([[1, 0, 1],
+           [0, 0, 1]], dtype=uint8)
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.manifest, self._arrays = opened(self.path)
+        self.claims = Claims(self.path / "claims")
+
+    @classmethod
+    def create(cls, path: str | os.PathLike[str], manifest: Manifest) -> "FeatureStore":
+        """Make an empty store, or open the one that is there if it is for the same features.
+
+        Raises
+        ------
+        StoreError
+            If the path holds something else, a store for other features, or cannot be written.
+        """
+        if not Path(path).exists() and make(Path(path), manifest):
+            return cls(path)
+        store = cls(path)
+        if store.manifest != manifest:
+            raise StoreError(
+                f"{path} is a store of other features: it has "
+                f"{store.manifest.differences(manifest)}; give another path"
+            )
+        return store
+
+    def __len__(self) -> int:
+        return self.manifest.samples
+
+    @property
+    def id(self) -> str:
+        """What heads trained on these features are tied to."""
+        return self.manifest.id
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(samples, features)."""
+        return self.manifest.samples, self.manifest.n_features
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of what reading gives: uint8 for bits, one value each."""
+        return np.dtype(self.manifest.item)
+
+    def has(self, chunk: int) -> bool:
+        """Whether a chunk is there."""
+        return file_of(self.path, "audited", chunk).is_file()
+
+    def missing(self) -> list[int]:
+        """Numbers of the chunks that are not there yet."""
+        done = set()
+        with contextlib.suppress(FileNotFoundError), os.scandir(self.path / "audited/c") as files:
+            done = {int(entry.name) for entry in files if entry.name.isdecimal()}
+        return [chunk for chunk in range(self.manifest.chunks) if chunk not in done]
+
+    def __getitem__(self, index: Index) -> np.ndarray:
+        """Features of samples, as NumPy would index them: 0/1 for bits, else intensities.
+
+        Raises
+        ------
+        StoreError
+            If a chunk is missing or damaged; it is named.
+        """
+        stored = self._read("features", index)
+        if self.manifest.dtype != "bits":
+            return stored
+        return bits.unpack(stored, self.manifest.n_features)
+
+    def packed(self, index: Index = slice(None)) -> np.ndarray:
+        """The same as they are stored: bits eight in a byte."""
+        return self._read("features", index)
+
+    def labels(self, index: Index = slice(None)) -> np.ndarray:
+        """int64 labels of samples, −1 where unknown."""
+        return self._read("labels", index)
+
+    def ids(self, index: Index = slice(None)) -> np.ndarray:
+        """Ids of samples, an array of str."""
+        stored = np.ascontiguousarray(self._read("ids", index))
+        rows = stored.view(f"S{self.manifest.id_bytes}")[..., 0]
+        return np.char.decode(rows, "utf-8", "replace")
+
+    def audited(self) -> np.ndarray:
+        """How many samples of each chunk both engines computed, int32; −1 for missing chunks."""
+        found = np.full(self.manifest.chunks, -1, np.int32)
+        for chunk in sorted(set(range(self.manifest.chunks)) - set(self.missing())):
+            found[chunk] = self._chunk("audited", chunk)[0]
+        return found
+
+    def batches(self, chunks: Sequence[int] | None = None) -> Iterator[tuple[np.ndarray, ...]]:
+        """Features and labels, chunk by chunk."""
+        for chunk in range(self.manifest.chunks) if chunks is None else chunks:
+            span = self.manifest.span(chunk)
+            rows = slice(span.start, span.stop)
+            yield self[rows], self.labels(rows)
+
+    def write(
+        self,
+        chunk: int,
+        features: np.ndarray,
+        labels: np.ndarray,
+        ids: Sequence[str],
+        audited: int = 0,
+    ) -> None:
+        """Write one chunk.
+
+        Parameters
+        ----------
+        chunk : int
+        features : array, shape (samples of the chunk, features)
+            uint8 of 0/1 for bits, or intensities in the store's dtype.
+        labels : int array, shape (samples of the chunk,)
+        ids : list of str
+        audited : int
+            How many of the samples both engines computed.
+
+        Raises
+        ------
+        StoreError
+            If shapes do not fit, or the disk takes no more. The chunk is absent then.
+        """
+        manifest = self.manifest
+        span = manifest.span(chunk)
+        if features.shape != (len(span), manifest.n_features) or not (
+            len(labels) == len(ids) == len(span)
+        ):
+            raise StoreError(
+                f"chunk {chunk} takes {len(span)} samples of {manifest.n_features} features, not "
+                f"{features.shape} with {len(labels)} labels and {len(ids)} ids"
+            )
+        stored = bits.pack(features) if manifest.dtype == "bits" else features
+        rows = slice(span.start, span.stop)
+        content = (stored, labels, _encoded(ids, manifest.id_bytes))
+        try:
+            for name, values in zip(ARRAYS, content, strict=False):
+                write_rows(self.path, name, rows, values, chunk)
+            write_rows(self.path, "audited", slice(chunk, chunk + 1), np.int32(audited), chunk)
+        except OSError as error:
+            raise StoreError(
+                f"cannot write chunk {chunk} of {self.path}: {error.strerror or error}; "
+                "the other chunks are kept, and the same command goes on"
+            ) from error
+
+    def drop(self, chunk: int) -> None:
+        """Take a chunk out of the store, as if it had never been written."""
+        for name in reversed(ARRAYS):
+            file_of(self.path, name, chunk).unlink(missing_ok=True)
+
+    def check_chunk(self, chunk: int) -> None:
+        """Read all of a chunk.
+
+        Raises
+        ------
+        StoreError
+            If it is missing or damaged.
+        """
+        for name in ARRAYS:
+            self._chunk(name, chunk)
+
+    def __getstate__(self) -> Path:
+        return self.path
+
+    def __setstate__(self, path: Path) -> None:
+        self.__init__(path)  # type: ignore[misc]
+
+    def __repr__(self) -> str:
+        manifest = self.manifest
+        done = manifest.chunks - len(self.missing())
+        return (
+            f"<FeatureStore {self.path}: {manifest.samples} × {manifest.n_features} "
+            f"{manifest.dtype}, {done} of {manifest.chunks} chunks>"
+        )
+
+    def _read(self, name: str, index: Index) -> np.ndarray:
+        rows = _rows(index, len(self))
+        array, size = self._arrays[name], self.manifest.chunk
+        found = np.empty((rows.size, *array.shape[1:]), array.dtype)
+        chunks = rows.ravel() // size
+        order = np.argsort(chunks, kind="stable")
+        borders = np.flatnonzero(np.diff(chunks[order])) + 1
+        for part in np.split(order, borders) if rows.size else ():
+            chunk = int(chunks[part[0]])
+            found[part] = self._chunk(name, chunk)[rows.ravel()[part] - chunk * size]
+        return found.reshape(*rows.shape, *array.shape[1:])
+
+    def _chunk(self, name: str, chunk: int) -> np.ndarray:
+        """A whole chunk of one array, checked."""
+        if not self.has(chunk):
+            raise StoreError(
+                f"chunk {chunk} of {self.path} is missing: `bitlight features` fills it"
+            )
+        array: Any = self._arrays[name]
+        span = range(chunk, chunk + 1) if name == "audited" else self.manifest.span(chunk)
+        try:
+            unpacked = int(np.prod(array.chunks)) * array.dtype.itemsize
+            checked_size(file_of(self.path, name, chunk), unpacked)
+            return array[span.start : span.stop]
+        except Exception as error:
+            # zarr and its codecs raise whatever the bytes lead them to.
+            raise StoreError(
+                f"chunk {chunk} of {self.path} is damaged ({name}): {first_line(error)}; "
+                "`bitlight store check --drop` takes it out, to be computed again"
+            ) from error
+
+
+def _rows(index: Index, samples: int) -> np.ndarray:
+    """Numbers of the samples that an index means."""
+    if isinstance(index, slice):
+        return np.arange(*index.indices(samples))
+    rows = np.asarray(index)
+    if rows.dtype == bool:
+        rows = np.flatnonzero(rows)
+    if rows.size and not (-samples <= rows.min() and rows.max() < samples):
+        raise IndexError(f"sample {index} of a store of {samples}")
+    return rows % samples
+
+
+def _encoded(ids: Sequence[str], width: int) -> np.ndarray:
+    rows = np.array([name.encode()[:width] for name in ids], f"S{width}")
+    return rows.view(np.uint8).reshape(len(ids), width)
