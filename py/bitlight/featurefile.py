@@ -1,6 +1,5 @@
 """Features on disk: bits or counts, with their labels and the id of what they came from."""
 
-import hashlib
 import json
 import os
 import zipfile
@@ -13,6 +12,7 @@ import numpy as np
 from bitlight import bits
 from bitlight.errors import DataError
 from bitlight.files import replacing
+from bitlight.store.manifest import features_id
 
 DTYPES = ("uint8", "uint16", "float32")  # of features that are not bits
 
@@ -39,10 +39,7 @@ class FeatureFile:
     @property
     def id(self) -> str:
         """The network's id, or a digest of it and the optics: what tells features apart."""
-        if self.optics is None:
-            return self.network_id
-        text = self.network_id + json.dumps(self.optics, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return features_id(self.network_id, self.optics)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write an .npz file; the name never stands for half a file."""

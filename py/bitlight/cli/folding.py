@@ -67,21 +67,22 @@ def accelerator(
     if sum(choice is not None for choice in (cycles, luts, folding)) > 1:
         raise FoldingError("give one of --cycles, --luts and --folding")
     net = sources.network(network)
-    pairs = fold(net, cycles, luts) if folding is None else _pairs(network, folding)
+    folded = fold(net, cycles, luts) if folding is None else pairs(network, folding)
     flows = dataflow.split("/") if dataflow and "/" in dataflow else dataflow
     if project is None:
-        return Accelerator(net, pairs, flows)
+        return Accelerator(net, folded, flows)
     try:
         lanes, components = map(int, project_fold.split(","))
     except ValueError:
         raise FoldingError(f"--project-fold is written like 32,8, not {project_fold!r}") from None
     shift = default_shift(net.n_features) if project_shift is None else project_shift
     return Accelerator(
-        net, pairs, flows, Projection(project, project_seed, shift, lanes, components)
+        net, folded, flows, Projection(project, project_seed, shift, lanes, components)
     )
 
 
-def _pairs(network: str, folding: str) -> list[tuple[int, ...]]:
+def pairs(network: str, folding: str) -> list[tuple[int, ...]]:
+    """What --folding says: (PE, SIMD) of each layer that computes."""
     if folding == "published":
         from bitlight_hw.published import FOLDINGS
 

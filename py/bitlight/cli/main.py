@@ -6,13 +6,15 @@ import click
 
 from bitlight.cli.benchmarks import bench
 from bitlight.cli.exchange import export, import_
+from bitlight.cli.features import features
 from bitlight.cli.fpga import synth
 from bitlight.cli.hardware import cosim, simulate, verilog
 from bitlight.cli.heads import head
 from bitlight.cli.optics import project
 from bitlight.cli.plan import plan
 from bitlight.cli.reproduce import reproduce
-from bitlight.cli.software import demo, features, inspect
+from bitlight.cli.software import demo, inspect
+from bitlight.cli.store import store
 from bitlight.cli.training import train
 from bitlight.errors import BitlightError
 
@@ -26,8 +28,8 @@ def cli(debug: bool) -> None:
     NETWORK is a .bnn file, or the name of a network that comes with bitlight: fashion28 and
     fashion32, or one of the topologies tfc, sfc, lfc, cnv, alexnet and small28, whose weights are
     random. IMAGES is a data set (animals, animals:train, animals:test, digits,
-    fashion-mnist:train, fashion-mnist:test), random (a hundred that fit any network), a .npy file
-    of uint8, or a folder with one sub-folder of images for each class.
+    fashion-mnist:train, fashion-mnist:test), random or random:COUNT (noise that fits any network),
+    a .npy file of uint8, or a folder with one sub-folder of images for each class.
 
     \b
     bitlight demo                              everything once, on real images
@@ -40,6 +42,8 @@ def cli(debug: bool) -> None:
     bitlight simulate fashion28 animals -n 50  its RTL against the golden model
     bitlight synth fashion28 --target xc7      its area, clock frequency and bitstream
     bitlight features fashion28 animals a.npz  binary features of a data set
+    bitlight features fashion28 photos features/   the same into a store, resumable, of any size
+    bitlight store check features/             what is there, and whether it is whole
     bitlight project a.npz o.npz --components 4000  their optical projection
     bitlight head train a.npz head.safetensors a last layer trained on them
     bitlight reproduce leroux-table2 --quick   the papers' experiments
@@ -51,6 +55,7 @@ for command in (
     import_,
     export,
     features,
+    store,
     project,
     head,
     demo,

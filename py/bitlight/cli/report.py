@@ -12,12 +12,15 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
+    Task,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from bitlight.files import replacing
 
@@ -55,18 +58,30 @@ def write_json(path: str | Path | None, content: Mapping[str, Any]) -> None:
             file.write((json.dumps(content, indent=2) + "\n").encode())
 
 
+class _Rate(ProgressColumn):
+    """How many in a second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{format_value(float(speed))}/s")
+
+
 @contextmanager
-def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar with rate and time left; call what it gives with the number done so far."""
+def progress(label: str, total: int, done: int = 0) -> Iterator[Callable[[int], None]]:
+    """A bar with rate and time left; call what it gives with the number done so far.
+
+    What was `done` before counts neither for the rate nor for the time left.
+    """
     columns = [
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        _Rate(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     ]
     with Progress(*columns, console=console) as bar:
-        task = bar.add_task(label, total=total)
+        task = bar.add_task(label, total=total, completed=done)
         yield lambda done: bar.update(task, completed=done)
 
 

@@ -5,6 +5,14 @@ from pathlib import Path
 import numpy as np
 
 from bitlight import DataError, Network, data, extractors
+from bitlight.data.source import (
+    ArraySource,
+    FileSource,
+    FirstOf,
+    FolderSource,
+    ImageSource,
+    RandomSource,
+)
 from bitlight.extractors.shipped import CUTS
 from bitlight.topologies import TOPOLOGIES
 
@@ -33,32 +41,44 @@ def named_images(name: str) -> tuple[np.ndarray, np.ndarray] | None:
 
 
 def images(name: str, net: Network) -> tuple[np.ndarray, np.ndarray]:
-    """Images for the network and their labels; labels are −1 where there are none.
+    """All images for the network, and their labels; labels are −1 where there are none.
 
     Raises
     ------
     DataError
         If there is no such data set, file or folder, or it cannot be read.
     """
+    found = source(name, net)
+    everything = range(len(found))
+    return found.images(everything), found.labels(everything)
+
+
+def source(name: str, net: Network, number: int | None = None) -> ImageSource:
+    """The same to be read bit by bit, or the first so many of them.
+
+    Raises
+    ------
+    DataError
+        If there is no such data set, file or folder.
+    """
+    found = _source(name, net)
+    return found if number is None or number >= len(found) else FirstOf(found, number)
+
+
+def _source(name: str, net: Network) -> ImageSource:
     named = named_images(name)
     if named is not None:
-        return data.fit(named[0], net.input_shape, net.input_bits), named[1]
-    if name == "random":
-        rng = np.random.default_rng(0)
-        found = rng.integers(0, 1 << net.input_bits, (100, *net.input_shape), dtype=np.uint8)
-        return found, np.full(len(found), -1, np.int64)
+        return ArraySource(name, *named, net.input_shape, net.input_bits)
+    kind, _, count = name.partition(":")
+    if kind == "random" and (count.isdecimal() or not count):
+        return RandomSource(int(count or 100), net.input_shape, net.input_bits)
     path = Path(name)
     if path.is_dir():
-        found, labels, _ = data.image_folder(path, net.input_shape)  # type: ignore[arg-type]
-        return found, labels
+        return FolderSource(path, net.input_shape)  # type: ignore[arg-type]
     if path.suffix == ".npy" and path.is_file():
-        try:
-            found = np.load(path, allow_pickle=False)
-        except (ValueError, OSError, EOFError) as error:
-            raise DataError(f"{path} is not a whole .npy file: {error}") from error
-        return found, np.full(len(found), -1, np.int64)
+        return FileSource(path)
     raise DataError(
         f"no images {name!r}: give animals, animals:train, animals:test, digits, "
-        "fashion-mnist:train, fashion-mnist:test, random, a .npy file, "
+        "fashion-mnist:train, fashion-mnist:test, random or random:COUNT, a .npy file, "
         "or a folder with one sub-folder for each class"
     )

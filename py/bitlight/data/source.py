@@ -60,7 +60,8 @@ class ArraySource:
         input_shape: tuple[int, ...],
         input_bits: int = 8,
     ) -> None:
-        self.name, self.classes = name, ()
+        self.name = name
+        self.classes: tuple[str, ...] = ()
         self._images, self._labels = images, labels
         self._fit = input_shape, input_bits
 
@@ -100,7 +101,7 @@ class FileSource(ArraySource):
             raise DataError(f"{path} is not a whole .npy file: {error}") from error
         if images.ndim < 2 or images.dtype != np.uint8:
             raise DataError(
-                f"{path} should be uint8 images (N, H, W, C) or (N, n), not {images.dtype} "
+                f"{path}: images (N, H, W, C) or (N, n) must be a uint8 array, not {images.dtype} "
                 f"{images.shape}"
             )
         super().__init__(str(path), images, None, images.shape[1:])
@@ -158,7 +159,8 @@ class RandomSource:
     """
 
     def __init__(self, count: int, input_shape: tuple[int, ...], input_bits: int = 8) -> None:
-        self.name, self.classes = f"random:{count}", ()
+        self.name = f"random:{count}"
+        self.classes: tuple[str, ...] = ()
         self._count, self._shape, self._most = count, input_shape, 1 << input_bits
 
     def __len__(self) -> int:
@@ -181,3 +183,15 @@ class RandomSource:
     def ids(self, rows: range) -> list[str]:
         """Numbers of the images."""
         return [str(row) for row in rows]
+
+
+class FirstOf:
+    """The first images of another source."""
+
+    def __init__(self, source: ImageSource, count: int) -> None:
+        self.name, self.classes = f"{source.name}, the first {count}", source.classes
+        self._count, self.images, self.labels = count, source.images, source.labels
+        self.ids = source.ids
+
+    def __len__(self) -> int:
+        return self._count

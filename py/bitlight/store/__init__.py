@@ -1,6 +1,21 @@
 """Features of whole data sets: a store on disk, what fills it, and what reads it."""
 
-from bitlight.store.manifest import Manifest
-from bitlight.store.store import FeatureStore
+import importlib
+from typing import Any
 
-__all__ = ["FeatureStore", "Manifest"]
+_LAZY = {
+    "FeatureStore": "bitlight.store.store",
+    "Manifest": "bitlight.store.manifest",
+    "export": "bitlight.store.exporting",
+    "fill": "bitlight.store.filling",
+    "manifest_for": "bitlight.store.filling",
+    "merge": "bitlight.store.merging",
+}
+
+__all__ = ["FeatureStore", "Manifest", "export", "fill", "manifest_for", "merge"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

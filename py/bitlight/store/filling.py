@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-import numpy as np
-
 from bitlight.data.source import ImageSource
 from bitlight.errors import StoreError
 from bitlight.network import Network
@@ -47,10 +45,11 @@ def manifest_for(
     NetworkError, StoreError
         If the network gives scores, or there are no images.
     """
-    if net.gives_scores:
-        raise StoreError("the network gives scores, not bits: cut its last layer off")
     if not len(source):
         raise StoreError(f"there are no images in {source.name}")
+    net.check_images(source.images(range(1)))
+    if net.gives_scores:
+        raise StoreError("the network gives scores, not bits: cut its last layer off")
     everything = range(len(source))
     longest = max(len(sample.encode()) for sample in source.ids(everything))
     return Manifest(
@@ -167,13 +166,8 @@ def fill(
             before = written
             for chunk in missing:
                 written += worker.fill(store, chunk)
-                progress(_present(store))
+                progress(store.samples_present())
             missing = store.missing()
             if missing and written == before:
                 time.sleep(POLL_S)  # others are at them
     return written
-
-
-def _present(store: FeatureStore) -> int:
-    manifest = store.manifest
-    return len(store) - int(np.sum([len(manifest.span(k)) for k in store.missing()], initial=0))

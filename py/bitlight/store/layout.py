@@ -61,7 +61,6 @@ def make(path: Path, manifest: Manifest) -> bool:
         If it cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         try:
             _fill(made / "store", manifest)

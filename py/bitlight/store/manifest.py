@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from bitlight.errors import StoreError
 
 FORMAT = "bitlight.store"
@@ -100,10 +102,8 @@ class Manifest:
         return -(-self.n_features // 8) if self.dtype == "bits" else self.n_features
 
     @property
-    def item(self) -> Any:
+    def item(self) -> np.dtype:
         """The NumPy dtype of stored features."""
-        import numpy as np
-
         return np.dtype("uint8" if self.dtype == "bits" else self.dtype).newbyteorder("<")
 
     @property

@@ -116,6 +116,10 @@ class FeatureStore:
             done = {int(entry.name) for entry in files if entry.name.isdecimal()}
         return [chunk for chunk in range(self.manifest.chunks) if chunk not in done]
 
+    def samples_present(self) -> int:
+        """How many samples are in the chunks that are there."""
+        return len(self) - sum(len(self.manifest.span(chunk)) for chunk in self.missing())
+
     def __getitem__(self, index: Index) -> np.ndarray:
         """Features of samples, as NumPy would index them: 0/1 for bits, else intensities.
 
@@ -139,16 +143,35 @@ class FeatureStore:
 
     def ids(self, index: Index = slice(None)) -> np.ndarray:
         """Ids of samples, an array of str."""
-        stored = np.ascontiguousarray(self._read("ids", index))
-        rows = stored.view(f"S{self.manifest.id_bytes}")[..., 0]
+        rows = self.raw_ids(index).view(f"S{self.manifest.id_bytes}")[..., 0]
         return np.char.decode(rows, "utf-8", "replace")
+
+    def raw_ids(self, index: Index = slice(None)) -> np.ndarray:
+        """Ids as they are stored: UTF-8, padded with zeros, uint8 (n, id bytes)."""
+        return np.ascontiguousarray(self._read("ids", index))
 
     def audited(self) -> np.ndarray:
         """How many samples of each chunk both engines computed, int32; −1 for missing chunks."""
         found = np.full(self.manifest.chunks, -1, np.int32)
         for chunk in sorted(set(range(self.manifest.chunks)) - set(self.missing())):
-            found[chunk] = self._chunk("audited", chunk)[0]
+            found[chunk] = self.audited_in(chunk)
         return found
+
+    def audited_in(self, chunk: int) -> int:
+        """The same for one chunk, which has to be there."""
+        return int(self._chunk("audited", chunk)[0])
+
+    def dataset(self) -> Any:
+        """A torch Dataset of (features, label); see `bitlight.store.views.StoreDataset`."""
+        from bitlight.store.views import StoreDataset
+
+        return StoreDataset(self)
+
+    def dask(self) -> Any:
+        """A lazy dask.array of the features, a block for each chunk."""
+        from bitlight.store.views import dask_array
+
+        return dask_array(self)
 
     def batches(self, chunks: Sequence[int] | None = None) -> Iterator[tuple[np.ndarray, ...]]:
         """Features and labels, chunk by chunk."""
@@ -244,7 +267,7 @@ class FeatureStore:
         for part in np.split(order, borders) if rows.size else ():
             chunk = int(chunks[part[0]])
             found[part] = self._chunk(name, chunk)[rows.ravel()[part] - chunk * size]
-        return found.reshape(*rows.shape, *array.shape[1:])
+        return found.reshape((*rows.shape, *array.shape[1:]))
 
     def _chunk(self, name: str, chunk: int) -> np.ndarray:
         """A whole chunk of one array, checked."""

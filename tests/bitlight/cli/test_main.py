@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from networks import draw_network
 
-from bitlight import Conv2d, Linear, Network, OpticalFeatures, data
+from bitlight import Conv2d, FeatureStore, Linear, Network, OpticalFeatures, data
 from bitlight.featurefile import FeatureFile
 
 
@@ -215,8 +215,9 @@ def test_simulate_and_rtl_features(run, net, images, tmp_path):
     assert figures["cycles_measured"] == figures["cycles_predicted"] <= 225
     for engine in ("rtl", "golden"):
         assert run("features", net, images, tmp_path / engine, "--engine", engine)[0] == 0
-    found = [FeatureFile.load(tmp_path / engine).features for engine in ("rtl", "golden")]
-    assert np.array_equal(*found)
+    found = [FeatureStore(tmp_path / engine) for engine in ("rtl", "golden")]
+    assert np.array_equal(found[0][:], found[1][:])
+    assert [store.audited().tolist() for store in found] == [[9], [0]]
 
 
 def test_simulate_with_a_projection(run, net, images, tmp_path):

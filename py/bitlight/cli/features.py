@@ -1,0 +1,129 @@
+"""The command that computes features of a data set, and goes on where it was stopped."""
+
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bitlight.cli import sources
+from bitlight.cli.report import json_option, progress, show_table, write_json
+
+
+@click.command()
+@click.argument("network")
+@click.argument("images")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--engine", type=click.Choice(["golden", "rtl"]), default="golden", show_default=True)
+@click.option("--upto", type=click.IntRange(1), help="Stop behind that many layers.")
+@click.option("-n", "--number", type=click.IntRange(1), help="Only the first so many images.")
+@click.option("--processes", type=click.IntRange(1), default=2, show_default=True, help="For rtl.")
+@click.option("--folding", help="For rtl: PE,SIMD of each layer, as in 16,3/32,32, or published.")
+@click.option(
+    "--audit",
+    type=click.FloatRange(0, 1),
+    help="Share of the images that the other engine computes too; one different bit ends the run. "
+    "By default 1 for rtl, and 0 for golden.",
+)
+@click.option(
+    "--chunk", type=click.IntRange(1), default=1024, show_default=True, help="Images in a chunk."
+)
+@json_option
+def features(
+    network: str,
+    images: str,
+    out: Path,
+    engine: str,
+    upto: int | None,
+    number: int | None,
+    processes: int,
+    folding: str | None,
+    audit: float | None,
+    chunk: int,
+    json_file: str | None,
+) -> None:
+    """Compute the binary features of IMAGES and write them to OUT.
+
+    OUT is a folder, a feature store: chunks that are whole or absent, each with its checksum. The
+    same command, started again after whatever stopped it, computes what is missing; several may
+    fill one store side by side. An OUT that ends in .npz is a single file instead, for sets that
+    fit in memory: `features` (uint8, packed rows), `n_features`, `labels`, and the network's `id`.
+
+    \b
+    bitlight features fashion28 photos features/
+    bitlight features fashion28 photos features/ --engine rtl --processes 8
+    bitlight store check features/
+    """
+    from bitlight.cli.folding import pairs
+    from bitlight.store import export, manifest_for
+
+    net = sources.network(network)
+    net = net if upto is None else net.upto(upto)
+    source = sources.source(images, net, number)
+    folded = None if folding is None else pairs(network, folding)
+    manifest = manifest_for(net, source, engine, audit, folded, chunk)
+    if out.suffix == ".npz":
+        with _temporary(out) as folder:
+            store, written = _filled(folder / "store", manifest, net, source, processes)
+            export(store, out)
+    else:
+        store, written = _filled(out, manifest, net, source, processes)
+    figures = {
+        "images": len(store),
+        "features": net.n_features,
+        "engine": engine,
+        "network": net.id,
+        "chunks": manifest.chunks,
+        "chunks_written": written,
+        "images_audited": int(store.audited().sum()) if out.suffix != ".npz" else None,
+    }
+    show_table(str(out), ["", "value"], [[k, v] for k, v in figures.items() if v is not None])
+    write_json(json_file, figures)
+
+
+def _filled(path: Path, manifest: Any, net: Any, source: Any, processes: int) -> tuple[Any, int]:
+    """The store at a path with all chunks, and how many of them are new."""
+    from bitlight.store import FeatureStore, fill
+
+    store = FeatureStore.create(path, manifest)
+    label = "golden model" if manifest.engine == "golden" else "RTL simulation"
+    try:
+        with _terminable(), progress(label, len(store), store.samples_present()) as done:
+            return store, fill(store, net, source, processes, done)
+    except KeyboardInterrupt:
+        there = manifest.chunks - len(store.missing())
+        click.echo(
+            f"stopped: {there} of {manifest.chunks} chunks are in {path}; the same command goes on",
+            err=True,
+        )
+        raise
+
+
+@contextmanager
+def _temporary(out: Path) -> Iterator[Path]:
+    """A folder beside a file that is to be written."""
+    from bitlight.errors import StoreError
+
+    try:
+        folder = tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent)
+    except OSError as error:
+        raise StoreError(f"cannot write {out}: {error.strerror}") from error
+    with folder as name:
+        yield Path(name)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM ends the work as Ctrl-C does: simulators stop, and what is written stays."""
+
+    def stop(number: int, frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

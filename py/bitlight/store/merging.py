@@ -1,0 +1,112 @@
+"""One store of several: of parts of a data set, or of machines that each filled some chunks."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bitlight.errors import StoreError
+from bitlight.store.manifest import Manifest
+from bitlight.store.store import FeatureStore
+
+# What stores may differ in that hold parts of one data set.
+PER_PART: dict[str, Any] = {"samples": 1, "source": "", "id_bytes": 1, "chunk": 1, "audit": 0.0}
+
+
+def merge(
+    stores: Sequence[FeatureStore],
+    out: Path,
+    progress: Callable[[int], None] = lambda samples: None,
+) -> FeatureStore:
+    """Write the samples of all stores into one; started again, it goes on.
+
+    Stores of equal manifests hold the same samples: chunks are taken from whichever has them.
+    Others hold parts, and their samples stand behind each other in the order given.
+
+    Parameters
+    ----------
+    stores : sequence of FeatureStore
+        Of one network, engine, folding, projection and set of classes.
+    out : Path
+        A new store, or one that an interrupted merge has left.
+    progress : callable
+        Called with the number of samples that have been seen to.
+
+    Raises
+    ------
+    StoreError
+        If the stores do not belong together, a part lacks chunks or is damaged, or the disk takes
+        no more.
+    """
+    first = stores[0].manifest
+    copies = all(store.manifest == first for store in stores)
+    found = FeatureStore.create(out, first if copies else _joined(stores))
+    for chunk in found.missing():
+        with found.claims.on(chunk) as mine:
+            if mine and not found.has(chunk):
+                _take(stores, found, chunk, copies)
+        progress(found.manifest.span(chunk).stop)
+    return found
+
+
+def _joined(stores: Sequence[FeatureStore]) -> Manifest:
+    manifests = [store.manifest for store in stores]
+    alike = [dataclasses.replace(manifest, **PER_PART) for manifest in manifests]
+    for store, manifest in zip(stores, alike, strict=True):
+        if manifest != alike[0]:
+            raise StoreError(
+                f"{stores[0].path} and {store.path} are of other features: the first has "
+                f"{alike[0].differences(manifest)}"
+            )
+        if missing := store.missing():
+            raise StoreError(f"{store.path} lacks {len(missing)} chunks, the first is {missing[0]}")
+    return dataclasses.replace(
+        manifests[0],
+        samples=sum(manifest.samples for manifest in manifests),
+        source=" + ".join(manifest.source for manifest in manifests),
+        id_bytes=max(manifest.id_bytes for manifest in manifests),
+        audit=min(manifest.audit for manifest in manifests),
+    )
+
+
+def _take(stores: Sequence[FeatureStore], out: FeatureStore, chunk: int, copies: bool) -> None:
+    span = out.manifest.span(chunk)
+    if copies:
+        holder = next((store for store in stores if store.has(chunk)), None)
+        if holder is None:
+            return
+        parts, audited = [(holder, span.start, span.stop)], int(holder.audited_in(chunk))
+    else:
+        parts = _overlaps(stores, span)
+        audited = sum(_audited(*part) for part in parts)
+    rows = [(store, slice(start, stop)) for store, start, stop in parts]
+    out.write(
+        chunk,
+        np.concatenate([store[part] for store, part in rows]),
+        np.concatenate([store.labels(part) for store, part in rows]),
+        [name for store, part in rows for name in store.ids(part)],
+        audited,
+    )
+
+
+def _overlaps(stores: Sequence[FeatureStore], span: range) -> list[tuple[FeatureStore, int, int]]:
+    """Which samples of which stores make up a span of the whole."""
+    found, offset = [], 0
+    for store in stores:
+        start, stop = max(span.start - offset, 0), min(span.stop - offset, len(store))
+        if start < stop:
+            found.append((store, start, stop))
+        offset += len(store)
+    return found
+
+
+def _audited(store: FeatureStore, start: int, stop: int) -> int:
+    """Audited samples of a range, as far as that is known: those of chunks audited wholly."""
+    size, count = store.manifest.chunk, 0
+    for chunk in range(start // size, -(-stop // size)):
+        span = store.manifest.span(chunk)
+        if store.audited_in(chunk) == len(span):
+            count += min(stop, span.stop) - max(start, span.start)
+    return count
