@@ -97,8 +97,8 @@ class Bench:
             return logits(module, self.target.test_images), figures
         net = freeze(module, topology.input_shape, topology.input_bits)
         figures["network"] = net.id
-        if per_class not in TABLE:
-            # Each network is hardware of its own, and its simulator takes long to compile.
+        if per_class not in TABLE or seed:
+            # Each network is hardware of its own, and its simulator takes minutes to compile.
             return net.forward(self.target.test_images), figures | {"rtl_images": 0}
         found = simulate(
             net, self.target.test_images, processes=self.processes, most=self.simulated

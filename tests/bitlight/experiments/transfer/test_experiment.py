@@ -20,7 +20,7 @@ def setting(tmp_path, monkeypatch):
     return transfer.Setting(tmp_path, ("digits",), EFFORT, "small", "random", 16)
 
 
-def test_runs_table_and_figure(setting):
+def test_runs_table_and_figure(setting, monkeypatch):
     found = transfer.run(setting)
     lines = (setting.folder / "runs.jsonl").read_text().splitlines()
     # Of the whole network backprop has all seeds.
@@ -35,13 +35,9 @@ def test_runs_table_and_figure(setting):
         assert part in text
     assert (setting.folder / "size.png").stat().st_size > 10_000
 
-
-def test_again_nothing_is_computed(setting, monkeypatch):
-    first = transfer.run(setting)
-    table = (setting.folder / "table.md").read_text()
-    monkeypatch.setattr(Methods, "run", None)
-    assert transfer.run(setting) == first
-    assert (setting.folder / "table.md").read_text() == table
+    monkeypatch.setattr(Methods, "run", None)  # again nothing is computed
+    assert transfer.run(setting) == found
+    assert (setting.folder / "table.md").read_text() == text
 
 
 def test_signs_and_means_of_each_feature():
