@@ -90,6 +90,26 @@ def made(
     return program, False
 
 
+def install(key: str, content: bytes) -> Path:
+    """Keep a program that another machine of the same kind has compiled.
+
+    Raises
+    ------
+    SimulationError
+        If the cache cannot be written.
+    """
+    program = folder() / key / "simulator"
+    try:
+        folder().mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f"{key[:12]}.", dir=folder())
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+    except OSError as error:
+        raise SimulationError(f"cannot write to {folder()}: {error.strerror}") from error
+    _keep(Path(name), program)
+    return program
+
+
 def compiled(sources: Mapping[str, str | bytes], *flags: str) -> tuple[Path, bool]:
     """The program of harness.cpp, which includes the other sources, by one call of the compiler.
 

@@ -90,6 +90,9 @@ class Simulator:
     patience : int, optional
         Cycles without any beat in or out after which the run is given up; by default four times
         what an image may take.
+    program : Path, optional
+        What `build` gave before, here or on another machine of the same kind; then no tool is
+        needed.
 
     Raises
     ------
@@ -111,6 +114,7 @@ class Simulator:
         *,
         engine: Engine = "verilator",
         patience: int | None = None,
+        program: Path | None = None,
     ) -> None:
         if processes < 1:
             raise SimulationError(f"processes must be at least 1, not {processes}")
@@ -121,8 +125,8 @@ class Simulator:
         self.engine = engine
         self.patience = patience or 4 * (acc.latency + acc.cycles_per_image) + 1000
         self.build_seconds = 0.0
-        self.built_before = False
-        self._program: Path | None = None
+        self.built_before = program is not None
+        self._program = program
 
     def __enter__(self) -> "Simulator":
         self.build()

@@ -48,6 +48,8 @@ class SplitMoments:
     holding : bool
         False holds nothing out: there is nothing to choose.
     device : torch.device, optional
+    before : int array, shape (classes,), optional
+        Samples of each class that come before these in the order of all; others see them.
     """
 
     def __init__(
@@ -56,8 +58,10 @@ class SplitMoments:
         weights: np.ndarray,
         holding: bool,
         device: torch.device | None = None,
+        before: np.ndarray | None = None,
     ) -> None:
         self.holding = holding
+        self.before = np.zeros(len(weights), np.int64) if before is None else np.array(before)
         offset = offset_for(like)
         self.kept = Moments.none(offset, weights, device)
         self.held = Moments.none(offset if holding else offset[:0], weights, device)
@@ -71,7 +75,7 @@ class SplitMoments:
             return
         for start in range(0, len(X), INTEGER_ROWS):
             some, theirs = X[start : start + INTEGER_ROWS], labels[start : start + INTEGER_ROWS]
-            apart = held_out(theirs, self.kept.counts + self.held.counts)
+            apart = held_out(theirs, self.before + self.kept.counts + self.held.counts)
             self.kept.add(some[~apart], theirs[~apart])
             self.held.add(some[apart], theirs[apart])
 

@@ -120,7 +120,7 @@ class RidgeHead(Head):
         moments.add(X, labels)
         return moments.parts()
 
-    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> "RidgeHead":
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, before: Any = None) -> "RidgeHead":
         """Train on further samples; solving waits until a coefficient or a prediction is wanted.
 
         Parameters
@@ -128,6 +128,9 @@ class RidgeHead(Head):
         X, y : as for `fit`
         classes : sequence of labels, optional
             All labels there will be. Default: those of the first call.
+        before : int array, shape (classes,), optional
+            At the first call: how many samples of each class other workers see before these, so
+            that together they hold out what one worker would.
 
         Raises
         ------
@@ -149,7 +152,7 @@ class RidgeHead(Head):
         if self._moments is None:
             weights = class_weights(self.class_weight, self.classes_, None)
             holding = len(self._alphas) > 1
-            self._moments = SplitMoments(X, weights, holding, torch.device(self.device))
+            self._moments = SplitMoments(X, weights, holding, torch.device(self.device), before)
         self._moments.add(X, labels)
         self._readout = None
         return self
@@ -157,8 +160,9 @@ class RidgeHead(Head):
     def merge(self, other: "RidgeHead") -> "RidgeHead":
         """Take in the samples that another head has seen by `partial_fit`, as another worker's.
 
-        Each has held out its own fifth. For bits and uint8 the sums are as exact as those of one
-        worker. A head travels between processes by pickle, with its sums.
+        Each has held out its own fifth; see `before` of `partial_fit`. For bits and uint8 the sums
+        are as exact as those of one worker. A head travels between processes by pickle, with its
+        sums.
 
         Raises
         ------

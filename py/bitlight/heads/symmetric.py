@@ -1,7 +1,9 @@
 """Symmetric matrices by their lower triangle, in half of the memory."""
 
 from collections.abc import Iterator
+from typing import Any
 
+import numpy as np
 import torch
 
 from bitlight.heads.products import cross, padded
@@ -32,6 +34,21 @@ class Symmetric:
         shapes = [(rows.stop - rows.start, rows.stop) for rows in _strips(size)]
         # More than one where the matrix is a sum: see `plus`.
         self._addends = [[torch.zeros(s, dtype=torch.float64, device=device) for s in shapes]]
+
+    def __getstate__(self) -> dict[str, Any]:
+        # As NumPy arrays, which travel between processes without being copied.
+        arrays = [[strip.cpu().numpy() for strip in strips] for strips in self._addends]
+        return {"size": self.size, "device": str(self.device), "addends": arrays}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.size, self.device = state["size"], torch.device(state["device"])
+        self._addends = [
+            [
+                torch.from_numpy(np.require(array, requirements="W")).to(self.device)
+                for array in some
+            ]
+            for some in state["addends"]
+        ]
 
     def plus(self, other: "Symmetric") -> "Symmetric":
         """The sum of both, which takes no memory: it follows what is added to either."""

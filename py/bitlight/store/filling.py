@@ -1,6 +1,5 @@
 """Fill a store: chunk by chunk what is missing, alone or beside other processes."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -9,11 +8,10 @@ from bitlight.data.source import ImageSource
 from bitlight.errors import StoreError
 from bitlight.network import Network
 from bitlight.store.audit import audit
-from bitlight.store.engines import Compute, Folding, engine
+from bitlight.store.completing import complete, one_by_one
+from bitlight.store.engines import Compute, Folding, Programs, engine
 from bitlight.store.manifest import Manifest
 from bitlight.store.store import FeatureStore
-
-POLL_S = 0.2
 
 
 def manifest_for(
@@ -90,16 +88,27 @@ class Worker:
     @classmethod
     @contextmanager
     def ready(
-        cls, net: Network, source: ImageSource, manifest: Manifest, processes: int = 1
+        cls,
+        net: Network,
+        source: ImageSource,
+        manifest: Manifest,
+        processes: int = 1,
+        programs: Programs | None = None,
     ) -> Iterator["Worker"]:
-        """With its simulators built."""
+        """With its simulators built, or taken from `programs`, which they join."""
+        programs = {} if programs is None else programs
         with ExitStack() as stack:
-            compute = stack.enter_context(engine(manifest.engine, net, manifest.folding, processes))
-            other = None
+
+            def ready(name: str, few: bool = False) -> Compute:
+                return stack.enter_context(
+                    engine(name, net, manifest.folding, processes, few, programs)
+                )
+
+            compute, other = ready(manifest.engine), None
             if manifest.audit:
                 name = "golden" if manifest.engine == "rtl" else "rtl"
                 few = manifest.audit * manifest.chunk < 100 * processes
-                other = stack.enter_context(engine(name, net, manifest.folding, processes, few))
+                other = ready(name, few)
             yield cls(net, source, manifest, compute, other)
 
     def fill(self, store: FeatureStore, chunk: int) -> bool:
@@ -158,16 +167,7 @@ def fill(
     """
     if store.manifest.network != net.id:
         raise StoreError(f"{store.path} is of network {store.manifest.network}, not {net.id}")
-    missing, written = store.missing(), 0
-    if not missing:
+    if not store.missing():
         return 0
     with Worker.ready(net, source, store.manifest, processes) as worker:
-        while missing:
-            before = written
-            for chunk in missing:
-                written += worker.fill(store, chunk)
-                progress(store.samples_present())
-            missing = store.missing()
-            if missing and written == before:
-                time.sleep(POLL_S)  # others are at them
-    return written
+        return complete(store, one_by_one(lambda chunk: worker.fill(store, chunk)), progress)

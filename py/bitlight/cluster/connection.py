@@ -1,0 +1,76 @@
+"""A Dask client: of a scheduler that runs somewhere, or of workers started for the occasion."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from bitlight.errors import StoreError
+
+ANSWER_S = 10.0
+# A worker that died may have been ill by itself; the second one was made so.
+FAILURES = 1
+
+
+@contextmanager
+def connected(address: str, timeout_s: float = ANSWER_S) -> Iterator[Any]:
+    """A `distributed.Client`, for as long as the block runs.
+
+    Parameters
+    ----------
+    address : str
+        Of a scheduler, such as "tcp://10.0.0.1:8786"; or "local", "local:4": so many worker
+        processes on this machine, by default one for each core, which end with the block.
+    timeout_s : float
+        How long the scheduler may take to answer, and then to have a worker.
+
+    Raises
+    ------
+    StoreError
+        If Dask is not installed, nobody answers, or there is no worker.
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise StoreError("Dask is not installed; try: pip install 'bitlight[scale]'") from error
+    kind, _, count = address.partition(":")
+    if kind == "local":
+        with _local(address, count) as cluster, Client(cluster, set_as_default=False) as client:
+            yield client
+        return
+    try:
+        client = Client(address, timeout=timeout_s, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise StoreError(
+            f"no Dask scheduler answers at {address}: start one with `dask scheduler`, or give "
+            "`local` for workers on this machine"
+        ) from error
+    with client:
+        try:
+            client.wait_for_workers(1, timeout_s)
+        except TimeoutError as error:
+            raise StoreError(
+                f"the scheduler at {address} has no workers: start some with "
+                f"`dask worker {address} --nthreads 1`"
+            ) from error
+        yield client
+
+
+def _local(address: str, count: str) -> Any:
+    """Worker processes of one thread each, which share the cores."""
+    from distributed import LocalCluster
+
+    cores = len(os.sched_getaffinity(0))
+    if count and not (count.isascii() and count.isdigit() and int(count) > 0):
+        raise StoreError(f"local workers are written like local:4, not {address!r}")
+    workers = int(count or cores)
+    threads = str(max(1, cores // workers))
+    return LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        dashboard_address=":0",  # any free port
+        silence_logs=logging.CRITICAL,
+        scheduler_kwargs={"allowed_failures": FAILURES},
+        env={"OMP_NUM_THREADS": threads, "NUMBA_NUM_THREADS": threads},
+    )

@@ -1,0 +1,72 @@
+"""Compiled simulators for workers: sent to those of the same kind of machine that lack them."""
+
+import hashlib
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bitlight.store.engines import Programs
+
+METADATA = "bitlight-simulators"
+
+
+def machine() -> str:
+    """Digest of what a compiled program asks of a machine: processor and C library."""
+    import llvmlite.binding
+
+    has = sorted(name for name, on in llvmlite.binding.get_host_cpu_features().items() if on)
+    text = " ".join([platform.machine(), *platform.libc_ver(), *has])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Shipment:
+    """Simulators by the digest of their content; the scheduler has the content.
+
+    Attributes
+    ----------
+    machine : str
+        Kind of machine that they run on.
+    keys : dict
+        Digest of each simulator, by its engine.
+    """
+
+    machine: str
+    keys: dict[str, str]
+
+    async def unpacked(self, scheduler: Any) -> Programs:
+        """Paths in this worker's cache, into which those go that it lacks.
+
+        None at all if this is another kind of machine: it compiles its own.
+        """
+        if not self.keys or machine() != self.machine:
+            return {}
+        from bitlight_sim import programs
+
+        found = {}
+        for engine, key in self.keys.items():
+            path = programs.folder() / key / "simulator"
+            if not path.is_file():
+                content = await scheduler.get_metadata(keys=[METADATA, key], default=None)
+                if content is None:
+                    continue
+                path = programs.install(key, content)
+            found[engine] = path
+        return found
+
+
+@contextmanager
+def shipped(client: Any, built: Programs) -> Iterator[Shipment]:
+    """Leave simulators with the scheduler, for workers to fetch, as long as the block runs."""
+    keys = {engine: path.parent.name for engine, path in built.items()}
+    for engine, path in built.items():
+        client.set_metadata([METADATA, keys[engine]], Path(path).read_bytes())
+    try:
+        yield Shipment(machine(), keys)
+    finally:
+        with suppress(OSError, TimeoutError):  # the scheduler may be gone
+            for key in keys.values():
+                client.set_metadata([METADATA, key], None)

@@ -1,0 +1,97 @@
+"""A ridge head in one pass over a store, here or where the workers of a Dask cluster are."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from bitlight.errors import DataError
+from bitlight.heads.ridge import RidgeHead
+from bitlight.store.store import FeatureStore
+
+RANGES = 4  # for each worker: what one that dies has lost
+
+Share = tuple[range, list[int]]
+
+
+def ridge_over(
+    store: FeatureStore,
+    head: RidgeHead,
+    client: Any = None,
+    progress: Callable[[int], None] = lambda samples: None,
+) -> RidgeHead:
+    """Train a head on all samples of a store, reading each chunk once.
+
+    With a client, its workers sum the products of ranges of chunks, and the sums are added up here:
+    the same ones, and for bits and uint8 exactly, whatever the workers and whichever die. Memory,
+    here and of each worker, is that of two heads in `partial_fit`, and a chunk.
+
+    Parameters
+    ----------
+    store : FeatureStore
+    head : RidgeHead
+        Its parameters; balanced class weights are taken from the labels.
+    client : distributed.Client, optional
+        As `bitlight.cluster.connected` gives it; the store is on a file system that workers share.
+    progress : callable
+        Called with the number of samples that have been seen.
+
+    Returns
+    -------
+    RidgeHead
+        Trained by `partial_fit`; further samples can follow.
+
+    Raises
+    ------
+    DataError
+        If a sample has no label.
+    StoreError
+        If a chunk is missing or damaged, or workers die of their share.
+    HeadError
+        If a parameter is not as it should be.
+    """
+    labels = store.labels()
+    if (labels < 0).any():
+        raise DataError(f"{store.path} has no labels to train on")
+    head = clone(head)
+    classes, counts = np.unique(labels, return_counts=True)
+    if head.class_weight == "balanced":
+        weights = len(labels) / (len(classes) * counts)
+        head.class_weight = dict(zip(classes.tolist(), weights.tolist(), strict=True))
+    seen = 0
+    if client is None:
+        for features, theirs in store.batches():
+            head.partial_fit(features, theirs, classes)
+            progress(seen := seen + len(theirs))
+        return head
+    from bitlight.cluster.spreading import spread
+    from bitlight.cluster.summing import Summing
+
+    work = Summing(Path(store.path).resolve(), head, classes)
+    count = RANGES * max(1, len(client.nthreads()))
+    found: RidgeHead | None = None
+    shares = _shares(store, labels, classes, count)
+    for (chunks, _), part in spread(client, work, shares, _called, ahead=1):
+        found = part if found is None else found.merge(part)
+        del part  # before the next one comes
+        progress(seen := seen + sum(len(store.manifest.span(chunk)) for chunk in chunks))
+    assert found is not None
+    return found
+
+
+def _shares(
+    store: FeatureStore, labels: np.ndarray, classes: np.ndarray, count: int
+) -> Iterator[Share]:
+    """Ranges of chunks, and how many samples of each class come before them."""
+    for chunks in np.array_split(np.arange(store.manifest.chunks), count):
+        if len(chunks):
+            first = store.manifest.span(int(chunks[0])).start
+            before = np.bincount(np.searchsorted(classes, labels[:first]), minlength=len(classes))
+            yield range(int(chunks[0]), int(chunks[-1]) + 1), before.tolist()
+
+
+def _called(share: Share) -> str:
+    chunks, _ = share
+    return f"chunks {chunks.start} to {chunks.stop - 1}"
