@@ -1,5 +1,6 @@
 """Commands around heads: train, score, show and export the small last layer."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,8 @@ import click
 import numpy as np
 
 from bitlight.cli import sources
-from bitlight.cli.report import json_option, show_table, write_json
+from bitlight.cli.cluster import dask_client, dask_option
+from bitlight.cli.report import json_option, progress, show_table, write_json
 from bitlight.errors import DataError, HeadError
 
 
@@ -36,6 +38,7 @@ def head() -> None:
 )
 @click.option("--names", help="Names of the classes in their order, separated by commas.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@dask_option
 @json_option
 def train(
     features_file: str,
@@ -47,41 +50,78 @@ def train(
     dtype: str | None,
     names: str | None,
     seed: int,
+    dask: str | None,
     json_file: str | None,
 ) -> None:
-    """Train a head on FEATURES, of `bitlight features` or `project`, and write it to OUT."""
-    from bitlight.featurefile import FeatureFile
+    """Train a head on FEATURES, of `bitlight features` or `project`, and write it to OUT.
 
-    samples = FeatureFile.load(features_file)
-    if (samples.labels < 0).any():
-        raise DataError(f"{features_file} has no labels to train on")
+    FEATURES is a file, or a store, which ridge goes through once, chunk by chunk.
+    """
     if alphas and kind != "ridge":
         raise click.UsageError(f"--alpha is for ridge alone, not for {kind}")
     head = _new(kind, alphas, "balanced" if balanced else None, seed)
+    class_names = names.split(",") if names else None
+    if Path(features_file).is_dir():
+        if kind != "ridge" or calibrate:
+            raise click.UsageError("stores are for ridge, without --calibrate")
+        figures = _train_on_store(features_file, out, head, class_names, dtype, dask)
+    elif dask is not None:
+        raise click.UsageError("--dask is for stores; a head is trained on a file here")
+    else:
+        figures = _train_on_file(features_file, out, head, class_names, dtype, calibrate)
+    figures = {**figures, "kind": kind, "bytes": Path(out).stat().st_size}
+    show_table(out, ["", "value"], [[k, v] for k, v in figures.items()])
+    write_json(json_file, figures)
+
+
+def _train_on_file(
+    path: str, out: str, head: Any, names: list[str] | None, dtype: str | None, calibrate: bool
+) -> dict[str, Any]:
+    from bitlight.featurefile import FeatureFile
+
+    samples = FeatureFile.load(path)
+    if (samples.labels < 0).any():
+        raise DataError(f"{path} has no labels to train on")
     temperature = _temperature(head, samples.features, samples.labels) if calibrate else None
     head.fit(samples.features, samples.labels)
     head.temperature_ = temperature or head.temperature_
-    head.save(
-        out,
-        samples.network_id,
-        names.split(",") if names else None,
-        dtype=dtype,
-        projection=samples.optics,
-    )
+    head.save(out, samples.network_id, names, dtype=dtype, projection=samples.optics)
     stored = type(head).load(out)
-    figures = {
-        "images": len(samples.features),
-        "features": samples.features.shape[1],
+    accuracy = float(stored.score(samples.features, samples.labels))
+    figures = _figures(head, stored, samples.features.shape, accuracy)
+    return {**figures, "temperature": temperature} if calibrate else figures
+
+
+def _train_on_store(
+    path: str, out: str, head: Any, names: list[str] | None, dtype: str | None, dask: str | None
+) -> dict[str, Any]:
+    from bitlight.store import FeatureStore
+    from bitlight.store.ridge import ridge_over
+
+    store = FeatureStore(path)
+    manifest = store.manifest
+    with dask_client(dask) as client, progress("sums of products", len(store)) as done:
+        head = ridge_over(store, head, client, done)
+    names = names or list(manifest.classes) or None
+    head.save(out, manifest.network, names, dtype=dtype, projection=manifest.projection)
+    stored = type(head).load(out)
+    right = 0
+    with progress("accuracy", manifest.chunks) as done:
+        for chunk, (features, labels) in enumerate(store.batches()):
+            right += int((stored.predict(features) == labels).sum())
+            done(chunk + 1)
+    return _figures(head, stored, store.shape, right / len(store))
+
+
+def _figures(head: Any, stored: Any, shape: tuple[int, int], accuracy: float) -> dict[str, Any]:
+    return {
+        "images": shape[0],
+        "features": shape[1],
         "classes": len(head.classes_),
-        "kind": kind,
         "dtype": stored.readout_.dtype,
-        **({"alpha": head.alpha_} if kind == "ridge" else {}),
-        **({"temperature": temperature} if calibrate else {}),
-        "training_accuracy": float(stored.score(samples.features, samples.labels)),
-        "bytes": Path(out).stat().st_size,
+        **({"alpha": head.alpha_} if hasattr(head, "alpha_") else {}),
+        "training_accuracy": accuracy,
     }
-    show_table(out, ["", "value"], [[k, v] for k, v in figures.items()])
-    write_json(json_file, figures)
 
 
 def _new(kind: str, alphas: tuple[float, ...], weight: Any, seed: int) -> Any:
@@ -109,24 +149,40 @@ def _temperature(head: Any, X: np.ndarray, y: np.ndarray) -> float:
 @json_option
 def score(head_file: str, features_file: str, json_file: str | None) -> None:
     """Accuracy of HEAD on FEATURES; refused if they come from another network or projection."""
-    from bitlight.featurefile import FeatureFile
     from bitlight.heads import Head
 
-    samples = FeatureFile.load(features_file)
-    head = Head.load(head_file, samples.network_id, samples.optics)
-    if (samples.labels < 0).any():
-        raise DataError(f"{features_file} has no labels to compare with")
-    logs = head.predict_log_proba(samples.features)
-    places = np.searchsorted(head.classes_, samples.labels).clip(max=len(head.classes_) - 1)
-    known = head.classes_[places] == samples.labels
+    network, projection, batches = _samples(features_file)
+    head = Head.load(head_file, network, projection)
+    images, right, losses, known = 0, 0, 0.0, 0
+    for features, labels in batches:
+        if (labels < 0).any():
+            raise DataError(f"{features_file} has no labels to compare with")
+        logs = head.predict_log_proba(features)
+        places = np.searchsorted(head.classes_, labels).clip(max=len(head.classes_) - 1)
+        has = head.classes_[places] == labels
+        images, known = images + len(labels), known + int(has.sum())
+        right += int((head.predict(features) == labels).sum())
+        losses -= float(logs[np.arange(len(logs)), places][has].sum())
     figures = {
-        "images": len(samples.features),
-        "accuracy": float(head.score(samples.features, samples.labels)),
-        "mean_log_loss": float(-logs[np.arange(len(logs)), places][known].mean()),
+        "images": images,
+        "accuracy": right / images,
+        "mean_log_loss": losses / max(1, known),
         "temperature": head.temperature_,
     }
     show_table(head_file, ["", "value"], [[k, v] for k, v in figures.items()])
     write_json(json_file, figures)
+
+
+def _samples(path: str) -> tuple[str, Any, Iterable[tuple[np.ndarray, ...]]]:
+    """Network and projection of a file or a store; its features and labels in parts."""
+    from bitlight.featurefile import FeatureFile
+    from bitlight.store import FeatureStore
+
+    if Path(path).is_dir():
+        store = FeatureStore(path)
+        return store.manifest.network, store.manifest.projection, store.batches()
+    file = FeatureFile.load(path)
+    return file.network_id, file.optics, [(file.features, file.labels)]
 
 
 @head.command()

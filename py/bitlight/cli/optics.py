@@ -1,16 +1,18 @@
 """The command that sends binary features through the simulated optical processor."""
 
+from pathlib import Path
 from typing import Any
 
 import click
 
-from bitlight.cli.report import json_option, show_table, write_json
-from bitlight.errors import DataError
+from bitlight.cli.cluster import dask_client, dask_option
+from bitlight.cli.report import json_option, progress, show_table, write_json
+from bitlight.errors import DataError, StoreError
 
 
 @click.command()
 @click.argument("features_file", metavar="FEATURES", type=click.Path())
-@click.argument("out", type=click.Path(dir_okay=False))
+@click.argument("out", type=click.Path())
 @click.option("--components", type=click.IntRange(1), help="Needed, unless --like is given.")
 @click.option(
     "--medium",
@@ -24,7 +26,8 @@ from bitlight.errors import DataError
 @click.option("--linear", is_flag=True, help="A linear projection, from three captures.")
 @click.option("--exponent", type=float, default=1.0, show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-@click.option("--like", type=click.Path(), help="Project as this file was, exposure and all.")
+@click.option("--like", type=click.Path(), help="Project as this one was, exposure and all.")
+@dask_option
 @json_option
 def project(
     features_file: str,
@@ -38,50 +41,100 @@ def project(
     exponent: float,
     seed: int,
     like: str | None,
+    dask: str | None,
     json_file: str | None,
 ) -> None:
     """Project the bits in FEATURES by scattered light and write the features to OUT.
 
-    A head serves features of one projection alone, so that test features want the training file's
-    parameters:
+    FEATURES is a file or a store of `bitlight features`, and OUT will be the same. A store is read
+    and written chunk by chunk, and the same command goes on where it was interrupted.
+
+    A head serves features of one projection alone, so that test features want the training
+    features' parameters:
 
     \b
     bitlight project train.npz t.npz --components 4000
     bitlight project test.npz s.npz --like t.npz
     """
+    if like is None and components is None:
+        raise click.UsageError("give --components, or --like FILE")
+    camera = None if no_camera else {"bits": bits, "exposure": exposure or "auto"}
+    chosen: dict[str, Any] = {"n_components": components, "medium": medium, "camera": camera}
+    chosen |= {"linear": linear, "exponent": exponent, "random_state": seed}
+    if like is not None:
+        chosen = _like(like)
+    if Path(features_file).is_dir():
+        figures = _project_store(features_file, out, chosen, dask)
+    elif dask is not None:
+        raise click.UsageError("--dask is for stores; a file is projected here")
+    else:
+        figures = _project_file(features_file, out, chosen)
+    shown = [[name, value] for name, value in figures.items() if name not in ("optics", "network")]
+    show_table(out, ["", "value"], shown)
+    write_json(json_file, figures)
+
+
+def _like(path: str) -> dict[str, Any]:
+    """Parameters of the projection that made a file or a store."""
     from bitlight.featurefile import FeatureFile
+    from bitlight.store import FeatureStore
+
+    if Path(path).is_dir():
+        found = FeatureStore(path).manifest.projection
+    else:
+        found = FeatureFile.load(path).optics
+    if found is None:
+        raise DataError(f"{path} is no projection: write one with `bitlight project`")
+    return found
+
+
+def _optics(chosen: dict[str, Any], verbose: bool) -> Any:
     from bitlight.optics.camera import Camera
     from bitlight.optics.features import OpticalFeatures
 
-    samples = FeatureFile.load(features_file)
+    camera = None if chosen["camera"] is None else Camera(**chosen["camera"])
+    return OpticalFeatures(**{**chosen, "camera": camera}, verbose=verbose)
+
+
+def _project_file(path: str, out: str, chosen: dict[str, Any]) -> dict[str, Any]:
+    from bitlight.featurefile import FeatureFile
+
+    samples = FeatureFile.load(path)
     if samples.optics is not None:
-        raise DataError(f"{features_file} is a projection already")
-    if like is not None:
-        chosen = FeatureFile.load(like).optics
-        if chosen is None:
-            raise DataError(f"{like} is no projection: write one with `bitlight project`")
-    elif components is None:
-        raise click.UsageError("give --components, or --like FILE")
-    else:
-        camera = None if no_camera else {"bits": bits, "exposure": exposure or "auto"}
-        chosen = {"n_components": components, "medium": medium, "camera": camera}
-        chosen |= {"linear": linear, "exponent": exponent, "random_state": seed}
-    parameters: dict[str, Any] = dict(chosen)
-    if parameters["camera"] is not None:
-        parameters["camera"] = Camera(**parameters["camera"])
-    optics = OpticalFeatures(**parameters, verbose=True).fit(samples.features)
+        raise DataError(f"{path} is a projection already")
+    optics = _optics(chosen, verbose=True).fit(samples.features)
     if chosen["camera"] is not None:
         chosen = {**chosen, "camera": {**chosen["camera"], "exposure": optics.exposure_}}
     found = optics.transform(samples.features)
     FeatureFile(found, samples.labels, samples.network_id, chosen).save(out)
+    return _figures(optics, samples.features.shape, str(found.dtype), chosen, samples.network_id)
+
+
+def _project_store(path: str, out: str, chosen: dict[str, Any], dask: str | None) -> dict[str, Any]:
+    from bitlight.store import FeatureStore
+    from bitlight.store.projecting import exposed, project_over
+
+    store = FeatureStore(path)
+    if store.manifest.projection is not None:
+        raise StoreError(f"{path} is a projection already")
+    optics = exposed(_optics(chosen, verbose=False), store)
+    with dask_client(dask) as client, progress("optical projection", len(store)) as done:
+        found = project_over(store, out, optics, client, done)
+    kept = found.manifest.projection
+    assert kept is not None
+    return _figures(optics, store.shape, str(found.dtype), kept, store.manifest.network)
+
+
+def _figures(
+    optics: Any, shape: tuple[int, int], dtype: str, chosen: dict[str, Any], network: str
+) -> dict[str, Any]:
     figures = {
-        "images": len(found),
-        "features": samples.features.shape[1],
-        "components": found.shape[1],
-        "dtype": str(found.dtype),
+        "images": shape[0],
+        "features": shape[1],
+        "components": optics.n_components,
+        "dtype": dtype,
         "exposure": optics.exposure_,
     }
     if optics.quality_ is not None:
         figures["mean_count_of_full_scale"], figures["saturated"] = optics.quality_
-    show_table(out, ["", "value"], [[k, v] for k, v in figures.items()])
-    write_json(json_file, {**figures, "optics": chosen, "network": samples.network_id})
+    return {**figures, "optics": chosen, "network": network}
