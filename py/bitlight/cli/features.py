@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from bitlight.cli import sources
+from bitlight.cli.cluster import dask_client, dask_option
 from bitlight.cli.report import json_option, progress, show_table, write_json
 
 
@@ -31,6 +32,7 @@ from bitlight.cli.report import json_option, progress, show_table, write_json
 @click.option(
     "--chunk", type=click.IntRange(1), default=1024, show_default=True, help="Images in a chunk."
 )
+@dask_option
 @json_option
 def features(
     network: str,
@@ -43,6 +45,7 @@ def features(
     folding: str | None,
     audit: float | None,
     chunk: int,
+    dask: str | None,
     json_file: str | None,
 ) -> None:
     """Compute the binary features of IMAGES and write them to OUT.
@@ -55,6 +58,7 @@ def features(
     \b
     bitlight features fashion28 photos features/
     bitlight features fashion28 photos features/ --engine rtl --processes 8
+    bitlight features fashion28 photos features/ --engine rtl --dask tcp://10.0.0.1:8786
     bitlight store check features/
     """
     from bitlight.cli.folding import pairs
@@ -67,10 +71,10 @@ def features(
     manifest = manifest_for(net, source, engine, audit, folded, chunk)
     if out.suffix == ".npz":
         with _temporary(out) as folder:
-            store, written = _filled(folder / "store", manifest, net, source, processes)
+            store, written = _filled(folder / "store", manifest, net, source, processes, dask)
             export(store, out)
     else:
-        store, written = _filled(out, manifest, net, source, processes)
+        store, written = _filled(out, manifest, net, source, processes, dask)
     figures = {
         "images": len(store),
         "features": net.n_features,
@@ -84,15 +88,25 @@ def features(
     write_json(json_file, figures)
 
 
-def _filled(path: Path, manifest: Any, net: Any, source: Any, processes: int) -> tuple[Any, int]:
+def _filled(
+    path: Path, manifest: Any, net: Any, source: Any, processes: int, dask: str | None
+) -> tuple[Any, int]:
     """The store at a path with all chunks, and how many of them are new."""
     from bitlight.store import FeatureStore, fill
 
     store = FeatureStore.create(path, manifest)
     label = "golden model" if manifest.engine == "golden" else "RTL simulation"
     try:
-        with _terminable(), progress(label, len(store), store.samples_present()) as done:
-            return store, fill(store, net, source, processes, done)
+        with (
+            _terminable(),
+            dask_client(dask) as client,
+            progress(label, len(store), store.samples_present()) as done,
+        ):
+            if client is None:
+                return store, fill(store, net, source, processes, done)
+            from bitlight.cluster import fill_on
+
+            return store, fill_on(client, store, net, source, done)
     except KeyboardInterrupt:
         there = manifest.chunks - len(store.missing())
         click.echo(
