@@ -16,6 +16,7 @@ import numba
 import numpy as np
 
 from bitlight import bits
+from bitlight.golden.threads import parallel, threads
 from bitlight.golden.tile import OUTPUTS, tile
 from bitlight.layers import Conv2d, Linear, MaxPool2d, Shape
 from bitlight.network import Network
@@ -79,7 +80,7 @@ class Convolution:
         window = np.add.outer(rows * line, columns * pixel).ravel()
         words = np.arange(0, self.kernel[1] * pixel, 4)
         step = np.add.outer(np.arange(self.kernel[0]) * line, words).ravel()
-        share = min(-(-TASK // window.size), -(-n // numba.get_num_threads()))
+        share = min(-(-TASK // window.size), -(-n // threads()))
         start = np.add.outer(np.arange(share) * (height * line), window).ravel()
         given = x.reshape(n, -1), start, step, self.weight, self.limit, share
         if self.score is not None:
@@ -198,7 +199,7 @@ def _tiles(x, start, step, weight, limit, windows, out):
             tile(x, start[first:], step, w, most, out[first:, block], 1)  # type: ignore[call-arg]
 
 
-@numba.njit(parallel=True, cache=True, nogil=True)
+@parallel
 def _count(x, start, step, weight, limit, share, out):
     """What is counted for each output: x (N, words of an image) to out (N, blocks, 32)."""
     for task in numba.prange(-(-len(x) // share)):
@@ -207,7 +208,7 @@ def _count(x, start, step, weight, limit, share, out):
         _tiles(x[first:], start, step, weight, limit, images, out[first:])
 
 
-@numba.njit(parallel=True, cache=True, nogil=True)
+@parallel
 def _fire(x, start, step, weight, limit, share, size, kernel, stride, out):
     """Bits of each output, pooled: x (N, words of an image) to out (N, rows, columns, blocks)."""
     rows, columns = size

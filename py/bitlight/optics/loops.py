@@ -3,6 +3,7 @@
 import numba
 import numpy as np
 
+from bitlight.golden.threads import parallel
 from bitlight.golden.tile import OUTPUTS, tile
 from bitlight.optics import generator
 from bitlight.optics.hadamard import transform
@@ -10,7 +11,7 @@ from bitlight.optics.hadamard import transform
 FRAMES = 8  # of one tile
 
 
-@numba.njit(parallel=True, cache=True, nogil=True)
+@parallel
 def count(light, scale, offset, top, out):
     """Write min(⌊offset + scale · light⌋, top), all float32, to uint8 or uint16 counts."""
     for n in numba.prange(len(light)):
@@ -18,7 +19,7 @@ def count(light, scale, offset, top, out):
             out[n, j] = np.uint16(min(offset + light[n, j] * scale, top))
 
 
-@numba.njit(parallel=True, cache=True, nogil=True)
+@parallel
 def squares(re, im):
     """Re² + im² of float32 fields (N, count)."""
     found = np.empty(re.shape, np.float32)
@@ -28,7 +29,7 @@ def squares(re, im):
     return found
 
 
-@numba.njit(parallel=True, cache=True, nogil=True)
+@parallel
 def half_squares(re, im):
     """Half of re² + im² of int32 sums (N, count), as float32."""
     found = np.empty(re.shape, np.float32)
@@ -39,7 +40,7 @@ def half_squares(re, im):
     return found
 
 
-@numba.njit(parallel=True, cache=True, nogil=True)
+@parallel
 def binary_sums(frames, start, step, states, last, out):
     """Blocks of 32 rows, of which no more is in memory than threads work on."""
     width = frames.shape[1]
@@ -70,7 +71,7 @@ def _scatter(frame, signs, a, b):
     transform(a, signs[3], a)
 
 
-@numba.njit(parallel=True, cache=True, nogil=True)
+@parallel
 def structured_fields(frames, signs, first, scale, real, imaginary):
     """Write both parts of one block's fields."""
     size = 16 * frames.shape[1]
@@ -82,7 +83,7 @@ def structured_fields(frames, signs, first, scale, real, imaginary):
             imaginary[n, j] = a[first + j] * scale
 
 
-@numba.njit(parallel=True, cache=True, nogil=True)
+@parallel
 def structured_squares(frames, signs, first, scale, out):
     """Write intensities of one block, which is never in memory as fields."""
     size = 16 * frames.shape[1]
@@ -94,7 +95,7 @@ def structured_squares(frames, signs, first, scale, out):
             out[n, j] = re * re + im * im
 
 
-@numba.njit(parallel=True, cache=True, nogil=True)
+@parallel
 def structured_counts(frames, signs, first, field_scale, scale, offset, top, out):
     """Write counts of one block: min(⌊offset + scale · intensity⌋, top)."""
     size = 16 * frames.shape[1]
