@@ -118,7 +118,8 @@ def _project_store(path: str, out: str, chosen: dict[str, Any], dask: str | None
     if store.manifest.projection is not None:
         raise StoreError(f"{path} is a projection already")
     optics = exposed(_optics(chosen, verbose=False), store)
-    with dask_client(dask) as client, progress("optical projection", len(store)) as done:
+    label = "optical projection"
+    with dask_client(dask) as client, progress(label, len(store)) as done:
         found = project_over(store, out, optics, client, done)
     kept = found.manifest.projection
     assert kept is not None

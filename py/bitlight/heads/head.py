@@ -135,9 +135,10 @@ class Head(ClassifierMixin, BaseEstimator):
 
     def shipped(self, dtype: str | None = None) -> Self:
         """A copy whose weights are of that type; see `save`."""
+        stored = self.readout_.to(dtype or self._default_dtype(), self.inputs_)
         head = type(self)(**self.get_params())
         head.__dict__.update({name: value for name, value in vars(self).items()})
-        head._readout = self.readout_.to(dtype or self._default_dtype(), self.inputs_)
+        head._readout = stored
         return head
 
     def _default_dtype(self) -> str:

@@ -11,7 +11,7 @@ from stores import CHUNK, chunk_files, empty_store, filled_store, small_network
 
 from bitlight import FeatureStore, SimulationError, StoreError
 from bitlight.data.source import ArraySource
-from bitlight.store import audit, fill, filling, manifest_for
+from bitlight.store import audit, completing, fill, filling, manifest_for
 
 CHILD = """
 import resource, signal, sys, time
@@ -108,7 +108,7 @@ def test_two_writers_share_the_work(tmp_path):
 
 
 def test_a_killed_writer_leaves_its_chunk_to_others(tmp_path, monkeypatch):
-    monkeypatch.setattr(filling, "POLL_S", 0.01)
+    monkeypatch.setattr(completing, "POLL_S", 0.01)
     expected = chunk_files(filled_store(tmp_path / "alone")[0].path)
     store, net, source = empty_store(tmp_path / "s")
     writer = child(store.path, 3600)  # at chunk 0 for an hour
