@@ -11,6 +11,7 @@ from bitlight.errors import StoreError
 ANSWER_S = 10.0
 # A worker that died may have been ill by itself; the second one was made so.
 FAILURES = 1
+THREADS = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 @contextmanager
@@ -72,5 +73,5 @@ def _local(address: str, count: str) -> Any:
         dashboard_address=":0",  # any free port
         silence_logs=logging.CRITICAL,
         scheduler_kwargs={"allowed_failures": FAILURES},
-        env={"OMP_NUM_THREADS": threads, "NUMBA_NUM_THREADS": threads},
+        env={name: os.environ.get(name, threads) for name in THREADS},
     )
