@@ -4,9 +4,12 @@ The header holds the format's version, the network's id and the layers' paramete
 `N.weight` (uint8, packed rows) and `N.threshold` (int32) belong to layer N.
 """
 
+import hashlib
 import json
+import math
 import os
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +18,9 @@ import safetensors
 import safetensors.numpy
 
 from bitlight import bits
-from bitlight.errors import NetworkError
+from bitlight.errors import NetworkError, reason
 from bitlight.files import replacing
+from bitlight.headers import read_safetensors
 from bitlight.layers import Conv2d, Layer, Linear, MaxPool2d
 from bitlight.network import Network
 
@@ -45,23 +49,32 @@ def _describe_layer(layer: Layer) -> dict[str, Any]:
     }
 
 
-def _tensors(net: Network) -> dict[str, np.ndarray]:
-    tensors = {}
-    for index, layer in enumerate(net.layers):
+def _tensors(net: Network) -> Iterator[tuple[str, np.ndarray]]:
+    """Names and tensors, sorted by name, each made when it is asked for."""
+    for index, layer in sorted(enumerate(net.layers), key=lambda item: f"{item[0]}."):
         if isinstance(layer, MaxPool2d):
             continue
-        tensors[f"{index}.weight"] = bits.pack(layer.weight.reshape(len(layer.weight), -1))
         if layer.threshold is not None:
-            tensors[f"{index}.threshold"] = layer.threshold.astype("<i4")
-    return tensors
+            yield f"{index}.threshold", layer.threshold.astype("<i4")
+        yield f"{index}.weight", bits.pack(layer.weight.reshape(len(layer.weight), -1))
 
 
-def canonical(net: Network) -> bytes:
-    """All that the network computes, as bytes that two equal networks share."""
-    parts = [json.dumps(_describe(net), sort_keys=True).encode()]
-    for name, tensor in sorted(_tensors(net).items()):
-        parts += [name.encode(), tensor.tobytes()]
-    return b"".join(struct.pack("<Q", len(part)) + part for part in parts)
+def digest(net: Network) -> str:
+    """SHA-256 of all that the network computes: its description, then its tensors by name.
+
+    Each part, names included, comes behind its length in eight bytes, little-endian.
+    """
+    found = hashlib.sha256()
+
+    def take(part: bytes | memoryview) -> None:
+        found.update(struct.pack("<Q", len(part)))
+        found.update(part)
+
+    take(json.dumps(_describe(net), sort_keys=True).encode())
+    for name, tensor in _tensors(net):
+        take(name.encode())
+        take(tensor.data.cast("B"))
+    return found.hexdigest()
 
 
 def save(net: Network, path: str | os.PathLike[str]) -> None:
@@ -70,7 +83,7 @@ def save(net: Network, path: str | os.PathLike[str]) -> None:
     # One key alone, because the order of several would differ between runs.
     metadata = {"bitlight": json.dumps(header, sort_keys=True)}
     with replacing(path) as file:
-        file.write(safetensors.numpy.save(_tensors(net), metadata=metadata))
+        file.write(safetensors.numpy.save(dict(_tensors(net)), metadata=metadata))
 
 
 def load(path: str | os.PathLike[str]) -> Network:
@@ -78,32 +91,36 @@ def load(path: str | os.PathLike[str]) -> Network:
     if not Path(path).is_file():
         raise NetworkError(f"no such file: {path}")
     try:
-        with safetensors.safe_open(os.fspath(path), framework="numpy") as file:
-            header = json.loads((file.metadata() or {})["bitlight"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if header["format"] != FORMAT or header["version"] != VERSION:
+        header, tensors = read_safetensors(path)
+        found, wanted = (header["format"], header["version"]), (FORMAT, VERSION)
+        if found != wanted:
             raise NetworkError(
-                f"{path} is {header['format']} version {header['version']}, "
+                f"it is {found[0]!r} version {found[1]!r}, "
                 f"this bitlight reads {FORMAT} version {VERSION}"
             )
         net = _rebuild(header["network"], tensors)
+        if json.loads(json.dumps(_describe(net))) != header["network"]:
+            raise NetworkError("its header says more than a network has")
         recorded = header["id"]
     except (safetensors.SafetensorError, OSError, LookupError, TypeError, ValueError) as error:
-        if isinstance(error, NetworkError) and str(path) in str(error):
-            raise
-        raise NetworkError(f"{path} is not a whole .bnn file: {error}") from error
+        raise NetworkError(f"{path} is not a whole .bnn file: {reason(error)}") from error
+    del tensors
     if net.id != recorded:
         raise NetworkError(
-            f"{path} was altered: its content is {net.id}, its header says {recorded}"
+            f"{path} was altered: its content is {net.id}, its header says {recorded!r:.80}"
         )
     return net
 
 
 def _rebuild(description: dict[str, Any], tensors: dict[str, np.ndarray]) -> Network:
     layers = [
-        _rebuild_layer(layer, tensors.get(f"{index}.weight"), tensors.get(f"{index}.threshold"))
+        _rebuild_layer(
+            layer, tensors.pop(f"{index}.weight", None), tensors.pop(f"{index}.threshold", None)
+        )
         for index, layer in enumerate(description["layers"])
     ]
+    if tensors:
+        raise NetworkError(f"tensor {min(tensors)!r:.80} belongs to no layer")
     return Network(tuple(description["input_shape"]), description["input_bits"], layers)
 
 
@@ -115,11 +132,15 @@ def _rebuild_layer(
     if layer["type"] not in ("Conv2d", "Linear"):
         raise NetworkError(f"unknown layer type {layer['type']!r}")
     shape = tuple(layer["weight"])
-    outputs, fan_in = shape[0], int(np.prod(shape[1:]))
+    if not all(type(n) is int and n > 0 for n in shape) or len(shape) < 2:
+        raise NetworkError(f"a layer's weight cannot have the shape {layer['weight']!r:.80}")
+    outputs, fan_in = shape[0], math.prod(shape[1:])
     # Compared before unpacking, so that no header can ask for more memory than the file has.
     if packed is None or packed.dtype != np.uint8 or packed.shape != (outputs, -(-fan_in // 8)):
         raise NetworkError(f"the packed weight of a layer {shape} is missing or of another size")
-    weight = bits.unpack(packed, fan_in).astype(bool).reshape(shape)
+    flat = bits.unpack(packed, fan_in)
+    flat.flags.writeable = False  # and so taken without a copy
+    weight = flat.view(bool).reshape(shape)
     if layer["type"] == "Linear":
         if layer["scores"] != (threshold is None):
             raise NetworkError("thresholds are missing, or stand where scores are wanted")

@@ -47,3 +47,20 @@ class OpticsError(BitlightError, ValueError):
 
 class StoreError(BitlightError, ValueError):
     """A feature store is missing, damaged, of other features, or cannot be written."""
+
+
+def reason(error: BaseException) -> str:
+    """What another library's exception says, fit for one line of ours: short and printable.
+
+    Examples
+    --------
+    >>> reason(KeyError("weight"))
+    "KeyError: 'weight'"
+    >>> reason(ValueError("not a number\\n at line 3"))
+    'not a number'
+    """
+    line = next(iter(str(error).splitlines()), "")
+    if not line or isinstance(error, LookupError):
+        line = f"{type(error).__name__}: {line}" if line else type(error).__name__
+    line = line if line.isprintable() else ascii(line)[1:-1]
+    return line if len(line) <= 200 else f"{line[:197]}..."

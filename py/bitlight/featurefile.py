@@ -2,7 +2,9 @@
 
 import json
 import os
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,11 +12,16 @@ from typing import Any
 import numpy as np
 
 from bitlight import bits
-from bitlight.errors import DataError
+from bitlight.errors import DataError, reason
 from bitlight.files import replacing
+from bitlight.headers import parse, room
+from bitlight.npyfile import read_npy
 from bitlight.store.manifest import features_id
 
 DTYPES = ("uint8", "uint16", "float32")  # of features that are not bits
+MEMBERS = ("features", "n_features", "labels", "id")
+# A zip file's list of five members has about 300 bytes; each takes a thousand when it is read.
+LONGEST_LIST = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,20 +72,66 @@ class FeatureFile:
         """
         if not Path(path).is_file():
             raise DataError(f"no such file: {path}")
-        if not zipfile.is_zipfile(path):
-            raise DataError(f"{path} is not a whole feature file: not an .npz file")
         try:
-            with np.load(path, allow_pickle=False) as file:
-                stored, count = file["features"], int(file["n_features"])
-                labels, network = file["labels"], str(file["id"])
-                optics = json.loads(str(file["optics"])) if "optics" in file else None
-        except (OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile) as error:
-            raise DataError(f"{path} is not a whole feature file: {error}") from error
+            arrays = _members(Path(path))
+            stored, labels = arrays["features"], arrays["labels"]
+            count, network = int(arrays["n_features"]), str(arrays["id"])
+            text = arrays.get("optics")
+            optics = None if text is None else parse(str(text), room(Path(path).stat().st_size))
+        except (
+            OSError,
+            ValueError,
+            TypeError,
+            LookupError,
+            EOFError,
+            NotImplementedError,
+            RuntimeError,
+            struct.error,
+            zlib.error,
+            zipfile.BadZipFile,
+        ) as error:
+            raise DataError(f"{path} is not a whole feature file: {reason(error)}") from error
         width = -(-count // 8) if optics is None else count
         fits = stored.ndim == 2 and stored.shape[1] == width and labels.shape == stored.shape[:1]
         kind = "bits" if optics is None else "counts"
         if not fits or stored.dtype.name not in (DTYPES if optics is not None else DTYPES[:1]):
             what = f"features {stored.shape} of {stored.dtype}"
             raise DataError(f"{path}: {what} do not fit {count} {kind} or labels")
+        if labels.dtype.kind not in "iu" or not isinstance(optics, dict | None):
+            raise DataError(f"{path} has labels of {labels.dtype}, or optics that are no object")
         features = bits.unpack(stored, count) if optics is None else stored
         return FeatureFile(features, labels, network, optics)
+
+
+def _members(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an .npz file, stored as they are: packed ones could unpack to anything."""
+    _check_list(path)
+    size = path.stat().st_size
+    with zipfile.ZipFile(path) as file:
+        members = {member.filename.removesuffix(".npy"): member for member in file.infolist()}
+        if len(members) != len(file.infolist()) or members.keys() - {"optics"} != set(MEMBERS):
+            raise ValueError(f"its members should be {', '.join(MEMBERS)}, and optics perhaps")
+        if any(member.compress_type != zipfile.ZIP_STORED for member in members.values()):
+            raise ValueError("its members are compressed, which bitlight never does")
+        if sum(member.file_size for member in members.values()) > size:
+            raise ValueError(f"its members would be larger than its {size} bytes")
+        arrays = {}
+        for name, member in members.items():
+            with file.open(member) as part:
+                arrays[name] = read_npy(part, member.file_size)
+        return arrays
+
+
+def _check_list(path: Path) -> None:
+    """ValueError unless the file ends like a zip file with a short list of members."""
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - 98, 0))
+        tail = file.read(98)
+    end, locator, end64 = tail[-22:], tail[-42:-22], tail[-98:-42]
+    if len(end) < 22 or end[:4] != b"PK\5\6" or end[-2:] != b"\0\0":
+        raise ValueError("not an .npz file")
+    length = struct.unpack("<L", end[12:16])[0]
+    if locator[:4] == b"PK\6\7" and len(end64) == 56:
+        length = struct.unpack("<Q", end64[40:48])[0]
+    if length > LONGEST_LIST:
+        raise ValueError(f"its list of members has {length} bytes, more than {LONGEST_LIST}")

@@ -27,9 +27,19 @@ def _weight(value: Any, axes: tuple[str, ...]) -> np.ndarray:
         raise NetworkError(f"weight must be a bool array, not {weight.dtype}")
     if weight.ndim != len(axes) or 0 in weight.shape:
         raise NetworkError(f"weight must have the shape [{', '.join(axes)}], not {weight.shape}")
-    weight = np.array(weight, order="C")
-    weight.flags.writeable = False
+    if not _is_constant(weight) or not weight.flags.c_contiguous:
+        weight = np.array(weight, order="C")
+        weight.flags.writeable = False
     return weight
+
+
+def _is_constant(array: Any) -> bool:
+    """Whether nobody can write to its memory."""
+    while isinstance(array, np.ndarray):
+        if array.flags.writeable:
+            return False
+        array = array.base
+    return array is None
 
 
 def _threshold(value: Any, outputs: int) -> np.ndarray:

@@ -1,6 +1,5 @@
 """A binary network as integers and bits alone: the one description of what is computed."""
 
-import hashlib
 import os
 from collections.abc import Iterable
 from functools import cached_property
@@ -167,7 +166,7 @@ class Network:
         """SHA-256 over all that the network computes, as 64 hexadecimal digits."""
         from bitlight import bnn
 
-        return hashlib.sha256(bnn.canonical(self)).hexdigest()
+        return bnn.digest(self)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a .bnn file: safetensors with a JSON header. Same network, same bytes."""

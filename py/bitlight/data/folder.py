@@ -7,9 +7,19 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from bitlight.errors import DataError
+from bitlight.errors import DataError, reason
 
 MODES = {1: "L", 3: "RGB"}
+# Those of photographs; some of Pillow's others start programs, or pack without limit.
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+MOST_PIXELS = 1 << 26
+# What deflate packs into a byte at most, where a byte is a pixel.
+PIXELS_PER_BYTE = 1032
+
+
+def most_pixels(size: int) -> int:
+    """How many pixels an image file of that many bytes may have."""
+    return min(MOST_PIXELS, (1 << 16) + PIXELS_PER_BYTE * size)
 
 
 def image_folder(
@@ -83,7 +93,7 @@ def read_image(file: Path, shape: tuple[int, int, int]) -> np.ndarray:
         If it is no image, or the shape is none of grey or RGB pixels.
     """
     height, width, channels = _checked(shape)
-    photo = open_image(file).convert(MODES[channels])
+    photo = open_image(file, MODES[channels])
     resized = photo.resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(resized).reshape(shape)
 
@@ -95,26 +105,34 @@ def _checked(shape: tuple[int, int, int]) -> tuple[int, int, int]:
     return shape
 
 
-def open_image(file: Path) -> Image.Image:
-    """Read an image of 8 bits a channel.
+def open_image(file: Path, mode: str | None = None) -> Image.Image:
+    """Read an image of 8 bits a channel, and convert it to a mode of Pillow's.
 
     Raises
     ------
     DataError
-        If Pillow cannot read it whole, it would fill the memory, or has more bits.
+        If Pillow cannot read it whole, it is of none of `FORMATS`, has more bits, more than 2^26
+        pixels, or more than a file of its size can hold.
     """
     try:
         with warnings.catch_warnings():
-            # An image that would fill the memory is refused, not warned about.
+            # Most warnings are about what photographs say of themselves beside their pixels.
+            warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(file) as image:
+            with Image.open(file, formats=FORMATS) as image:
                 if image.mode == "F" or image.mode.startswith("I"):
                     # Pillow would clip their values to 255 rather than scale them.
                     raise DataError(f"{file} has more than 8 bits a channel; convert it first")
+                limit = most_pixels(file.stat().st_size)
+                if image.width * image.height > limit:
+                    raise DataError(f"{file} claims {image.size} pixels; {limit} are admitted")
                 image.load()
-                return image
-    except (OSError, SyntaxError, Image.DecompressionBombError, Warning) as error:
-        raise DataError(f"{file} is not an image that Pillow can read: {error}") from error
+                return image if mode is None else image.convert(mode)
+    except DataError:
+        raise
+    except Exception as error:
+        # Pillow raises whatever the bytes lead it to.
+        raise DataError(f"{file} is not an image that Pillow can read: {reason(error)}") from error
 
 
 def _classes(root: Path) -> dict[str, list[Path]]:

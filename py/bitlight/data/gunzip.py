@@ -6,9 +6,9 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from bitlight.errors import DataError
+from bitlight.errors import DataError, reason
 
-CHUNK = 1 << 20
+CHUNK = 1 << 16
 
 
 @contextlib.contextmanager
@@ -18,7 +18,7 @@ def open_gzip(path: Path) -> Iterator[gzip.GzipFile]:
         with gzip.open(path, "rb") as file:
             yield file
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} is not a whole gzip file: {error}") from error
+        raise DataError(f"{path} is not a whole gzip file: {reason(error)}") from error
 
 
 def read_exactly(file: gzip.GzipFile, size: int, path: Path) -> bytearray:

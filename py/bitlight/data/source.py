@@ -8,7 +8,8 @@ import numpy as np
 
 from bitlight.data.fitting import fit
 from bitlight.data.folder import image_files, read_image
-from bitlight.errors import DataError
+from bitlight.errors import DataError, reason
+from bitlight.npyfile import map_npy
 
 BLOCK = 256  # images of one seed
 
@@ -96,9 +97,9 @@ class FileSource(ArraySource):
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = Path(path).resolve()
         try:
-            images = np.load(self._path, mmap_mode="r", allow_pickle=False)
+            images = map_npy(self._path)
         except (ValueError, OSError, EOFError) as error:
-            raise DataError(f"{path} is not a whole .npy file: {error}") from error
+            raise DataError(f"{path} is not a whole .npy file: {reason(error)}") from error
         if images.ndim < 2 or images.dtype != np.uint8:
             raise DataError(
                 f"{path}: images (N, H, W, C) or (N, n) must be a uint8 array, not {images.dtype} "

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bitlight.errors import DataError
+from bitlight.errors import DataError, reason
 from bitlight.files import replacing
 
 PACKAGES = ("bitlight", "numpy", "numba", "scikit-learn", "torch", "torchvision", "onnxruntime")
@@ -81,8 +81,10 @@ class Journal:
             try:
                 run = json.loads(line)
                 run["parameters"], run["result"]
-            except (ValueError, LookupError, TypeError) as error:
-                raise DataError(f"{self.path}, line {number}, is no run: {error}") from error
+            except (ValueError, LookupError, TypeError, RecursionError) as error:
+                raise DataError(
+                    f"{self.path}, line {number}, is no run: {reason(error)}"
+                ) from error
             yield run
 
     def result(self, parameters: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -1,11 +1,12 @@
 """The head file: safetensors of weights and bias with one JSON header, as a .bnn file has it.
 
 `weight` is float32, float16, int8, or uint8 of packed rows for bits; `bias` is float64, which bits
-do without. The header holds the rest, and a digest of the tensors.
+do without. The header holds the rest, and a digest of itself and the tensors.
 """
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 from collections.abc import Collection, Iterator, Mapping
@@ -17,12 +18,13 @@ import safetensors
 import safetensors.numpy
 
 from bitlight import bits
-from bitlight.errors import HeadError
+from bitlight.errors import HeadError, reason
 from bitlight.files import replacing
+from bitlight.headers import ROOM, TIMES, read_safetensors
 from bitlight.heads.readout import DTYPES, INPUTS, Readout
 
 FORMAT = "bitlight.head"
-VERSION = 2
+VERSION = 3
 
 Tensors = dict[str, np.ndarray]
 
@@ -64,8 +66,8 @@ def write(path: str | os.PathLike[str], header: dict[str, Any], readout: Readout
         "outputs": outputs,
         "features": features,
         "scale": readout.scale,
-        "sha256": _digest(tensors),
     }
+    header["sha256"] = _digest(header, tensors)
     # One key alone, because the order of several would differ between runs.
     metadata = {"bitlight": json.dumps(header, sort_keys=True)}
     with replacing(path) as file:
@@ -83,17 +85,16 @@ def read(path: str | os.PathLike[str], kinds: Collection[str]) -> tuple[dict[str
     if not Path(path).is_file():
         raise HeadError(f"no such file: {path}")
     with refusing(path):
-        with safetensors.safe_open(os.fspath(path), framework="numpy") as file:
-            header = json.loads((file.metadata() or {})["bitlight"])
-        tensors = safetensors.numpy.load_file(path)
+        header, tensors = read_safetensors(path)
         found = f"{header['format']} version {header['version']}"
         if found != f"{FORMAT} version {VERSION}":
-            raise HeadError(f"it is {found}, this bitlight reads {FORMAT} version {VERSION}")
+            raise HeadError(f"it is {found:.80}, this bitlight reads {FORMAT} version {VERSION}")
+        if header["sha256"] != _digest(header, tensors):
+            raise HeadError("it was altered")
         if header["type"] not in kinds:
-            raise HeadError(f"it holds a {header['type']}, not a {' or '.join(kinds)}")
+            raise HeadError(f"it holds a {header['type']!s:.80}, not a {' or '.join(kinds)}")
+        _check_labels(header, max(ROOM, TIMES * Path(path).stat().st_size))
         readout = _rebuild(header, tensors)
-        if header["sha256"] != _digest(tensors):
-            raise HeadError("its weights were altered")
     return header, readout
 
 
@@ -110,7 +111,7 @@ def restore(head: Any, header: Mapping[str, Any], readout: Readout) -> None:
     if outputs != classes and (outputs, classes) != (1, 2):
         raise HeadError(f"{classes} classes do not fit {outputs} outputs")
     if head.inputs_ not in INPUTS or not 0 < head.temperature_ < np.inf:
-        raise HeadError(f"no inputs {head.inputs_!r} or temperature {head.temperature_}")
+        raise HeadError(f"no inputs {head.inputs_!r:.80} or temperature {head.temperature_}")
 
 
 def check_source(
@@ -136,8 +137,15 @@ def refusing(path: str | os.PathLike[str]) -> Iterator[None]:
     """Turn whatever a damaged file makes go wrong inside the block into a HeadError."""
     try:
         yield
-    except (safetensors.SafetensorError, OSError, LookupError, TypeError, ValueError) as error:
-        raise HeadError(f"{path} is not a whole head file: {error}") from error
+    except (
+        safetensors.SafetensorError,
+        ArithmeticError,
+        OSError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise HeadError(f"{path} is not a whole head file: {reason(error)}") from error
 
 
 def _tensors(readout: Readout) -> Tensors:
@@ -147,10 +155,37 @@ def _tensors(readout: Readout) -> Tensors:
     return {"weight": weight, "bias": np.ascontiguousarray(readout.bias, "<f8")}
 
 
+def _check_labels(header: Mapping[str, Any], room: int) -> None:
+    """Whether classes and what belongs to them are of the kinds that `describe` writes."""
+    classes, names = header["classes"], header["class_names"]
+    kinds = set(map(type, classes)) if isinstance(classes, list) else set()
+    if len(kinds) != 1 or not kinds <= {bool, int, float, str}:
+        raise HeadError("its classes are not all labels of one kind")
+    # NumPy gives each label the room of the longest.
+    if kinds == {str} and 4 * len(classes) * max(map(len, classes)) > room:
+        raise HeadError("its longest class is much longer than the others")
+    if any(not low < high for low, high in itertools.pairwise(classes)):
+        raise HeadError("its classes are not sorted")
+    if np.array(classes).tolist() != classes:
+        raise HeadError("its classes are too large")
+    if names is not None and not (
+        isinstance(names, list)
+        and len(names) == len(classes)
+        and all(isinstance(name, str) for name in names)
+    ):
+        raise HeadError(f"its class names are not {len(classes)} texts")
+    if not isinstance(header["extractor_id"], str | None):
+        raise HeadError("its extractor's id is no text")
+    if not isinstance(header["projection"], dict | None):
+        raise HeadError("its projection is no object")
+
+
 def _rebuild(header: Mapping[str, Any], tensors: Tensors) -> Readout:
-    dtype, outputs, features = header["dtype"], int(header["outputs"]), int(header["features"])
+    dtype, outputs, features = header["dtype"], header["outputs"], header["features"]
     if dtype not in DTYPES:
-        raise HeadError(f"its weights are {dtype!r}, not {', '.join(DTYPES)}")
+        raise HeadError(f"its weights are {dtype!r:.80}, not {', '.join(DTYPES)}")
+    if not all(type(n) is int and n > 0 for n in (outputs, features)):
+        raise HeadError(f"no outputs {outputs!r:.80} or features {features!r:.80}")
     packed = dtype == "bits"
     wanted: dict[str, tuple[int, ...]] = {
         "weight": (outputs, -(-features // 8) if packed else features)
@@ -162,15 +197,18 @@ def _rebuild(header: Mapping[str, Any], tensors: Tensors) -> Readout:
     if shapes != wanted or types["weight"] != ("uint8" if packed else dtype):
         raise HeadError(f"its tensors are {shapes}, {types}, not {wanted} of {dtype}")
     if packed:
-        return Readout.of_bits(bits.unpack(tensors["weight"], features).astype(bool))
+        return Readout.of_bits(bits.unpack(tensors["weight"], features).view(bool))
     scale = float(header["scale"])
     if not 0 < scale < np.inf or tensors["bias"].dtype != np.float64:
         raise HeadError(f"no scale {scale}, or a bias of {types['bias']}")
+    if not all(np.isfinite(tensor).all() for tensor in tensors.values()):
+        raise HeadError("its weights are not all finite")
     return Readout(tensors["weight"], tensors["bias"], scale)
 
 
-def _digest(tensors: Tensors) -> str:
-    digest = hashlib.sha256()
+def _digest(header: Mapping[str, Any], tensors: Tensors) -> str:
+    rest = {name: value for name, value in header.items() if name != "sha256"}
+    digest = hashlib.sha256(json.dumps(rest, sort_keys=True).encode() + b"\n")
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype.str} {tensor.shape}\n".encode() + tensor.tobytes())
     return digest.hexdigest()

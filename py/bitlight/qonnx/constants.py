@@ -27,12 +27,12 @@ class Constants:
     Raises
     ------
     ExchangeError
-        If a tensor is not whole, or all together take more memory than eight times the file.
+        If a tensor is not whole, or all together take more memory than six times the file.
     """
 
     def __init__(self, graph: onnx.GraphProto) -> None:
         self.arrays = {tensor.name: to_array(tensor) for tensor in graph.initializer}
-        self._budget = 8 * graph.ByteSize() + (1 << 20)
+        self._budget = 6 * graph.ByteSize() + (1 << 18)
 
     def __contains__(self, name: str) -> bool:
         return name in self.arrays

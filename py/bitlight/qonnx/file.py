@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bitlight.errors import ExchangeError
+from bitlight.errors import ExchangeError, reason
 
 # This module is the first of its package that is loaded, so that one line says what is missing.
 try:
@@ -20,8 +20,11 @@ except ImportError as error:
 
 # A binary network of this size has 2^27 weights, twice as many as AlexNet.
 LARGEST_FILE = 1 << 29
-# A field takes two bytes in a file and up to a hundred when parsed; CNV has two thousand.
-MOST_FIELDS = 200_000
+# A field takes two bytes in a file and up to 150 when parsed; CNV has two thousand.
+MOST_FIELDS = 5000
+BYTES_PER_FIELD = 20  # of a larger file
+# An integer of a packed list takes a byte in a file, eight when parsed, and eight in an array.
+PACKED_PER_FIELD = 8
 # model, graph, value, type, tensor, shape, dimension, and one to spare: no graphs inside graphs.
 DEEPEST = 8
 
@@ -50,10 +53,14 @@ def read_graph(path: str | os.PathLike[str]) -> onnx.GraphProto:
         raise ExchangeError(f"{path} has {size} bytes; at most {LARGEST_FILE} are read")
     content = Path(path).read_bytes()
     try:
-        _count_fields(memoryview(content), onnx.ModelProto.DESCRIPTOR, MOST_FIELDS, DEEPEST)
+        most = max(MOST_FIELDS, size // BYTES_PER_FIELD)
+        if _count_fields(memoryview(content), onnx.ModelProto.DESCRIPTOR, most, DEEPEST) < 0:
+            raise ExchangeError(
+                f"it has more than {most} fields and integers, too many for its size"
+            )
         model = onnx.ModelProto.FromString(content)
     except (DecodeError, UnicodeDecodeError, ExchangeError) as error:
-        raise ExchangeError(f"{path} is not a whole ONNX file: {error}") from error
+        raise ExchangeError(f"{path} is not a whole ONNX file: {reason(error)}") from error
     if not model.graph.node:
         raise ExchangeError(f"{path} holds no graph")
     for name, held in (
@@ -93,7 +100,7 @@ def to_array(tensor: onnx.TensorProto) -> np.ndarray:
     if tensor.HasField("raw_data"):
         array = np.frombuffer(tensor.raw_data, dtype)
     else:
-        array = np.array(getattr(tensor, field), dtype)
+        array = np.fromiter(getattr(tensor, field), dtype, count=math.prod(shape))
     return array.reshape(shape)
 
 
@@ -164,7 +171,7 @@ _ATTRIBUTES: dict[str, int] = {
 
 
 def _count_fields(data: memoryview, message: Any, left: int, depth: int) -> int:
-    """Walk over the fields of a message and parse none; how many of `left` remain."""
+    """Walk over the fields of a message and parse none; how many of `left` remain, or below 0."""
     if depth == 0:
         raise ExchangeError("its messages are nested too deeply")
     at = 0
@@ -172,7 +179,7 @@ def _count_fields(data: memoryview, message: Any, left: int, depth: int) -> int:
         tag, at = _varint(data, at)
         left -= 1
         if left < 0:
-            raise ExchangeError(f"it has more than {MOST_FIELDS} fields")
+            return left
         length, at = _length(data, at, tag & 7)
         if at + length > len(data):
             raise ExchangeError("it ends too early")
@@ -183,6 +190,8 @@ def _count_fields(data: memoryview, message: Any, left: int, depth: int) -> int:
                 left = _count_fields(part, field.message_type, left, depth - 1)
             elif field.type == field.TYPE_STRING:
                 str(part, "utf-8")  # onnx gives bytes where a name is no text
+            elif field.cpp_type in (field.CPPTYPE_INT32, field.CPPTYPE_INT64):
+                left -= length // PACKED_PER_FIELD
         at += length
     return left
 

@@ -46,8 +46,11 @@ def import_qonnx(path: str | os.PathLike[str]) -> Imported:
     ((28, 28, 1), (64,), (64,), (64,), (10,))
     """
     graph = read_graph(path)
-    with np.errstate(all="ignore"):  # what overflows is infinite here as it is in torch
-        return _imported(_read(graph))
+    try:
+        with np.errstate(all="ignore"):  # what overflows is infinite here as it is in torch
+            return _imported(_read(graph))
+    except ExchangeError as error:
+        raise ExchangeError(f"{path}: {error}") from error
 
 
 def _read(graph: onnx.GraphProto) -> Chain:
