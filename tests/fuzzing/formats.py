@@ -7,13 +7,15 @@ import functools
 import gzip
 import io
 import json
+import shutil
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
-from bitlight import Conv2d, Linear, MaxPool2d, Network, data
+from bitlight import Conv2d, FeatureStore, Linear, MaxPool2d, Network, data
 from bitlight.data import read_idx
+from bitlight.data.source import FileSource
 from bitlight.featurefile import FeatureFile
 from fuzzing import structures
 from fuzzing.mutations import open_safetensors
@@ -77,11 +79,11 @@ def head():
 
     rng = np.random.default_rng(0)
     X, y = rng.integers(0, 2, (60, 33), dtype=np.uint8), np.arange(60) % 3
-    wide = rng.integers(0, 2, (40, 2000), dtype=np.uint8)
+    wide = rng.integers(0, 2, (80, 2000), dtype=np.uint8)
     ridge, linear = RidgeHead([1.0, 10.0]).fit(X, y), LinearHead(epochs=1).fit(X, y % 2)
-    binary, large = BinaryHead(epochs=1).fit(X, y), RidgeHead([1.0]).fit(wide, np.arange(40) % 5)
-    long = RidgeHead([1.0]).fit(wide, np.arange(40))
-    bits = BinaryHead(epochs=1).fit(wide, np.arange(40) % 10)
+    binary, large = BinaryHead(epochs=1).fit(X, y), RidgeHead([1.0]).fit(wide, np.arange(80) % 5)
+    long = RidgeHead([1.0]).fit(wide, np.arange(80) % 40)
+    bits = BinaryHead(epochs=1).fit(wide, np.arange(80) % 10)
     optics = {"n_components": 33, "camera": {"bits": 8}, "medium": "binary"}
     seeds = written(
         lambda path: ridge.save(path, "ab" * 32, ["ant", "bee", "cat"]),
@@ -250,7 +252,42 @@ def onnx():
     return Format(import_qonnx, seeds, mostly(structures.graph), check, ".onnx")
 
 
+def store():
+    """Feature stores of which one file is fuzzed: a description, or a chunk.
+
+    A fuzzed file begins with the number of the one that it stands for.
+    """
+    from stores import chunk_files, filled_store
+
+    folder = tempfile.TemporaryDirectory()
+    whole, _ = filled_store(Path(folder.name) / "store")
+    expected = whole.packed(), whole.labels(), whole.raw_ids(), whole.audited()
+    headers = sorted(whole.path.rglob("zarr.json"))
+    names = [*(str(file.relative_to(whole.path)) for file in headers), *chunk_files(whole.path)]
+    contents = [(whole.path / name).read_bytes() for name in names]
+
+    def load(path, folder=folder):  # which lives as long as this function
+        fuzzed = path.read_bytes()
+        number = (fuzzed[0] if fuzzed else 0) % len(names)
+        copy = path.with_name(f"{path.name}.store")
+        if not copy.exists():
+            shutil.copytree(whole.path, copy)
+        (copy / names[number]).write_bytes(fuzzed[1:])
+        try:
+            found = FeatureStore(copy)
+            return found.packed(), found.labels(), found.raw_ids(), found.audited()
+        finally:
+            (copy / names[number]).write_bytes(contents[number])
+
+    def check(path, loaded):
+        assert all(map(np.array_equal, loaded, expected))
+
+    seeds = [bytes([number]) + content for number, content in enumerate(contents)]
+    return Format(load, seeds, mostly(structures.described), check, room=lambda content: 2 * FLOOR)
+
+
 FORMATS = {
+    "store": store,
     "bnn": bnn,
     "head": head,
     "features": features,

@@ -102,6 +102,15 @@ def _bytes_of(entry, data):
     return data[slice(*offsets)]
 
 
+def described(rng, content):
+    """A file of a store behind its number, with other values if it is JSON."""
+    try:
+        values = json.loads(content[1:])
+    except ValueError:
+        return content[:1] + bytes_anywhere(rng, content[1:], [content[1:]])
+    return content[:1] + to_text(json_anywhere(rng, values)).encode()
+
+
 def idx(rng, content):
     """A gzipped IDX file with other numbers in its header, or another gzip around it."""
     inner = bytearray(gzip.decompress(content))

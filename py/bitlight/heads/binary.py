@@ -194,6 +194,8 @@ class BinaryHead(Head):
 
     def _restore(self, trained: Mapping[str, Any]) -> None:
         self._descent = None
+        if not isinstance(self.binarize, int | float | None):  # the one that predict needs
+            raise HeadError(f"binarize must be a number, not {self.binarize!r:.80}")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

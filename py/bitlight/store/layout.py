@@ -10,18 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from bitlight.errors import StoreError
+from bitlight.errors import StoreError, reason
 from bitlight.store.manifest import Manifest
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     import zarr
-    from zarr.codecs import BloscCodec, Crc32cCodec
+    from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec
 
 # In the order in which a chunk is written: the last says that it is there.
 ARRAYS = ("features", "labels", "ids", "audited")
 HEADER_BYTES = 1 << 20
-CODECS = ["BytesCodec", "BloscCodec", "Crc32cCodec"]
 
 Layout = dict[str, tuple[tuple[int, ...], tuple[int, ...], np.dtype]]
 
@@ -104,14 +103,26 @@ def opened(path: Path) -> tuple[Manifest, dict[str, Any]]:
         arrays: dict[str, Any] = {name: group[name] for name in ARRAYS}
         for name, (shape, chunks, dtype) in layout(manifest).items():
             array = arrays[name]
-            codecs = [type(codec).__name__ for codec in array.metadata.codecs]
-            found = (array.shape, array.chunks, array.dtype, codecs)
-            if found != (shape, chunks, dtype, CODECS):
+            found = array.shape, array.chunks, array.dtype
+            if found != (shape, chunks, dtype) or not _usual(array.metadata):
                 raise StoreError(f"the array {name} is not as the store describes it")
     except Exception as error:
         # zarr raises whatever the text leads it to.
-        raise StoreError(f"{path} is no whole feature store: {first_line(error)}") from error
+        raise StoreError(f"{path} is no whole feature store: {reason(error)}") from error
     return manifest, arrays
+
+
+def _usual(metadata: Any) -> bool:
+    """Whether an array's chunks lie where `file_of` says, coded as `make` has it."""
+    first, *others = metadata.codecs
+    little = first.endian is None or first.endian.value == "little"
+    keys = metadata.chunk_key_encoding
+    return (
+        isinstance(first, BytesCodec)
+        and little
+        and [type(codec) for codec in others] == [BloscCodec, Crc32cCodec]
+        and (keys.name, keys.separator) == ("default", "/")
+    )
 
 
 def write_rows(path: Path, name: str, rows: slice, values: Any, chunk: int) -> None:
@@ -131,9 +142,3 @@ def write_rows(path: Path, name: str, rows: slice, values: Any, chunk: int) -> N
     array[rows] = values
     with file.open("rb") as written:
         os.fsync(written.fileno())
-
-
-def first_line(error: Exception) -> str:
-    """What an error says, in one line."""
-    text = str(error).strip().splitlines()
-    return text[0] if text else type(error).__name__

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from bitlight import bits
-from bitlight.errors import StoreError
+from bitlight.errors import StoreError, reason
 from bitlight.store.chunkfile import checked_size
 from bitlight.store.claims import Claims
-from bitlight.store.layout import ARRAYS, file_of, first_line, make, opened, write_rows
+from bitlight.store.layout import ARRAYS, file_of, make, opened, write_rows
 from bitlight.store.manifest import Manifest
 
 Index = int | slice | np.ndarray
@@ -284,7 +284,7 @@ class FeatureStore:
         except Exception as error:
             # zarr and its codecs raise whatever the bytes lead them to.
             raise StoreError(
-                f"chunk {chunk} of {self.path} is damaged ({name}): {first_line(error)}; "
+                f"chunk {chunk} of {self.path} is damaged ({name}): {reason(error)}; "
                 "`bitlight store check --drop` takes it out, to be computed again"
             ) from error
 
