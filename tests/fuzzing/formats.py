@@ -260,7 +260,7 @@ def store():
     from stores import chunk_files, filled_store
 
     folder = tempfile.TemporaryDirectory()
-    whole, _ = filled_store(Path(folder.name) / "store")
+    whole, _ = filled_store(Path(folder.name) / "store", samples=20)
     expected = whole.packed(), whole.labels(), whole.raw_ids(), whole.audited()
     headers = sorted(whole.path.rglob("zarr.json"))
     names = [*(str(file.relative_to(whole.path)) for file in headers), *chunk_files(whole.path)]

@@ -1,6 +1,5 @@
 """The arrays of a store on disk, by zarr: shapes, codecs, names of files."""
 
-import contextlib
 import os
 import shutil
 import tempfile
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bitlight.errors import StoreError, reason
+from bitlight.headers import parse
 from bitlight.store.manifest import Manifest
 
 with warnings.catch_warnings():
@@ -20,7 +20,7 @@ with warnings.catch_warnings():
 
 # In the order in which a chunk is written: the last says that it is there.
 ARRAYS = ("features", "labels", "ids", "audited")
-HEADER_BYTES = 1 << 20
+HEADER = 1 << 20  # bytes of memory that a description may take
 
 Layout = dict[str, tuple[tuple[int, ...], tuple[int, ...], np.dtype]]
 
@@ -92,11 +92,10 @@ def opened(path: Path) -> tuple[Manifest, dict[str, Any]]:
     """
     if not (path / "zarr.json").is_file():
         raise StoreError(f"no feature store {path}")
-    for name in ("zarr.json", *(f"{array}/zarr.json" for array in ARRAYS)):
-        with contextlib.suppress(OSError):
-            if (path / name).stat().st_size > HEADER_BYTES:
-                raise StoreError(f"{path}: {name} is larger than any description of a store")
     try:
+        for folder in (path, *(path / name for name in ARRAYS)):
+            with (folder / "zarr.json").open("rb") as header:
+                parse(header.read(HEADER + 1), HEADER)
         group = zarr.open_group(path, mode="r")
         described: Any = group.attrs["bitlight"]
         manifest = Manifest.from_attributes(described)

@@ -181,7 +181,7 @@ def test_damaged_descriptions_are_refused(tmp_path):
         whole = file.read_bytes()
         for content in (b"", b"{}", b"\xff", whole[:-9], b"[" * 10**5, b" " * (1 << 21)):
             file.write_bytes(content)
-            with pytest.raises(StoreError, match=r"no whole|larger than any"):
+            with pytest.raises(StoreError, match="no whole"):
                 FeatureStore(store.path)
         file.write_bytes(whole)
     FeatureStore(store.path)
