@@ -51,8 +51,9 @@ class Noted(RandomSource):
 
     def images(self, rows: range) -> np.ndarray:
         """The same images."""
-        with self.log.open("a") as file:
-            file.write(f"{rows.start}\n")
+        if len(rows) > 1:  # the first one alone is looked at when the store is made
+            with self.log.open("a") as file:
+                file.write(f"{rows.start}\n")
         return super().images(rows)
 
 
