@@ -1,9 +1,6 @@
 """The RTL behind a call that feels like `predict`: arrays in, arrays out, exact cycles."""
 
-import os
-import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +12,7 @@ import numpy as np
 
 from bitlight import SimulationError, bits
 from bitlight_hw import Accelerator
+from bitlight_sim import shared
 from bitlight_sim.cxxrtl import build as cxxrtl
 from bitlight_sim.native import beats
 from bitlight_sim.native import build as native
@@ -168,11 +166,9 @@ class Simulator:
         if len(images) == 0:
             raise SimulationError("there are no images to simulate")
         program = self.build()
-        with tempfile.TemporaryDirectory(
-            prefix="bitlight.", dir=_shared_folder(self._bytes(len(images)))
-        ) as folder:
+        with shared.folder(self._bytes(len(images))) as folder:
             started = time.perf_counter()
-            results, status = self._simulate(program, Path(folder), images, progress)
+            results, status = self._simulate(program, folder, images, progress)
             seconds = time.perf_counter() - started
             features = beats.from_words(results, self.acc.beats_out)
         return Run(
@@ -198,11 +194,11 @@ class Simulator:
         acc = self.acc
         shares = np.array_split(np.arange(len(images)), min(self.processes, len(images)))
         shape_out = (len(images), acc.beats_out.count, beats.words(acc.beats_out))
-        _mapped(folder / "beats", beats.to_words(images, acc.beats_in))
-        results = _mapped(folder / "results", np.zeros(shape_out, "<u4"))
+        shared.array(folder / "beats", beats.to_words(images, acc.beats_in))
+        results = shared.array(folder / "results", np.zeros(shape_out, "<u4"))
         statuses, running = [], []
         for index, share in enumerate(shares):
-            statuses.append(_mapped(folder / f"status{index}", np.zeros(1, STATUS)))
+            statuses.append(shared.array(folder / f"status{index}", np.zeros(1, STATUS)))
             numbers = [
                 share[0],
                 len(share),
@@ -289,25 +285,3 @@ def _interval(status: np.ndarray) -> int | float:
     spans = status["interval_to"] - status["interval_from"]
     mean = spans.sum() / status["intervals"].sum()
     return int(mean) if mean == int(mean) else float(mean)
-
-
-def _mapped(path: Path, content: np.ndarray) -> np.ndarray:
-    """A copy of an array in a file that other processes map as well."""
-    try:
-        with path.open("w+b") as file:
-            # Writing to a mapping of a full disk would end this process without an error.
-            os.posix_fallocate(file.fileno(), 0, content.nbytes)
-        shared = np.memmap(path, content.dtype, "r+", shape=content.shape)
-    except OSError as error:
-        raise SimulationError(
-            f"no room for the images in {path.parent}: {error.strerror}"
-        ) from error
-    shared[:] = content
-    return shared
-
-
-def _shared_folder(size: int) -> str | None:
-    """A folder in memory if `size` bytes fit there, else the usual one for temporary files."""
-    memory = "/dev/shm"
-    fits = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 1.1 * size
-    return memory if fits else None

@@ -258,7 +258,7 @@ def test_no_room_for_the_images(small, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with Simulator(acc) as sim:
-        monkeypatch.setattr("bitlight_sim.simulator.os.posix_fallocate", full)
+        monkeypatch.setattr("bitlight_sim.shared.os.posix_fallocate", full)
         with pytest.raises(SimulationError, match="no room for the images in .*: No space left"):
             sim.run(images)
 
@@ -266,7 +266,7 @@ def test_no_room_for_the_images(small, monkeypatch):
 def test_images_that_do_not_fit_into_memory_go_to_disk(small, monkeypatch):
     acc, images = small
     usage = type("Usage", (), {"free": 0})
-    monkeypatch.setattr("bitlight_sim.simulator.shutil.disk_usage", lambda _: usage)
+    monkeypatch.setattr("bitlight_sim.shared.shutil.disk_usage", lambda _: usage)
     with Simulator(acc) as sim:
         assert np.array_equal(sim.run(images).features, acc.net.forward(images))
 

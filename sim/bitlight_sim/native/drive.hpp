@@ -17,7 +17,11 @@
 #pragma once
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -96,6 +100,9 @@ struct Beat {
 
 template <typename Model>
 int drive(Model& model, int argc, char** argv) {
+#ifdef __linux__
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // nobody wants the results of a process that was killed
+#endif
     if (argc < 11) {
         fprintf(stderr, "%s: ten arguments are wanted, or more\n", argv[0]);
         return 2;
