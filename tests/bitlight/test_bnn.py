@@ -2,6 +2,7 @@
 
 import json
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import draw_images, draw_network, seeds
 
-from bitlight import Network, NetworkError
+from bitlight import Linear, Network, NetworkError
 
 
 @given(seeds())
@@ -72,17 +73,63 @@ def test_a_flipped_bit_is_found(tmp_path_factory, data):
     assert again.id == net.id  # only where the bit means nothing, as in a space of the header
 
 
-def test_another_version(saved):
-    content = saved.read_bytes()
+def rewrite(path, change):
+    """Write the file again, its header changed by a function of safetensors' header and ours."""
+    content = path.read_bytes()
     length = struct.unpack("<Q", content[:8])[0]
     header = json.loads(content[8 : 8 + length])
     inner = json.loads(header["__metadata__"]["bitlight"])
-    inner["version"] = 2
+    change(header, inner)
     header["__metadata__"]["bitlight"] = json.dumps(inner)
     text = json.dumps(header).encode()
-    saved.write_bytes(struct.pack("<Q", len(text)) + text + content[8 + length :])
-    with pytest.raises(NetworkError, match="version 2, this bitlight reads .* version 1"):
-        Network.load(saved)
+    path.write_bytes(struct.pack("<Q", len(text)) + text + content[8 + length :])
+
+
+def deep(header, inner):
+    header["__metadata__"]["more"] = "[" * 90_000
+
+
+REFUSED = {
+    "version 2, this bitlight reads .* version 1": lambda header, inner: inner.update(version=2),
+    "its header says more than a network has": (
+        lambda header, inner: inner["network"]["layers"][0].update(more=1)
+    ),
+    "a layer's weight cannot have the shape": (
+        lambda header, inner: inner["network"]["layers"][0].update(weight=[1, -1])
+    ),
+    "its header holds Infinity": lambda header, inner: inner.update(version=float("inf")),
+    "float8_e5m2": lambda header, inner: header["0.weight"].update(dtype="F8_E5M2"),
+    "its header would take .* bytes of memory, where .* are allowed": deep,
+    "thresholds are missing": lambda header, inner: header.update(a=header.pop("0.threshold")),
+    "tensor '0.threshold' belongs to no layer": (
+        lambda header, inner: inner["network"].update(
+            input_shape=[1, 1, 4],
+            layers=[{"type": "MaxPool2d", "kernel": [1, 1], "stride": [1, 1]}],
+        )
+    ),
+}
+
+
+@pytest.mark.parametrize("message", REFUSED)
+def test_another_header(tmp_path, message):
+    path = tmp_path / "a.bnn"
+    Network((4,), 1, [Linear(np.ones((2, 4), bool), np.zeros(2, np.int32))]).save(path)
+    rewrite(path, REFUSED[message])
+    with pytest.raises(NetworkError, match=message):
+        Network.load(path)
+
+
+def test_loading_takes_no_more_than_ten_times_the_file(tmp_path):
+    """A bit in the file becomes a byte in memory, once."""
+    path = tmp_path / "a.bnn"
+    weight = np.random.default_rng(0).integers(0, 2, (500, 8000)).astype(bool)
+    Network((8000,), 1, [Linear(weight, None)]).save(path)
+    Network.load(path)
+    tracemalloc.start()
+    Network.load(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10 * path.stat().st_size
 
 
 def test_a_header_that_asks_for_more_than_the_file_has(saved):

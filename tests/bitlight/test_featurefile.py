@@ -1,5 +1,7 @@
 """Feature files come back as they were, or are refused in a line."""
 
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -58,3 +60,39 @@ def test_projected_features(tmp_path, dtype):
     assert (again.optics, again.id) == (samples.optics, samples.id)
     assert again.id != FeatureFile(features, np.arange(3), "ab" * 32, {"n_components": 5}).id
     assert FeatureFile(features, np.arange(3), "ab" * 32).id == "ab" * 32
+
+
+def members(**changed):
+    content = {"features": np.zeros((2, 2), np.uint8), "n_features": 9, "labels": np.zeros(2, int)}
+    return content | {"id": "x"} | changed
+
+
+HOSTILE = {
+    "compressed": lambda path: np.savez_compressed(path, **members()),
+    "its members should be features": lambda path: np.savez(path, **members(more=1)),
+    "its list of members has": lambda path: np.savez(path, **{f"a{n}": 1 for n in range(99)}),
+    "holds object, not numbers": lambda path: np.savez(path, **members(id=np.array([None]))),
+    "has labels of float64": lambda path: np.savez(path, **members(labels=np.zeros(2))),
+    "nested too deeply": lambda path: np.savez(path, **members(optics="[" * 3000)),
+}
+
+
+@pytest.mark.parametrize("message", HOSTILE)
+def test_hostile_archives(tmp_path, message):
+    path = tmp_path / "a.npz"
+    HOSTILE[message](path)
+    with pytest.raises(DataError, match=message):
+        FeatureFile.load(path)
+
+
+def test_a_shape_that_asks_for_more_than_the_file_has(saved):
+    _, path = saved
+    with zipfile.ZipFile(path) as file:
+        content = {name: file.read(name) for name in file.namelist()}
+    header = content["features.npy"]
+    content["features.npy"] = header.replace(b"(5, 2), }   ", b"(5, 2000), }")
+    with zipfile.ZipFile(path, "w") as file:
+        for name, member in content.items():
+            file.writestr(name, member)
+    with pytest.raises(DataError, match=r"\(5, 2000\) of uint8 does not fill its 10 bytes"):
+        FeatureFile.load(path)

@@ -51,3 +51,13 @@ def test_output_shapes():
 def test_an_integer_stands_for_both_directions():
     assert MaxPool2d(3, 2).kernel == (3, 3)
     assert Conv2d(W, T, stride=2).stride == (2, 2)
+
+
+def test_weights_are_copied_unless_nobody_can_write_to_them():
+    weight = np.ones((2, 3), bool)
+    view = weight.view()
+    view.flags.writeable = False
+    assert not np.shares_memory(Linear(weight, None).weight, weight)
+    assert not np.shares_memory(Linear(view, None).weight, weight)
+    weight.flags.writeable = False
+    assert np.shares_memory(Linear(view, None).weight, weight)

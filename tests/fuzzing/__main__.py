@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+import tracemalloc
 from pathlib import Path
 
 from fuzzing.formats import FORMATS
@@ -22,9 +23,10 @@ def main():
     names = given.formats or list(FORMATS)
     if given.number is not None:
         return _again(names[0], given.number, given.keep or Path("fuzzed"))
-    figures = {}
+    failed = 0
     for name in names:
-        found = figures[name] = fuzz(name, given.files)
+        found = fuzz(name, given.files)
+        failed += found["failed"]
         print(
             f"{name:12} {found['files']} files: {found['errors']} refused, {found['answers']} "
             f"right, {found['failed']} failed; {found['seconds']:.1f} s, slowest "
@@ -34,22 +36,21 @@ def main():
         )
         for number, what in found["failures"]:
             print(f"  --number {number}: {what}", flush=True)
-    if given.json:
-        given.json.parent.mkdir(parents=True, exist_ok=True)
-        figures = {name: _rounded(found) for name, found in figures.items()}
-        content = {
-            "allowed": {"times": TIMES, "floor_bytes": FLOOR, "large_bytes": LARGE},
-            "formats": figures,
-        }
-        given.json.write_text(json.dumps(content, indent=2) + "\n")
-    return int(any(found["failed"] for found in figures.values()))
+        if given.json:
+            _keep(given.json, name, found)
+    return int(failed > 0)
 
 
-def _rounded(found):
-    return {
-        name: round(value, 4) if isinstance(value, float) else value
-        for name, value in found.items()
+def _keep(path, name, found):
+    """Put a format's figures into a file, beside those of others."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    known = json.loads(path.read_text())["formats"] if path.exists() else {}
+    known[name] = {
+        figure: round(value, 4) if isinstance(value, float) else value
+        for figure, value in found.items()
     }
+    allowed = {"times": TIMES, "floor_bytes": FLOOR, "large_bytes": LARGE}
+    path.write_text(json.dumps({"allowed": allowed, "formats": known}, indent=2) + "\n")
 
 
 def _again(name, number, path):
@@ -57,8 +58,6 @@ def _again(name, number, path):
     content = form.file(name, number)
     path = path if path.suffix == form.suffix else path.with_name(path.name + form.suffix)
     print(f"{name} number {number}, {len(content)} bytes, in {path}")
-    import tracemalloc
-
     tracemalloc.start()
     one(form, path, content)
     outcome, taken, seconds = one(form, path, content)

@@ -64,7 +64,7 @@ def bnn():
     def check(path, net):
         header, tensors = open_safetensors(path.read_bytes())
         recorded = json.loads(header["__metadata__"]["bitlight"])
-        assert structures._network_id(recorded["network"], header, tensors) == net.id
+        assert structures.network_id(recorded["network"], header, tensors) == net.id
         assert recorded["id"] == net.id
         assert [list(n) for n in (net.input_shape,)] == [recorded["network"]["input_shape"]]
 

@@ -85,6 +85,13 @@ def _hangs(path, length, content):
         pass
 
 
+def _wrong():
+    """Answers, and leaves out the last byte."""
+    form = _format(_raises)()
+    form.load = lambda path: path.read_bytes()[8:-1]
+    return form
+
+
 FAULTS = {
     _allocates: "takes ",
     _reserves: "takes ",
@@ -98,11 +105,4 @@ FAULTS = {
     _hangs: "hangs",
 }
 FORMATS = {fault.__name__: _format(fault) for fault in FAULTS}
-FORMATS["_wrong"] = lambda: _wrong()  # noqa: PLW0108  defined below
-
-
-def _wrong():
-    """Answers where it should refuse."""
-    form = _format(_raises)()
-    form.load = lambda path: path.read_bytes()[8:-1]
-    return form
+FORMATS["_wrong"] = _wrong

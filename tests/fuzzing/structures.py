@@ -40,7 +40,7 @@ def network(rng, content):
     inner = json.loads(header["__metadata__"]["bitlight"])
     inner, header = _either(rng, inner, header)
     if rng.random() < 0.7 and isinstance(inner.get("network"), dict):
-        inner["id"] = _network_id(inner["network"], header, data)
+        inner["id"] = network_id(inner["network"], header, data)
     _put(header, inner)
     return close_safetensors(header, data)
 
@@ -71,7 +71,7 @@ def _put(header, inner):
         header["__metadata__"]["bitlight"] = inner
 
 
-def _network_id(description, header, data):
+def network_id(description, header, data):
     """What the format says the id is, worked out here for whatever stands in the file."""
     parts = [to_text(description, sort_keys=True).encode()]
     for name, entry in sorted(header.items()):

@@ -166,7 +166,8 @@ def _check_labels(header: Mapping[str, Any], room: int) -> None:
         raise HeadError("its longest class is much longer than the others")
     if any(not low < high for low, high in itertools.pairwise(classes)):
         raise HeadError("its classes are not sorted")
-    if np.array(classes).tolist() != classes:
+    array = np.array(classes)
+    if array.dtype.kind not in "biufU" or array.tolist() != classes:
         raise HeadError("its classes are too large")
     if names is not None and not (
         isinstance(names, list)

@@ -1,3 +1,6 @@
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -84,3 +87,27 @@ def test_no_folder_of_classes(folder, missing):
 def test_bad_shape(folder, shape):
     with pytest.raises(DataError, match="shape must be"):
         image_folder(folder, shape)
+
+
+def test_a_file_that_claims_more_pixels_than_it_can_hold(folder):
+    path = folder / "ants" / "0.png"
+    content = bytearray(path.read_bytes())
+    content[16:24] = struct.pack(">2I", 9000, 9000)
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"0\.png claims \(9000, 9000\) pixels; "):
+        image_folder(folder, (1, 1, 1))
+
+
+def test_formats_that_start_programs_are_refused(folder):
+    """Pillow hands PostScript to Ghostscript."""
+    Image.new("RGB", (4, 4)).save(folder / "ants" / "a.eps")
+    with pytest.raises(DataError, match=r"a\.eps is not an image"):
+        image_folder(folder, (1, 1, 1))
+
+
+def test_what_a_photograph_says_beside_its_pixels_does_not_matter(folder):
+    """Many photographs of real data sets carry damaged EXIF, of which Pillow warns."""
+    image = Image.new("RGB", (4, 4))
+    image.save(folder / "ants" / "a.jpg", exif=b"Exif\0\0II*\0\x08\0\0\0\x09\0\x12\x01")
+    assert len(image_folder(folder, (1, 1, 1))[0]) == 4

@@ -52,7 +52,7 @@ def test_a_torn_line_is_dropped(tmp_path):
     assert len(path.read_bytes().splitlines()) == 2
 
 
-@pytest.mark.parametrize("line", ["nonsense", "[]", '{"parameters": {}}'])
+@pytest.mark.parametrize("line", ["nonsense", "[]", '{"parameters": {}}', "[" * 9999])
 def test_a_line_that_is_no_run_is_named(tmp_path, line):
     path = tmp_path / "runs.jsonl"
     Journal(path).complete(cells([], [1]))

@@ -6,7 +6,7 @@ import safetensors
 import safetensors.numpy
 
 from bitlight import BinaryHead, BitlightError, HeadError, LinearHead, RidgeHead
-from bitlight.heads import Head
+from bitlight.heads import Head, headfile
 
 
 @pytest.fixture
@@ -28,12 +28,15 @@ def header_of(path):
         return json.loads(file.metadata()["bitlight"])
 
 
-def rewrite(path, change, tensors=None):
-    """Write the file again with another header."""
-    header = header_of(path)
-    header.update(change)
+def sign(path, header, tensors=None):
+    """Write the file again with another header, whose digest is right."""
     tensors = tensors or safetensors.numpy.load_file(path)
+    header["sha256"] = headfile._digest(header, tensors)
     safetensors.numpy.save_file(tensors, path, {"bitlight": json.dumps(header)})
+
+
+def rewrite(path, change, tensors=None):
+    sign(path, header_of(path) | change, tensors)
 
 
 def test_loads_what_was_saved(head, file):
@@ -92,12 +95,20 @@ def test_every_flipped_coefficient_is_found(head, file):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": "bitlight.network"}, "it is bitlight.network version 2"),
-        ({"version": 1}, "version 1, this bitlight reads"),
+        ({"format": "bitlight.network"}, "it is bitlight.network version 3"),
+        ({"version": 2}, "version 2, this bitlight reads"),
         ({"type": "LinearHead"}, "it holds a LinearHead, not a RidgeHead"),
-        ({"classes": [0, 1]}, "2 classes do not fit 3 outputs"),
+        ({"classes": [0, 1], "class_names": None}, "2 classes do not fit 3 outputs"),
         ({"trained": {"alpha": "many"}}, "could not convert"),
         ({"trained": {}}, "alpha"),
+        ({"classes": [0, 2, 1]}, "its classes are not sorted"),
+        ({"classes": [0, 1, "2"]}, "not all labels of one kind"),
+        ({"classes": [0, 1, 2**70]}, "its classes are too large"),
+        ({"classes": [f"{n:04}" for n in range(999)] + ["x" * 9999]}, "longest class is much"),
+        ({"class_names": ["ant"]}, "its class names are not 3 texts"),
+        ({"extractor_id": 1}, "its extractor's id is no text"),
+        ({"projection": []}, "its projection is no object"),
+        ({"outputs": 1e999}, "Infinity"),
         ({"dtype": "float64"}, "its weights are 'float64', not float32"),
         ({"dtype": "int8"}, "of int8"),
         ({"features": 10**12}, "its tensors are"),
@@ -116,10 +127,34 @@ def test_another_header_is_refused(file, change, message):
 def test_missing_header_key_is_refused(file):
     header = header_of(file)
     del header["classes"]
-    tensors = safetensors.numpy.load_file(file)
-    safetensors.numpy.save_file(tensors, file, {"bitlight": json.dumps(header)})
+    sign(file, header)
     with pytest.raises(HeadError, match="classes"):
         RidgeHead.load(file)
+
+
+def test_a_header_that_was_altered_is_found(file):
+    """Another temperature would be a wrong answer of which nobody heard."""
+    header = header_of(file) | {"temperature": 2.0}
+    tensors = safetensors.numpy.load_file(file)
+    safetensors.numpy.save_file(tensors, file, {"bitlight": json.dumps(header)})
+    with pytest.raises(HeadError, match="it was altered"):
+        RidgeHead.load(file)
+
+
+def test_weights_that_are_no_numbers_are_refused(file):
+    tensors = safetensors.numpy.load_file(file)
+    tensors["bias"][0] = np.nan
+    rewrite(file, {}, tensors)
+    with pytest.raises(HeadError, match="not all finite"):
+        RidgeHead.load(file)
+
+
+def test_a_threshold_of_bits_must_be_a_number(tmp_path):
+    path = tmp_path / "head"
+    BinaryHead(epochs=1).fit(np.eye(4, dtype=np.uint8), np.arange(4) % 2).save(path)
+    rewrite(path, {"parameters": header_of(path)["parameters"] | {"binarize": "x"}})
+    with pytest.raises(HeadError, match="binarize must be a number, not 'x'"):
+        BinaryHead.load(path)
 
 
 def test_other_files_are_refused(tmp_path):

@@ -232,8 +232,24 @@ def test_no_memory_is_taken_for_millions_of_empty_nodes(tmp_path):
         check=True,
     )
     message, kilobytes = found.stdout.splitlines()
-    assert "it has more than 200000 fields" in message
+    assert "it has more than 838861 fields and integers" in message
     assert int(kilobytes) < 50_000
+
+
+def packed_integers(model):
+    tensor = model.graph.initializer[1]
+    tensor.ClearField("raw_data")
+    tensor.data_type, tensor.dims[:] = TensorProto.INT64, [100_000]
+    tensor.int64_data.extend([1] * 100_000)
+
+
+def test_no_memory_is_taken_for_integers_of_a_byte_each(tmp_path, content):
+    """Parsed, and in an array, they would take sixteen times as much."""
+    refuse(tmp_path, altered(content, packed_integers), "integers, too many for its size")
+
+
+def test_the_file_is_named(tmp_path, content):
+    refuse(tmp_path, altered(content, negative), f"{tmp_path / 'b.onnx'}: tensor ")
 
 
 def test_import_needs_neither_onnx_nor_torch():

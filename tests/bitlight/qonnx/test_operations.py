@@ -258,7 +258,7 @@ REFUSED = {
     ),
     "absurd constants": (
         absurd,
-        "node 'Mul_1' (Mul): gives constants that are much larger than the file",
+        "node 'Mul_0' (Mul): gives constants that are much larger than the file",
     ),
     "an operation on constants": (
         unknown_constant,
