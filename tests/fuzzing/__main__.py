@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-import tracemalloc
 from pathlib import Path
 
 from fuzzing.formats import FORMATS
@@ -58,7 +57,6 @@ def _again(name, number, path):
     content = form.file(name, number)
     path = path if path.suffix == form.suffix else path.with_name(path.name + form.suffix)
     print(f"{name} number {number}, {len(content)} bytes, in {path}")
-    tracemalloc.start()
     one(form, path, content)
     outcome, taken, seconds = one(form, path, content)
     print(f"{outcome}; {taken} bytes taken, {seconds:.4f} s")

@@ -26,6 +26,7 @@ SECONDS = float(os.environ.get("BITLIGHT_FUZZ_SECONDS", "20"))
 ADDRESSES = 2 << 30
 LONGEST_MESSAGE = 1000
 LARGE = 1 << 18  # of these files the ratio of memory to size is told
+SHARE_OF_LARGE = 0.05
 KEPT_FAILURES = 20
 M_MMAP_THRESHOLD = -3
 
@@ -58,7 +59,10 @@ class Format:
         if number < len(self.seeds):
             return self.seeds[number]
         rng = np.random.default_rng([crc32(name.encode()), number])
-        seed = self.seeds[int(rng.integers(len(self.seeds)))]
+        # Large ones show how memory grows, and take most of the time.
+        large = rng.random() < SHARE_OF_LARGE
+        seeds = [seed for seed in self.seeds if (len(seed) >= LARGE) is large] or self.seeds
+        seed = seeds[int(rng.integers(len(seeds)))]
         return self.mutate(rng, seed, self.seeds)
 
 
@@ -107,14 +111,17 @@ def _judge(form, path, loaded, error):
 
 def _begin():
     """Forget past peaks: Python's and NumPy's own, and that of the process."""
-    tracemalloc.reset_peak()
     Path("/proc/self/clear_refs").write_text("5")
-    return tracemalloc.get_traced_memory()[0], _peak()
+    before = _peak()
+    tracemalloc.start()
+    return before
 
 
 def _taken(before):
     """Memory since then at its peak, whoever took it: decoders do not ask Python for theirs."""
-    return max(tracemalloc.get_traced_memory()[1] - before[0], _peak() - before[1])
+    traced = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return max(traced, _peak() - before)
 
 
 def _peak():
@@ -142,7 +149,6 @@ def run(name, first, count, folder):
     used = 4096 * int(Path("/proc/self/statm").read_text().split()[0])
     resource.setrlimit(resource.RLIMIT_AS, (used + ADDRESSES, addresses))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    tracemalloc.start()
     found = {"files": 0, "answers": 0, "errors": 0, "failed": 0, "seconds": 0.0}
     found |= {"slowest_s": 0.0, "bytes": 0, "large": 0, "peak_bytes": 0, "peak_ratio": 0.0}
     found["failures"] = []
