@@ -119,22 +119,30 @@ def leroux_table2(
 @reproduce.command("optical-transfer")
 @_options("optical-transfer")
 @_with_backbone
+@click.option("--whole", is_flag=True, help="Every cut, all images: hours, or a GPU.")
 def optical_transfer(
-    targets: tuple[str, ...], quick: bool, folder: Path | None, threads: int | None, **options: Any
+    targets: tuple[str, ...],
+    quick: bool,
+    folder: Path | None,
+    threads: int | None,
+    whole: bool,
+    **options: Any,
 ) -> None:
     """Figures 5 and 6 of LightOn's article: accuracy and training time against model size.
 
     Layers are removed one by one; backprop against sign features, optical projection and ridge, and
     against ridge without projection.
 
-    bitlight reproduce optical-transfer animals10=animals10 --backbone densenet169
+    Three cuts, 2,000 training and 2,000 test images, unless there is --whole:
+
+    bitlight reproduce optical-transfer animals10=animals10 --backbone densenet169 --whole
     """
     from bitlight.experiments import transfer
-    from bitlight.experiments.transfer.experiment import FULL, QUICK, TARGETS
+    from bitlight.experiments.transfer.experiment import FULL, QUICK, TARGETS, WHOLE
 
     _run(transfer, "optical-transfer", quick, folder, threads, {
         "targets": targets or (TARGETS[:1] if quick else TARGETS),
-        "effort": QUICK if quick else FULL,
+        "effort": QUICK if quick else WHOLE if whole else FULL,
         **options,
     })  # fmt: skip
 
