@@ -128,6 +128,8 @@ def _rebuild_layer(
     layer: dict[str, Any], packed: np.ndarray | None, threshold: np.ndarray | None
 ) -> Layer:
     if layer["type"] == "MaxPool2d":
+        if packed is not None or threshold is not None:
+            raise NetworkError("a MaxPool2d has no weights and no thresholds")
         return MaxPool2d(tuple(layer["kernel"]), tuple(layer["stride"]))
     if layer["type"] not in ("Conv2d", "Linear"):
         raise NetworkError(f"unknown layer type {layer['type']!r}")
