@@ -1,6 +1,7 @@
 """`bitlight reproduce`: the experiments of the two papers, as far as they are not done yet."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -119,12 +120,14 @@ def leroux_table2(
 @reproduce.command("optical-transfer")
 @_options("optical-transfer")
 @_with_backbone
+@click.option("--images", type=click.IntRange(10), help="For training, at most; 2,000.")
 @click.option("--whole", is_flag=True, help="Every cut, all images: hours, or a GPU.")
 def optical_transfer(
     targets: tuple[str, ...],
     quick: bool,
     folder: Path | None,
     threads: int | None,
+    images: int | None,
     whole: bool,
     **options: Any,
 ) -> None:
@@ -140,9 +143,13 @@ def optical_transfer(
     from bitlight.experiments import transfer
     from bitlight.experiments.transfer.experiment import FULL, QUICK, TARGETS, WHOLE
 
+    effort = QUICK if quick else WHOLE if whole else FULL
+    if images is not None:
+        effort = replace(effort, train_images=images)
+
     _run(transfer, "optical-transfer", quick, folder, threads, {
         "targets": targets or (TARGETS[:1] if quick else TARGETS),
-        "effort": QUICK if quick else WHOLE if whole else FULL,
+        "effort": effort,
         **options,
     })  # fmt: skip
 
