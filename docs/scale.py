@@ -62,10 +62,11 @@ class Noted(RandomSource):
 @click.option("--chunk", default=4096, show_default=True)
 @click.option("--rounds", default=3, show_default=True)
 @click.option("--engine", type=click.Choice(["golden", "rtl"]), default="rtl", show_default=True)
-def dask(chunks: int, chunk: int, rounds: int, engine: str) -> None:
-    """Features of fashion28 by one worker and by two in turn; RTL is audited."""
+@click.option("--network", default="fashion28", show_default=True, help="Or fashion32.")
+def dask(chunks: int, chunk: int, rounds: int, engine: str, network: str) -> None:
+    """Features of an extractor by one worker and by two in turn; RTL is audited."""
     os.environ["NUMBA_NUM_THREADS"] = "1"  # a worker is one core, also where it is alone
-    net = extractors.features("fashion28")
+    net = extractors.features(network)
     runs: dict[str, list[dict[str, Any]]] = {"1 worker": [], "2 workers": [], "2, one killed": []}
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -82,7 +83,7 @@ def dask(chunks: int, chunk: int, rounds: int, engine: str) -> None:
     best = {name: max(run["images_per_s"] for run in some) for name, some in runs.items()}
     pairs = zip(runs["1 worker"], runs["2 workers"], strict=True)
     _write(
-        "dask" if engine == "rtl" else f"dask-{engine}",
+        f"dask-{engine}-{network}",
         {
             "network": net.id,
             "engine": engine,
