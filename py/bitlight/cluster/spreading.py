@@ -71,8 +71,12 @@ def spread(
         yield from _done(client, name, items, called, ahead, suspects)
         # A worker that dies makes all items suspect that were on their way to it. They come
         # again, one at a time, so that only those are blamed that are to blame.
-        again, guilty = [item for item, _ in suspects], suspects[:0]
-        yield from _done(client, name, again, called, 0, guilty)
+        guilty: list[tuple[Item, KilledWorker]] = []
+        for item, _ in suspects:
+            alone: list[tuple[Item, KilledWorker]] = []
+            yield from _done(client, name, [item], called, 0, alone)
+            if alone:  # perhaps of workers that the one before had filled
+                yield from _done(client, name, [item], called, 0, guilty)
     if guilty:
         raise _blamed(*guilty[0], called)
 
