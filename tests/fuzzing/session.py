@@ -50,11 +50,15 @@ def fuzz(name, files, first=0):
             if not at.exists():
                 raise RuntimeError(f"the worker of {name} died before its first file")
             number = int(at.read_text())
-        # Its figures died with it: the files before this one are loaded again.
+            noted = Path(folder, "figures")
+            known = json.loads(noted.read_text()) if noted.exists() else {"files": 0}
+        # The files between those that it noted and this one are loaded again.
+        found, first = _sum(found, known), first + known["files"]
         if number > first:
             found = _sum(found, fuzz(name, number - first, first))
         ended = signal.Signals(-done.returncode)
-        what = "hangs" if ended is signal.SIGALRM else f"ends the process by {ended.name}"
+        hung = ended in (signal.SIGPROF, signal.SIGALRM)
+        what = "hangs" if hung else f"ends the process by {ended.name}"
         found = _sum(found, {"files": 1, "failed": 1, "failures": [[number, what]]})
         first = number + 1
     return found

@@ -28,6 +28,7 @@ LONGEST_MESSAGE = 1000
 LARGE = 1 << 18  # of these files the ratio of memory to size is told
 SHARE_OF_LARGE = 0.05
 KEPT_FAILURES = 20
+NOTED_EVERY = 250
 M_MMAP_THRESHOLD = -3
 
 
@@ -130,8 +131,13 @@ def _peak():
 
 
 def _set_alarm(seconds):
-    """Let the process be killed; C code that hangs would never hear of a Python handler."""
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    """Let the process be killed; C code that hangs would never hear of a Python handler.
+
+    The time is the processor's, since other work may stop this for minutes; one who only sleeps
+    has ten minutes.
+    """
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds and 600)
 
 
 def run(name, first, count, folder):
@@ -167,6 +173,10 @@ def run(name, first, count, folder):
             if size >= LARGE:
                 found["large"] += 1
                 found["peak_ratio"] = max(found["peak_ratio"], taken / size)
+            if found["files"] % NOTED_EVERY == 0:
+                noted = folder / "figures.new"
+                noted.write_text(json.dumps(found))
+                noted.replace(folder / "figures")
     return found
 
 
