@@ -49,6 +49,10 @@ def _describe_layer(layer: Layer) -> dict[str, Any]:
     }
 
 
+def _text(description: dict[str, Any]) -> str:
+    return json.dumps(description, sort_keys=True)
+
+
 def _tensors(net: Network) -> Iterator[tuple[str, np.ndarray]]:
     """Names and tensors, sorted by name, each made when it is asked for."""
     for index, layer in sorted(enumerate(net.layers), key=lambda item: f"{item[0]}."):
@@ -70,7 +74,7 @@ def digest(net: Network) -> str:
         found.update(struct.pack("<Q", len(part)))
         found.update(part)
 
-    take(json.dumps(_describe(net), sort_keys=True).encode())
+    take(_text(_describe(net)).encode())
     for name, tensor in _tensors(net):
         take(name.encode())
         take(tensor.data.cast("B"))
@@ -99,8 +103,8 @@ def load(path: str | os.PathLike[str]) -> Network:
                 f"this bitlight reads {FORMAT} version {VERSION}"
             )
         net = _rebuild(header["network"], tensors)
-        if json.loads(json.dumps(_describe(net))) != header["network"]:
-            raise NetworkError("its header says more than a network has")
+        if _text(_describe(net)) != _text(header["network"]):
+            raise NetworkError("its header says more than a network has, or says it otherwise")
         recorded = header["id"]
     except (safetensors.SafetensorError, OSError, LookupError, TypeError, ValueError) as error:
         raise NetworkError(f"{path} is not a whole .bnn file: {reason(error)}") from error
@@ -140,6 +144,8 @@ def _rebuild_layer(
     # Compared before unpacking, so that no header can ask for more memory than the file has.
     if packed is None or packed.dtype != np.uint8 or packed.shape != (outputs, -(-fan_in // 8)):
         raise NetworkError(f"the packed weight of a layer {shape} is missing or of another size")
+    if fan_in % 8 and (packed[:, -1] >> fan_in % 8).any():
+        raise NetworkError(f"the packed weight of a layer {shape} has bits behind its rows")
     flat = bits.unpack(packed, fan_in)
     flat.flags.writeable = False  # and so taken without a copy
     weight = flat.view(bool).reshape(shape)

@@ -1,6 +1,7 @@
 """Headers of untrusted files, JSON and safetensors, weighed before they are parsed."""
 
 import json
+import math
 import os
 import struct
 from pathlib import Path
@@ -44,7 +45,7 @@ def parse(text: str | bytes, room: int) -> Any:
     if cost > room:
         raise ValueError(f"its header would take {cost} bytes of memory, where {room} are allowed")
     try:
-        return json.loads(text, parse_constant=_refuse)
+        return json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except RecursionError:
         raise ValueError("its header is nested too deeply") from None
 
@@ -74,5 +75,9 @@ def read_safetensors(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict
     return header, tensors
 
 
+def _finite(text: str) -> float:
+    return float(text) if math.isfinite(float(text)) else _refuse(text)
+
+
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"its header holds {constant}")
+    raise ValueError(f"its header holds {constant:.80}")

@@ -98,6 +98,7 @@ REFUSED = {
         lambda header, inner: inner["network"]["layers"][0].update(weight=[1, -1])
     ),
     "its header holds Infinity": lambda header, inner: inner.update(version=float("inf")),
+    "or says it otherwise": lambda header, inner: inner["network"].update(input_bits=True),
     "float8_e5m2": lambda header, inner: header["0.weight"].update(dtype="F8_E5M2"),
     "its header would take .* bytes of memory, where .* are allowed": deep,
     "thresholds are missing": lambda header, inner: header.update(a=header.pop("0.threshold")),
@@ -120,6 +121,17 @@ def test_another_header(tmp_path, message):
     Network((4,), 1, [Linear(np.ones((2, 4), bool), np.zeros(2, np.int32))]).save(path)
     rewrite(path, REFUSED[message])
     with pytest.raises(NetworkError, match=message):
+        Network.load(path)
+
+
+def test_bits_behind_the_rows_are_refused(tmp_path):
+    """They say nothing; two files of one network would differ."""
+    path = tmp_path / "a.bnn"
+    Network((4,), 1, [Linear(np.ones((2, 4), bool), None)]).save(path)
+    content = path.read_bytes()
+    assert content[-2:] == b"\x0f\x0f"
+    path.write_bytes(content[:-1] + b"\x1f")
+    with pytest.raises(NetworkError, match="has bits behind its rows"):
         Network.load(path)
 
 

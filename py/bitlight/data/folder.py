@@ -1,11 +1,12 @@
 """A folder of images with one sub-folder for each class."""
 
+import io
 import os
 import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from bitlight.errors import DataError, reason
 
@@ -119,17 +120,21 @@ def open_image(file: Path, mode: str | None = None) -> Image.Image:
             # Most warnings are about what photographs say of themselves beside their pixels.
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(file, formats=FORMATS) as image:
+            # Of a file of its own Pillow would ask for as many bytes as a length in it says.
+            content = io.BytesIO(file.read_bytes())
+            with Image.open(content, formats=FORMATS) as image:
                 if image.mode == "F" or image.mode.startswith("I"):
                     # Pillow would clip their values to 255 rather than scale them.
                     raise DataError(f"{file} has more than 8 bits a channel; convert it first")
-                limit = most_pixels(file.stat().st_size)
+                limit = most_pixels(content.getbuffer().nbytes)
                 if image.width * image.height > limit:
                     raise DataError(f"{file} claims {image.size} pixels; {limit} are admitted")
                 image.load()
                 return image if mode is None else image.convert(mode)
     except DataError:
         raise
+    except UnidentifiedImageError as error:
+        raise DataError(f"{file} is not an image of {', '.join(FORMATS)}") from error
     except Exception as error:
         # Pillow raises whatever the bytes lead it to.
         raise DataError(f"{file} is not an image that Pillow can read: {reason(error)}") from error

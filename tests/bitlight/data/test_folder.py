@@ -1,4 +1,6 @@
+import contextlib
 import struct
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -111,3 +113,16 @@ def test_what_a_photograph_says_beside_its_pixels_does_not_matter(folder):
     image = Image.new("RGB", (4, 4))
     image.save(folder / "ants" / "a.jpg", exif=b"Exif\0\0II*\0\x08\0\0\0\x09\0\x12\x01")
     assert len(image_folder(folder, (1, 1, 1))[0]) == 4
+
+
+def test_a_chunk_that_claims_gigabytes_costs_nothing(folder):
+    path = folder / "ants" / "0.png"
+    content = path.read_bytes()
+    at = content.index(b"IDAT") - 4
+    path.write_bytes(content[:at] + struct.pack(">I", 1 << 30) + content[at + 4 : -14])
+    tracemalloc.start()
+    with contextlib.suppress(DataError):  # Pillow has seen all pixels before it sees the damage
+        image_folder(folder, (1, 1, 1))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 20
