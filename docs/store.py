@@ -103,7 +103,7 @@ def million(count: int, upto: int, keep: Path | None) -> None:
     def note(samples: int) -> None:
         nonlocal written
         written += 1
-        if written % 200 == 0:  # also in the middle, because machines are not always as fast
+        if written % 50 == 0:  # also in the middle, because machines are not always as fast
             bare.append(_rate(net, sample))
             print(samples, f"{bare[-1]:.0f}/s bare", flush=True)
 

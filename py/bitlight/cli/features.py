@@ -30,7 +30,7 @@ from bitlight.cli.report import json_option, progress, show_table, write_json
     "By default 1 for rtl, and 0 for golden.",
 )
 @click.option(
-    "--chunk", type=click.IntRange(1), default=1024, show_default=True, help="Images in a chunk."
+    "--chunk", type=click.IntRange(1), help="Images in a chunk; by default 4,096, for rtl 1,024."
 )
 @dask_option
 @json_option
@@ -44,7 +44,7 @@ def features(
     processes: int,
     folding: str | None,
     audit: float | None,
-    chunk: int,
+    chunk: int | None,
     dask: str | None,
     json_file: str | None,
 ) -> None:

@@ -13,6 +13,8 @@ from bitlight.store.engines import Compute, Folding, Programs, engine
 from bitlight.store.manifest import Manifest
 from bitlight.store.store import FeatureStore
 
+CHUNKS = {"golden": 4096, "rtl": 1024}
+
 
 def manifest_for(
     net: Network,
@@ -20,7 +22,7 @@ def manifest_for(
     name: str = "golden",
     audited: float | None = None,
     folding: Folding | None = None,
-    chunk: int = 1024,
+    chunk: int | None = None,
 ) -> Manifest:
     """What a store of these features says of itself.
 
@@ -35,8 +37,9 @@ def manifest_for(
         gives, and nothing that the golden model gives.
     folding : list of (PE, SIMD), optional
         For "rtl"; by default the accelerator's own choice.
-    chunk : int
-        Samples in a chunk.
+    chunk : int, optional
+        Samples in a chunk: what a process that is killed loses at most. By default 4,096, and 1,024
+        for the RTL, which takes longer.
 
     Raises
     ------
@@ -59,7 +62,7 @@ def manifest_for(
         folding=None if folding is None else tuple((pe, simd) for pe, simd in folding),
         audit=float(name == "rtl") if audited is None else audited,
         classes=source.classes,
-        chunk=chunk,
+        chunk=chunk or CHUNKS.get(name, 1),
         id_bytes=longest,
     )
 

@@ -124,20 +124,23 @@ def _usual(metadata: Any) -> bool:
     )
 
 
-def write_rows(path: Path, name: str, rows: slice, values: Any, chunk: int) -> None:
-    """Write one chunk of an array, to the disk itself.
+def writable(path: Path) -> dict[str, Any]:
+    """The arrays of a store, to be written to."""
+    # A chunk of zeros is a chunk like any other.
+    with zarr.config.set({"array.write_empty_chunks": True}):
+        return {name: zarr.open_array(path / name, mode="r+") for name in ARRAYS}
+
+
+def write_rows(array: Any, file: Path, rows: slice, values: Any) -> None:
+    """Write one chunk of an array, which is the given file, to the disk itself.
 
     Raises
     ------
     OSError
         If the disk takes no more; the chunk is as it was before.
     """
-    file = file_of(path, name, chunk)
     for litter in file.parent.glob(f"{file.name}.*.partial"):
         litter.unlink(missing_ok=True)  # of a writer that was killed
-    # A chunk of zeros is a chunk like any other.
-    with zarr.config.set({"array.write_empty_chunks": True}):
-        array: Any = zarr.open_array(path / name, mode="r+")
     array[rows] = values
     with file.open("rb") as written:
         os.fsync(written.fileno())

@@ -22,7 +22,7 @@ from bitlight import bits
 from bitlight.errors import StoreError, reason
 from bitlight.store.chunkfile import checked_size
 from bitlight.store.claims import Claims
-from bitlight.store.layout import ARRAYS, file_of, make, opened, write_rows
+from bitlight.store.layout import ARRAYS, file_of, make, opened, writable, write_rows
 from bitlight.store.manifest import Manifest
 
 Index = int | slice | np.ndarray
@@ -67,6 +67,7 @@ class FeatureStore:
         self.path = Path(path)
         self.manifest, self._arrays = opened(self.path)
         self.claims = Claims(self.path / "claims")
+        self._writable: dict[str, Any] | None = None  # opened at the first chunk
 
     @classmethod
     def create(cls, path: str | os.PathLike[str], manifest: Manifest) -> "FeatureStore":
@@ -216,11 +217,14 @@ class FeatureStore:
             )
         stored = bits.pack(features) if manifest.dtype == "bits" else features
         rows = slice(span.start, span.stop)
-        content = (stored, labels, _encoded(ids, manifest.id_bytes))
+        count = slice(chunk, chunk + 1)
+        parts = (stored, rows), (labels, rows), (_encoded(ids, manifest.id_bytes), rows)
         try:
-            for name, values in zip(ARRAYS, content, strict=False):
-                write_rows(self.path, name, rows, values, chunk)
-            write_rows(self.path, "audited", slice(chunk, chunk + 1), np.int32(audited), chunk)
+            if self._writable is None:
+                self._writable = writable(self.path)
+            for name, (values, where) in zip(ARRAYS, (*parts, (audited, count)), strict=True):
+                file = file_of(self.path, name, chunk)
+                write_rows(self._writable[name], file, where, values)
         except OSError as error:
             raise StoreError(
                 f"cannot write chunk {chunk} of {self.path}: {error.strerror or error}; "
