@@ -10,6 +10,7 @@ import json
 import os
 import resource
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -118,7 +119,7 @@ def million(count: int, upto: int, keep: Path | None) -> None:
         "seconds": round(seconds, 1),
         "images_per_s": round(count / seconds, 1),
         "bare_images_per_s": [round(rate, 1) for rate in bare],
-        "share_of_bare": round(count / seconds / float(np.mean(bare)), 3),
+        "share_of_bare": round(count / seconds / statistics.harmonic_mean(bare), 3),
         "peak_bytes": peak,
         "bytes_on_disk": sum(file.stat().st_size for file in store.path.rglob("*")),
     }
