@@ -224,4 +224,4 @@ class RidgeHead(Head):
         return {"alpha": self.alpha_}
 
     def _restore(self, trained: Mapping[str, Any]) -> None:
-        self._moments, self._alpha = None, float(trained["alpha"])
+        self._moments, self._alpha = None, checked_alphas([trained["alpha"]])[0]
