@@ -18,7 +18,8 @@ from stores import small_network
 from bitlight_hw import Accelerator
 from bitlight_sim import Simulator
 images = np.zeros((400_000, 12), np.uint8)
-with Simulator(Accelerator(small_network())) as simulator:
+slow = Accelerator(small_network(), [(1, 1)])  # minutes
+with Simulator(slow) as simulator:
     simulator.run(images, lambda done: print("runs", flush=True))
 """
 
