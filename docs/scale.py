@@ -17,20 +17,19 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import click
 import numpy as np
+from recorded import RAW, Noted, record
 
 from bitlight import FeatureStore, Network, RidgeHead, extractors
 from bitlight.cluster import connected, fill_on
 from bitlight.data.source import RandomSource
-from bitlight.files import replacing
-from bitlight.speed import machine
 from bitlight.store import manifest_for
 from bitlight.topologies import TOPOLOGIES
 
-RAW = Path(__file__).parent / "raw" / "scale"
 IMAGENET = 1_281_167
 CORES = (1, 16, 64)
 # Assumed: a core of a rented x86-64 server for an hour, without discounts.
@@ -42,24 +41,9 @@ def main() -> None:
     """Measure, and write what was found to docs/raw/scale."""
 
 
-class Noted(RandomSource):
-    """Images whose readers write down each chunk that they begin."""
-
-    def __init__(self, log: Path, count: int, net: Network) -> None:
-        super().__init__(count, net.input_shape, net.input_bits)
-        self.log = log
-
-    def images(self, rows: range) -> np.ndarray:
-        """The same images."""
-        if len(rows) > 1:  # the first one alone is looked at when the store is made
-            with self.log.open("a") as file:
-                file.write(f"{rows.start}\n")
-        return super().images(rows)
-
-
 @main.command()
 @click.option("--chunks", default=96, show_default=True)
-@click.option("--chunk", default=4096, show_default=True)
+@click.option("--chunk", default=1024, show_default=True)
 @click.option("--rounds", default=3, show_default=True)
 @click.option("--engine", type=click.Choice(["golden", "rtl"]), default="rtl", show_default=True)
 @click.option("--network", default="fashion28", show_default=True, help="Or fashion32.")
@@ -68,21 +52,16 @@ def dask(chunks: int, chunk: int, rounds: int, engine: str, network: str) -> Non
     os.environ["NUMBA_NUM_THREADS"] = "1"  # a worker is one core, also where it is alone
     net = extractors.features(network)
     runs: dict[str, list[dict[str, Any]]] = {"1 worker": [], "2 workers": [], "2, one killed": []}
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        connected("local:1") as one,
-        connected("local:2") as two,
-    ):
-        for client in (one, two):  # simulators, and code that Numba compiles
-            _filled(Path(folder), net, client, engine, 4, chunk)
-        for _ in range(rounds):
-            for name, client in (("1 worker", one), ("2 workers", two), ("2, one killed", two)):
-                kill = name == "2, one killed"
-                runs[name].append(_filled(Path(folder), net, client, engine, chunks, chunk, kill))
-                print(name, runs[name][-1], flush=True)
-    best = {name: max(run["images_per_s"] for run in some) for name, some in runs.items()}
+    for round_ in range(rounds + 1):  # the first one builds simulators
+        for name, some in runs.items():
+            count = chunks if round_ else 4
+            found = _filled(net, f"local:{name[0]}", engine, count, chunk, "killed" in name)
+            if round_:
+                some.append(found)
+                print(name, found, flush=True)
+    mean = {name: fmean(run["images_per_s"] for run in some) for name, some in runs.items()}
     pairs = zip(runs["1 worker"], runs["2 workers"], strict=True)
-    _write(
+    record(
         f"dask-{engine}-{network}",
         {
             "network": net.id,
@@ -90,28 +69,22 @@ def dask(chunks: int, chunk: int, rounds: int, engine: str, network: str) -> Non
             "chunks": chunks,
             "chunk": chunk,
             "runs": runs,
-            "images_per_s": best,
-            "ratio": best["2 workers"] / best["1 worker"],
+            "images_per_s": mean,
+            "ratio": mean["2 workers"] / mean["1 worker"],
             "ratio_of_each_round": [b["images_per_s"] / a["images_per_s"] for a, b in pairs],
-            "chunk_of_a_worker_s": chunk / best["1 worker"],
+            "chunk_of_a_worker_s": chunk / mean["1 worker"],
         },
     )
 
 
 def _filled(
-    folder: Path,
-    net: Network,
-    client: Any,
-    engine: str,
-    chunks: int,
-    chunk: int,
-    kill: bool = False,
+    net: Network, address: str, engine: str, chunks: int, chunk: int, kill: bool
 ) -> dict[str, Any]:
     """Fill a new store; the rate counts from the moment at which each worker has done a chunk.
 
     A worker is killed when a third is there.
     """
-    with tempfile.TemporaryDirectory(dir=folder) as name:
+    with tempfile.TemporaryDirectory() as name, connected(address) as client:
         source = Noted(Path(name) / "log", chunks * chunk, net)
         store = FeatureStore.create(
             Path(name) / "store", manifest_for(net, source, engine, chunk=chunk)
@@ -162,7 +135,7 @@ def ridge(store: str, workers: int, alpha: float | None) -> None:
             print(name, found[name], flush=True)
     difference = np.linalg.norm(heads["dask"] - heads["here"]) / np.linalg.norm(heads["here"])
     shape = FeatureStore(store).shape
-    _write(
+    record(
         "ridge",
         {"samples": shape[0], "features": shape[1], "workers": workers, **found}
         | {"relative_difference_of_weights": float(difference)},
@@ -202,7 +175,7 @@ def imagenet(images: int, rtl: int) -> None:
     net = TOPOLOGIES["alexnet"].random(0)
     recorded = RAW / "alexnet-rtl.json"
     if rtl:
-        _write("alexnet-rtl", _simulated(net, rtl))
+        record("alexnet-rtl", _simulated(net, rtl))
     rates = {
         "golden": _golden_rate(images),
         "rtl": json.loads(recorded.read_text())["images_per_s"],
@@ -217,7 +190,7 @@ def imagenet(images: int, rtl: int) -> None:
         for engine, rate in rates.items()
         for cores in CORES
     ]
-    _write(
+    record(
         "imagenet",
         {
             "network": net.id,
@@ -269,14 +242,6 @@ def one_golden(images: int) -> None:
         net.forward(batch)
         seconds.append(time.perf_counter() - started)
     print(images / min(seconds))
-
-
-def _write(name: str, figures: dict[str, Any]) -> None:
-    RAW.mkdir(parents=True, exist_ok=True)
-    with replacing(RAW / f"{name}.json") as file:
-        content = {"machine": machine(), **figures}
-        file.write((json.dumps(content, indent=2) + "\n").encode())
-    print(json.dumps(figures, indent=2))
 
 
 if __name__ == "__main__":

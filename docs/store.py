@@ -6,8 +6,6 @@ million  1,000,000 images of noise, 32×32, through the golden model of a small 
 Raw results go to docs/raw/scale.
 """
 
-import json
-import os
 import resource
 import shutil
 import statistics
@@ -20,28 +18,11 @@ from pathlib import Path
 
 import click
 import numpy as np
+from recorded import Noted, record
 
 from bitlight import FeatureStore, Network, extractors
 from bitlight.data.source import RandomSource
-from bitlight.files import replacing
-from bitlight.speed import cores, processor
 from bitlight.store import fill, manifest_for
-
-RAW = Path(__file__).parent / "raw" / "scale"
-
-
-class Noted(RandomSource):
-    """Images whose reader writes down each chunk that is begun."""
-
-    def __init__(self, log: Path, count: int, net: Network) -> None:
-        super().__init__(count, net.input_shape, net.input_bits)
-        self._log = log
-
-    def images(self, rows: range) -> np.ndarray:
-        """The same images."""
-        with self._log.open("a") as file:
-            file.write(f"{rows.start}\n")
-        return super().images(rows)
 
 
 @click.group()
@@ -51,7 +32,7 @@ def main() -> None:
 
 @main.command()
 @click.option("--kills", default=50, show_default=True)
-@click.option("--chunks", default=4000, show_default=True)
+@click.option("--chunks", default=8000, show_default=True)
 @click.option("--chunk", default=64, show_default=True)
 def kills(kills: int, chunks: int, chunk: int) -> None:
     """Kill a process that fills a store at random moments, and compare what is there in the end."""
@@ -83,7 +64,7 @@ def kills(kills: int, chunks: int, chunk: int) -> None:
             "chunks_begun_again_percent": round(100 * repeated / chunks, 3),
             "half_written_files_left": len(list(store.path.rglob("*.partial"))),
         }
-    _write("kills", figures)
+    record("kills", figures)
 
 
 @main.command()
@@ -125,7 +106,7 @@ def million(count: int, upto: int, keep: Path | None) -> None:
     }
     if keep is None:
         shutil.rmtree(folder)
-    _write("million", figures)
+    record("million", figures)
 
 
 def _rate(net: Network, images: np.ndarray) -> float:
@@ -171,14 +152,6 @@ def _files(path: Path) -> dict[str, bytes]:
 def _different(one: Path, other: Path) -> int:
     first, second = _files(one), _files(other)
     return sum(first.get(name) != second.get(name) for name in first | second)
-
-
-def _write(name: str, figures: dict[str, object]) -> None:
-    figures |= {"processor": processor(), "cores": cores(), "load": round(os.getloadavg()[0], 2)}
-    RAW.mkdir(parents=True, exist_ok=True)
-    with replacing(RAW / f"{name}.json") as file:
-        file.write((json.dumps(figures, indent=2) + "\n").encode())
-    print(json.dumps(figures, indent=2))
 
 
 if __name__ == "__main__":

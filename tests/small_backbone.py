@@ -22,3 +22,9 @@ def register(monkeypatch):
         return backbones.Backbone("small", nn.Sequential(stages), prepared, (2, 1), "block")
 
     monkeypatch.setitem(backbones.BACKBONES, "small", small)
+
+
+def chosen(setting, folder, effort):
+    """A setting that has it, and the digits."""
+    choice = {"backbone": "small", "weights": "random", "size": 16}
+    return setting(folder, ("digits",), effort=effort, **choice)

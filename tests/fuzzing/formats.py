@@ -17,9 +17,8 @@ from bitlight import Conv2d, FeatureStore, Linear, MaxPool2d, Network, data
 from bitlight.data import read_idx
 from bitlight.data.source import FileSource
 from bitlight.featurefile import FeatureFile
-from fuzzing import structures
-from fuzzing.mutations import open_safetensors
-from fuzzing.structures import mostly
+from fuzzing import arrayfiles, imagefiles, modelfiles, structures
+from fuzzing.mutations import mostly, open_safetensors
 from fuzzing.worker import FLOOR, Format
 
 
@@ -135,7 +134,7 @@ def features():
         assert np.array_equal(loaded.features, stored, equal_nan=stored.dtype.kind == "f")
         assert loaded.features.shape == (len(loaded.labels), count)
 
-    return Format(FeatureFile.load, seeds, mostly(structures.archive), check, ".npz")
+    return Format(FeatureFile.load, seeds, mostly(arrayfiles.archive), check, ".npz")
 
 
 def idx():
@@ -157,7 +156,7 @@ def idx():
         assert content[4 : 4 + 4 * array.ndim] == np.array(array.shape, ">u4").tobytes()
         assert content[4 + 4 * array.ndim :] == array.tobytes()
 
-    return Format(read_idx, seeds, mostly(structures.idx), check, ".gz")
+    return Format(read_idx, seeds, mostly(arrayfiles.idx), check, ".gz")
 
 
 def npy():
@@ -177,7 +176,7 @@ def npy():
         assert np.array_equal(array, loaded)
         assert (array.shape, array.dtype) == (loaded.shape, loaded.dtype)
 
-    return Format(load, seeds, mostly(structures.npy), check, ".npy")
+    return Format(load, seeds, mostly(arrayfiles.npy), check, ".npy")
 
 
 def image():
@@ -212,7 +211,7 @@ def image():
         assert images.dtype == np.uint8
         assert np.array_equal(images, load(path))
 
-    return Format(load, seeds, mostly(structures.image), check, "", room=image_room)
+    return Format(load, seeds, mostly(imagefiles.image), check, "", room=image_room)
 
 
 def image_room(content):
@@ -249,7 +248,7 @@ def onnx():
             codes = np.zeros((1, *net.input_shape), np.uint8)
             assert imported.decode(net.forward(codes, engine="plain")).shape == (1, net.n_features)
 
-    return Format(import_qonnx, seeds, mostly(structures.graph), check, ".onnx")
+    return Format(import_qonnx, seeds, mostly(modelfiles.graph), check, ".onnx")
 
 
 def store():

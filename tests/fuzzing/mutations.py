@@ -148,3 +148,15 @@ def close_safetensors(header, data):
             header["__metadata__"] = meta | {"bitlight": to_text(inner, sort_keys=True)}
     text = to_text(header).encode()
     return struct.pack("<Q", len(text)) + text + data
+
+
+def mostly(structural, share=0.6):
+    """A mutation that is structural as often as that, and of bytes anywhere otherwise."""
+
+    def mutate(rng, content, others):
+        if rng.random() >= share:
+            return bytes_anywhere(rng, content, others)
+        changed = structural(rng, content)
+        return bytes_anywhere(rng, changed, others) if rng.random() < 0.1 else changed
+
+    return mutate

@@ -7,6 +7,7 @@ that join later get it too. A task is then the name of that plugin and an item.
 import threading
 import time
 import uuid
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
@@ -26,15 +27,15 @@ Item = TypeVar("Item")
 _one = threading.Lock()  # claims and Numba's threads want one task of a process at a time
 
 
-class Work(WorkerPlugin):
+class Work(WorkerPlugin, ABC):
     """What a worker does with an item; pickled once, with all that it needs.
 
     `setup` and `teardown` are Dask's.
     """
 
+    @abstractmethod
     def __call__(self, item: Any) -> Any:
         """Give the result for an item."""
-        raise NotImplementedError
 
 
 def spread(

@@ -1,39 +1,18 @@
-import sys
-
-import pytest
 import small_backbone
 
-from bitlight.cli import main
 from bitlight.cli.reproduce import FOLDER, reproduce
 from bitlight.experiments.transfer import experiment
 
 NAMES = ("leroux-table2", "optical-transfer", "precision-table")
 
 
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run `bitlight reproduce …`; gives (exit code, output, errors)."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["bitlight", "reproduce", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
-
-
 def test_help_names_the_experiments_and_targets(run):
-    code, out, _ = run("--help")
+    code, out, _ = run("reproduce", "--help")
     assert code == 0
     for name in (*NAMES, "flowers=DIR", "fashion5"):
         assert name in out
     for name in NAMES:
-        assert "--quick" in run(name, "--help")[1]
+        assert "--quick" in run("reproduce", name, "--help")[1]
 
 
 def test_prints_the_table_and_tells_where_the_rest_is(run, tmp_path, monkeypatch):
@@ -44,13 +23,13 @@ def test_prints_the_table_and_tells_where_the_rest_is(run, tmp_path, monkeypatch
     monkeypatch.setattr(parameters["backbone"].type, "choices", ("small",))
     monkeypatch.chdir(tmp_path)
     options = ["--quick", "--backbone", "small", "--weights", "random", "--size", 32]
-    code, out, err = run("optical-transfer", "digits", *options, "--threads", 1)
+    code, out, err = run("reproduce", "optical-transfer", "digits", *options, "--threads", 1)
     assert code == 0, err
     assert "| block | 100 | 512 |" in out
     assert (FOLDER / "quick" / "optical-transfer" / "runs.jsonl").is_file()
 
 
 def test_an_unknown_target_is_one_line(run, tmp_path):
-    code, _, err = run("leroux-table2", "zebras", "--folder", tmp_path, "--threads", 1)
+    code, _, err = run("reproduce", "leroux-table2", "zebras", "--folder", tmp_path, "--threads", 1)
     assert code == 2
     assert err.startswith("error: no target 'zebras': give animals")

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from bitlight.errors import DataError
-from bitlight.experiments import backbones
+from bitlight.experiments.backbones import Backbone
 from bitlight.experiments.journal import Cell, Found, Journal
 from bitlight.experiments.pipeline import Network, Sides
 from bitlight.experiments.precision import onnxengine
 from bitlight.experiments.precision.figure import draw
 from bitlight.experiments.precision.report import write
+from bitlight.experiments.setting import BackboneSetting, load_target
 from bitlight.experiments.targets import Target
-from bitlight.experiments.transfer.experiment import SIZES, load_target
 from bitlight.experiments.transfer.methods import in_torch
 
 TORCH = "PyTorch"
@@ -51,30 +51,18 @@ QUICK = Effort(seeds=1, calibration=50, train_images=1000, test_images=500)
 
 
 @dataclass(frozen=True)
-class Setting:
-    """What is run.
+class Setting(BackboneSetting):
+    """What is run: see `bitlight.experiments.setting`; ONNX files go to the folder, too.
 
     Attributes
     ----------
-    folder : Path
-        For runs.jsonl, table.md, the figure and ONNX files.
-    targets : tuple of str
-        Names, as `bitlight.experiments.targets.load` takes them.
     effort : Effort
-    backbone, weights, size, device
-        As for `bitlight.experiments.transfer`; the device is PyTorch's alone.
     stage : str or None
         The last stage that is kept; by default the article's twelfth dense layer of DenseNet-169's
         last block, and the whole of EfficientNet-Lite0.
     """
 
-    folder: Path
-    targets: tuple[str, ...] = ("animals",)
     effort: Effort = FULL
-    backbone: str = "efficientnet-lite0"
-    weights: str = "pretrained"
-    size: int | None = None
-    device: str = "cpu"
     stage: str | None = None
 
 
@@ -86,8 +74,7 @@ def run(setting: Setting, say: Callable[[str], None] = lambda label: None) -> li
     DataError
         If a target, the backbone or its weights, or a package is missing.
     """
-    size = setting.size or SIZES.get(setting.backbone, 96)
-    backbone = backbones.load(setting.backbone, size, setting.weights)
+    backbone = setting.load_backbone()
     cut = _cut(backbone, setting.stage)
     setting.folder.mkdir(parents=True, exist_ok=True)
     journal = Journal(setting.folder / "runs.jsonl")
@@ -99,7 +86,7 @@ def run(setting: Setting, say: Callable[[str], None] = lambda label: None) -> li
     return found
 
 
-def _cut(backbone: backbones.Backbone, stage: str | None) -> int:
+def _cut(backbone: Backbone, stage: str | None) -> int:
     if stage is None:
         stage = backbone.article_stage
     names = list(backbone.stages._modules)
@@ -108,7 +95,7 @@ def _cut(backbone: backbones.Backbone, stage: str | None) -> int:
     return names.index(stage) + 1
 
 
-def _cells(setting: Setting, backbone: backbones.Backbone, cut: int, name: str) -> Iterator[Cell]:
+def _cells(setting: Setting, backbone: Backbone, cut: int, name: str) -> Iterator[Cell]:
     bench = _Bench(setting, backbone, cut, name)
     rows = [(TORCH, "float32"), (TORCH, "float16")]
     for provider in onnxengine.providers():
@@ -118,15 +105,10 @@ def _cells(setting: Setting, backbone: backbones.Backbone, cut: int, name: str) 
     for engine, precision in rows:
         for seed in range(setting.effort.seeds):
             parameters = {
-                "target": name.partition("=")[0],
-                "backbone": backbone.name,
-                "weights": Path(setting.weights).stem,
-                "pixels": backbone.prepared.size,
-                "cut": cut,
+                **setting.parameters(backbone, cut, name),
                 "engine": ENGINES.get(engine, engine),
                 "precision": precision,
                 "seed": seed,
-                "device": setting.device,
                 **setting.effort.parameters(),
             }
             yield Cell(parameters, partial(bench.run, engine, precision, seed))
@@ -135,7 +117,7 @@ def _cells(setting: Setting, backbone: backbones.Backbone, cut: int, name: str) 
 class _Bench:
     """A target and the features of the last engine."""
 
-    def __init__(self, setting: Setting, backbone: backbones.Backbone, cut: int, name: str) -> None:
+    def __init__(self, setting: Setting, backbone: Backbone, cut: int, name: str) -> None:
         self.setting, self.backbone, self.cut, self.name = setting, backbone, cut, name
         self.target: Target | None = None
         self.kept: tuple[tuple[str, str], Sides, dict[str, Any]] | None = None
@@ -150,8 +132,9 @@ class _Bench:
     def _target(self) -> Target:
         if self.target is None:
             effort = self.setting.effort
-            target = load_target(self.name, self.backbone.prepared.size)
-            self.target = target.limited(effort.train_images, effort.test_images)
+            self.target = load_target(
+                self.name, self.backbone, effort.train_images, effort.test_images
+            )
         return self.target
 
     def _network(self, engine: str, precision: str) -> tuple[Network, dict[str, Any]]:

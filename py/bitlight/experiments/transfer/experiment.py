@@ -3,16 +3,15 @@
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache, partial
-from pathlib import Path
 from typing import Any
 
-from bitlight.experiments import backbones, targets
+from bitlight.experiments.backbones import Backbone
 from bitlight.experiments.journal import Cell, Found, Journal
+from bitlight.experiments.setting import BackboneSetting, load_target
 from bitlight.experiments.transfer.figure import draw
 from bitlight.experiments.transfer.methods import BACKPROP, OPTICAL, POOLED, RIDGE, Methods
 from bitlight.experiments.transfer.report import write
 
-SIZES = {"efficientnet-lite0": 96, "densenet169": 224}
 TARGETS = ("animals", "fashion")
 
 
@@ -51,31 +50,11 @@ QUICK = Effort(every=6, seeds=1, epochs=2, batch_size=32, train_images=400, test
 
 
 @dataclass(frozen=True)
-class Setting:
-    """What is run.
+class Setting(BackboneSetting):
+    """What is run: see `bitlight.experiments.setting`; and the numbers of it."""
 
-    Attributes
-    ----------
-    folder : Path
-        For runs.jsonl, table.md and the figure.
-    targets : tuple of str
-        Names, as `bitlight.experiments.targets.load` takes them.
-    effort : Effort
-    backbone : str
-    weights : str
-        "pretrained", "random" or a file; see `bitlight.experiments.backbones.load`.
-    size : int or None
-        Side of the images that the backbone sees; by default 96, for DenseNet-169 224.
-    device : str
-    """
-
-    folder: Path
     targets: tuple[str, ...] = TARGETS
     effort: Effort = FULL
-    backbone: str = "efficientnet-lite0"
-    weights: str = "pretrained"
-    size: int | None = None
-    device: str = "cpu"
 
 
 def run(setting: Setting, say: Callable[[str], None] = lambda label: None) -> list[Found]:
@@ -86,8 +65,7 @@ def run(setting: Setting, say: Callable[[str], None] = lambda label: None) -> li
     DataError
         If a target, the backbone or its weights are missing.
     """
-    size = setting.size or SIZES.get(setting.backbone, 96)
-    backbone = backbones.load(setting.backbone, size, setting.weights)
+    backbone = setting.load_backbone()
     journal = Journal(setting.folder / "runs.jsonl")
     found: list[Found] = []
     for name in setting.targets:
@@ -97,7 +75,7 @@ def run(setting: Setting, say: Callable[[str], None] = lambda label: None) -> li
     return found
 
 
-def _cells(setting: Setting, backbone: backbones.Backbone, name: str) -> Iterator[Cell]:
+def _cells(setting: Setting, backbone: Backbone, name: str) -> Iterator[Cell]:
     effort = setting.effort
     # Set up when a run begins: none does where all is in the journal.
     methods = cache(partial(_methods, setting, backbone, name))
@@ -111,24 +89,18 @@ def _cells(setting: Setting, backbone: backbones.Backbone, name: str) -> Iterato
         ):
             for seed in range(seeds):
                 parameters = {
-                    "target": name.partition("=")[0],
-                    "backbone": backbone.name,
-                    "weights": Path(setting.weights).stem,
-                    "pixels": backbone.prepared.size,
-                    "cut": cut,
+                    **setting.parameters(backbone, cut, name),
                     "method": method,
                     "precision": precision,
                     "seed": seed,
-                    "device": setting.device,
                     **effort.parameters(),
                 }
                 yield Cell(parameters, partial(_run, methods, method, cut, precision, seed))
 
 
-def _methods(setting: Setting, backbone: backbones.Backbone, name: str) -> Methods:
+def _methods(setting: Setting, backbone: Backbone, name: str) -> Methods:
     effort = setting.effort
-    target = load_target(name, backbone.prepared.size)
-    target = target.limited(effort.train_images, effort.test_images)
+    target = load_target(name, backbone, effort.train_images, effort.test_images)
     return Methods(backbone, target, effort.epochs, effort.batch_size, setting.device)
 
 
@@ -136,10 +108,3 @@ def _run(
     methods: Callable[[], Methods], method: str, cut: int, precision: str, seed: int
 ) -> dict[str, Any]:
     return methods().run(method, cut, precision, seed)
-
-
-def load_target(name: str, size: int) -> targets.Target:
-    """A target for a backbone: small images stay so, and are stretched batch by batch."""
-    if name in targets.OFFLINE:
-        return targets.load(name, (28, 28, 1))
-    return targets.load(name, (size, size, 3))

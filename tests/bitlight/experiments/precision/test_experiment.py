@@ -21,7 +21,7 @@ pytest.importorskip("onnxscript")
 def setting(tmp_path, monkeypatch):
     small_backbone.register(monkeypatch)
     effort = Effort(seeds=1, calibration=50, train_images=200, test_images=100)
-    return precision.Setting(tmp_path, ("digits",), effort, "small", "random", 16)
+    return small_backbone.chosen(precision.Setting, tmp_path, effort)
 
 
 def test_runs_table_and_figure(setting, monkeypatch):

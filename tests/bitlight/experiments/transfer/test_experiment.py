@@ -5,9 +5,10 @@ import pytest
 import small_backbone
 import torch
 
-from bitlight.experiments import backbones, transfer
+from bitlight.experiments import transfer
 from bitlight.experiments.pipeline import extract
-from bitlight.experiments.transfer.experiment import Effort, load_target
+from bitlight.experiments.setting import load_target
+from bitlight.experiments.transfer.experiment import Effort
 from bitlight.experiments.transfer.methods import Methods
 
 torch.set_num_threads(1)
@@ -17,7 +18,7 @@ EFFORT = Effort(seeds=2, epochs=1, batch_size=32, train_images=200, test_images=
 @pytest.fixture
 def setting(tmp_path, monkeypatch):
     small_backbone.register(monkeypatch)
-    return transfer.Setting(tmp_path, ("digits",), EFFORT, "small", "random", 16)
+    return small_backbone.chosen(transfer.Setting, tmp_path, EFFORT)
 
 
 def test_runs_table_and_figure(setting, monkeypatch):
@@ -50,11 +51,12 @@ def test_signs_and_means_of_each_feature():
     assert found.n_features == 30
 
 
-def test_small_images_stay_small_until_they_are_batches():
-    assert load_target("digits", 96).images.shape[1:] == (28, 28, 1)
+def test_small_images_stay_small_until_they_are_batches(setting):
+    digits = load_target("digits", setting.load_backbone(), train_images=10)
+    assert digits.images.shape == (10, 28, 28, 1)
 
 
-def test_backprop_learns(monkeypatch):
-    small_backbone.register(monkeypatch)
-    methods = Methods(backbones.load("small", 16, "random"), load_target("digits", 16), 6, 16)
+def test_backprop_learns(setting):
+    backbone = setting.load_backbone()
+    methods = Methods(backbone, load_target("digits", backbone), 6, 16)
     assert methods.run("backprop", 2, "float32", seed=0)["top1"] > 0.4
