@@ -58,8 +58,7 @@ def fill_on(
     DataError
         If images cannot be read.
     """
-    if store.manifest.network != net.id:
-        raise StoreError(f"{store.path} is of network {store.manifest.network}, not {net.id}")
+    store.check_network(net)
     if not store.missing():
         return 0
     built: Programs = {}

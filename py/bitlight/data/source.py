@@ -1,6 +1,7 @@
 """Images that are read when they are wanted, a range at a time, with labels and ids."""
 
 import os
+from math import prod
 from pathlib import Path
 from typing import Protocol
 
@@ -169,13 +170,20 @@ class RandomSource:
 
     def images(self, rows: range) -> np.ndarray:
         """Each block of images has a seed of its own."""
-        first, last = rows.start // BLOCK, -(-rows.stop // BLOCK)
-        blocks = [
-            np.random.default_rng(block).integers(0, self._most, (BLOCK, *self._shape), np.uint8)
-            for block in range(first, last)
-        ]
-        start = rows.start - first * BLOCK
-        return np.concatenate(blocks)[start : start + len(rows)]
+        found = np.empty((len(rows), *self._shape), np.uint8)
+        for block in range(rows.start // BLOCK, -(-rows.stop // BLOCK)):
+            first = block * BLOCK
+            start, stop = max(rows.start, first), min(rows.stop, first + BLOCK)
+            found[start - rows.start : stop - rows.start] = self._block(block)[
+                start - first : stop - first
+            ]
+        return found
+
+    def _block(self, number: int) -> np.ndarray:
+        shape = (BLOCK, *self._shape)
+        words = np.random.default_rng(number).integers(0, 1 << 64, -(-prod(shape) // 8), np.uint64)
+        values = words.astype("<u8", copy=False).view(np.uint8)[: prod(shape)].reshape(shape)
+        return values if self._most == 256 else values & (self._most - 1)
 
     def labels(self, rows: range) -> np.ndarray:
         """Ten classes in turn."""

@@ -21,33 +21,19 @@ def chosen(samples: int, share: float, chunk: int) -> np.ndarray:
 
 
 def audit(
-    images: np.ndarray,
-    features: np.ndarray,
-    ids: Sequence[str],
-    other: Compute,
-    share: float,
-    chunk: int,
-) -> int:
-    """Compare a share of a chunk's features with what the other engine gives.
-
-    Returns
-    -------
-    int
-        How many samples were compared.
+    images: np.ndarray, features: np.ndarray, ids: Sequence[str], other: Compute, chunk: int
+) -> None:
+    """Compare features with what the other engine gives for the same images.
 
     Raises
     ------
     SimulationError
         At the first different bit, with the id of its sample.
     """
-    rows = chosen(len(images), share, chunk)
-    if not len(rows):
-        return 0
-    different = np.argwhere(other(images[rows]) != features[rows])
+    different = np.argwhere(other(images) != features)
     if len(different):
         row, bit = different[0]
         raise SimulationError(
-            f"the engines differ: sample {ids[rows[row]]!r} of chunk {chunk}, feature {bit}, "
+            f"the engines differ: sample {ids[row]!r} of chunk {chunk}, feature {bit}, "
             f"{len(different)} bits in all; the chunk is not kept"
         )
-    return len(rows)

@@ -1,19 +1,26 @@
 """Fill a store: chunk by chunk what is missing, alone or beside other processes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
+import numpy as np
+
+from bitlight import bits
 from bitlight.data.source import ImageSource
 from bitlight.errors import StoreError
 from bitlight.network import Network
-from bitlight.store.audit import audit
-from bitlight.store.completing import complete, one_by_one
+from bitlight.store.audit import audit, chosen
+from bitlight.store.completing import complete
 from bitlight.store.engines import Compute, Folding, Programs, engine
 from bitlight.store.manifest import Manifest
+from bitlight.store.reading import parts
 from bitlight.store.store import FeatureStore
 
 CHUNKS = {"golden": 4096, "rtl": 1024}
+
+Content = tuple[np.ndarray, np.ndarray, list[str], int]
 
 
 def manifest_for(
@@ -122,18 +129,47 @@ class Worker:
         StoreError, SimulationError, NetworkError, DataError
             If it cannot be computed or written; the chunk is absent then.
         """
-        with store.claims.on(chunk) as mine:
-            if not mine or store.has(chunk):
-                return False
-            rows = self.manifest.span(chunk)
-            images, ids = self.source.images(rows), self.source.ids(rows)
-            features = self.compute(images)
-            audited = 0
-            if self.other is not None:
-                share = self.manifest.audit
-                audited = audit(images, features, ids, self.other, share, chunk)
-            store.write(chunk, features, self.source.labels(rows), ids, audited)
-            return True
+        return all(mine for _, mine in self.fill_all(store, [chunk]))
+
+    def fill_all(self, store: FeatureStore, chunks: Sequence[int]) -> Iterator[tuple[int, bool]]:
+        """The same for several, of which one is written while the next one is computed."""
+
+        def write(claim: ExitStack, chunk: int, content: Content) -> tuple[int, bool]:
+            with claim:
+                store.write_packed(chunk, *content)
+            return chunk, True
+
+        with ThreadPoolExecutor(1) as writer:
+            writing: Future[tuple[int, bool]] | None = None
+            for chunk in chunks:
+                with ExitStack() as claim:
+                    mine = claim.enter_context(store.claims.on(chunk)) and not store.has(chunk)
+                    content = self.content(chunk) if mine else None
+                    if writing is not None:
+                        yield writing.result()
+                        writing = None
+                    if content is None:
+                        yield chunk, False
+                    else:
+                        writing = writer.submit(write, claim.pop_all(), chunk, content)
+            if writing is not None:
+                yield writing.result()
+
+    def content(self, chunk: int) -> Content:
+        """What `FeatureStore.write_packed` takes for a chunk: features, labels, ids, audited."""
+        rows = self.manifest.span(chunk)
+        ids, audited = self.source.ids(rows), chosen(len(rows), self.manifest.audit, chunk)
+        features = np.empty((len(rows), self.manifest.row_items), np.uint8)
+        kept = []  # images of the samples that are audited
+        for part, images in parts(self.source, rows):
+            features[part] = bits.pack(self.compute(images))
+            here = audited[(part.start <= audited) & (audited < part.stop)]
+            kept.append(images[here - part.start])
+        if self.other is not None:
+            ours = bits.unpack(features[audited], self.manifest.n_features)
+            names = [ids[row] for row in audited]
+            audit(np.concatenate(kept), ours, names, self.other, chunk)
+        return features, self.source.labels(rows), ids, len(audited)
 
 
 def fill(
@@ -168,9 +204,8 @@ def fill(
     SimulationError
         If the engines differ, or the simulation fails.
     """
-    if store.manifest.network != net.id:
-        raise StoreError(f"{store.path} is of network {store.manifest.network}, not {net.id}")
+    store.check_network(net)
     if not store.missing():
         return 0
     with Worker.ready(net, source, store.manifest, processes) as worker:
-        return complete(store, one_by_one(lambda chunk: worker.fill(store, chunk)), progress)
+        return complete(store, lambda chunks: worker.fill_all(store, chunks), progress)

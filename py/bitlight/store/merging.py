@@ -82,9 +82,9 @@ def _take(stores: Sequence[FeatureStore], out: FeatureStore, chunk: int, copies:
         parts = _overlaps(stores, span)
         audited = sum(_audited(*part) for part in parts)
     rows = [(store, slice(start, stop)) for store, start, stop in parts]
-    out.write(
+    out.write_packed(
         chunk,
-        np.concatenate([store[part] for store, part in rows]),
+        np.concatenate([store.packed(part) for store, part in rows]),
         np.concatenate([store.labels(part) for store, part in rows]),
         [name for store, part in rows for name in store.ids(part)],
         audited,

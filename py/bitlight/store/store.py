@@ -19,13 +19,12 @@ from typing import Any
 import numpy as np
 
 from bitlight import bits
-from bitlight.errors import StoreError, reason
-from bitlight.store.chunkfile import checked_size
+from bitlight.errors import StoreError
+from bitlight.network import Network
+from bitlight.store.chunks import Chunks, Index
 from bitlight.store.claims import Claims
-from bitlight.store.layout import ARRAYS, file_of, make, opened, writable, write_rows
+from bitlight.store.layout import ARRAYS, file_of, make, writable, write_rows
 from bitlight.store.manifest import Manifest
-
-Index = int | slice | np.ndarray
 
 
 class FeatureStore:
@@ -65,7 +64,8 @@ class FeatureStore:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self.manifest, self._arrays = opened(self.path)
+        self._chunks = Chunks(self.path)
+        self.manifest = self._chunks.manifest
         self.claims = Claims(self.path / "claims")
         self._writable: dict[str, Any] | None = None  # opened at the first chunk
 
@@ -106,9 +106,20 @@ class FeatureStore:
         """Of what reading gives: uint8 for bits, one value each."""
         return np.dtype(self.manifest.item)
 
+    def check_network(self, net: Network) -> None:
+        """See that the features are of a network.
+
+        Raises
+        ------
+        StoreError
+            If they are of another one.
+        """
+        if self.manifest.network != net.id:
+            raise StoreError(f"{self.path} is of network {self.manifest.network}, not {net.id}")
+
     def has(self, chunk: int) -> bool:
         """Whether a chunk is there."""
-        return file_of(self.path, "audited", chunk).is_file()
+        return self._chunks.has(chunk)
 
     def missing(self) -> list[int]:
         """Numbers of the chunks that are not there yet."""
@@ -129,18 +140,18 @@ class FeatureStore:
         StoreError
             If a chunk is missing or damaged; it is named.
         """
-        stored = self._read("features", index)
+        stored = self._chunks.rows("features", index)
         if self.manifest.dtype != "bits":
             return stored
         return bits.unpack(stored, self.manifest.n_features)
 
     def packed(self, index: Index = slice(None)) -> np.ndarray:
         """The same as they are stored: bits eight in a byte."""
-        return self._read("features", index)
+        return self._chunks.rows("features", index)
 
     def labels(self, index: Index = slice(None)) -> np.ndarray:
         """int64 labels of samples, −1 where unknown."""
-        return self._read("labels", index)
+        return self._chunks.rows("labels", index)
 
     def ids(self, index: Index = slice(None)) -> np.ndarray:
         """Ids of samples, an array of str."""
@@ -149,7 +160,7 @@ class FeatureStore:
 
     def raw_ids(self, index: Index = slice(None)) -> np.ndarray:
         """Ids as they are stored: UTF-8, padded with zeros, uint8 (n, id bytes)."""
-        return np.ascontiguousarray(self._read("ids", index))
+        return np.ascontiguousarray(self._chunks.rows("ids", index))
 
     def audited(self) -> np.ndarray:
         """How many samples of each chunk both engines computed, int32; −1 for missing chunks."""
@@ -160,7 +171,7 @@ class FeatureStore:
 
     def audited_in(self, chunk: int) -> int:
         """The same for one chunk, which has to be there."""
-        return int(self._chunk("audited", chunk)[0])
+        return int(self._chunks.whole("audited", chunk)[0])
 
     def dataset(self) -> Any:
         """A torch Dataset of (features, label); see `bitlight.store.views.StoreDataset`."""
@@ -207,18 +218,34 @@ class FeatureStore:
             If shapes do not fit, or the disk takes no more. The chunk is absent then.
         """
         manifest = self.manifest
-        span = manifest.span(chunk)
-        if features.shape != (len(span), manifest.n_features) or not (
-            len(labels) == len(ids) == len(span)
-        ):
+        expected = len(manifest.span(chunk)), manifest.n_features
+        if features.shape != expected or not len(labels) == len(ids) == len(features):
             raise StoreError(
-                f"chunk {chunk} takes {len(span)} samples of {manifest.n_features} features, not "
+                f"chunk {chunk} takes {expected[0]} samples of {expected[1]} features, not "
                 f"{features.shape} with {len(labels)} labels and {len(ids)} ids"
             )
         stored = bits.pack(features) if manifest.dtype == "bits" else features
+        self.write_packed(chunk, stored, labels, ids, audited)
+
+    def write_packed(
+        self,
+        chunk: int,
+        stored: np.ndarray,
+        labels: np.ndarray,
+        ids: Sequence[str],
+        audited: int = 0,
+    ) -> None:
+        """The same for features as `packed` gives them; shapes are not looked at.
+
+        Raises
+        ------
+        StoreError
+            If the disk takes no more. The chunk is absent then.
+        """
+        span = self.manifest.span(chunk)
         rows = slice(span.start, span.stop)
         count = slice(chunk, chunk + 1)
-        parts = (stored, rows), (labels, rows), (_encoded(ids, manifest.id_bytes), rows)
+        parts = (stored, rows), (labels, rows), (_encoded(ids, self.manifest.id_bytes), rows)
         try:
             if self._writable is None:
                 self._writable = writable(self.path)
@@ -245,7 +272,7 @@ class FeatureStore:
             If it is missing or damaged.
         """
         for name in ARRAYS:
-            self._chunk(name, chunk)
+            self._chunks.whole(name, chunk)
 
     def __getstate__(self) -> Path:
         return self.path
@@ -260,49 +287,6 @@ class FeatureStore:
             f"<FeatureStore {self.path}: {manifest.samples} × {manifest.n_features} "
             f"{manifest.dtype}, {done} of {manifest.chunks} chunks>"
         )
-
-    def _read(self, name: str, index: Index) -> np.ndarray:
-        rows = _rows(index, len(self))
-        array, size = self._arrays[name], self.manifest.chunk
-        found = np.empty((rows.size, *array.shape[1:]), array.dtype)
-        chunks = rows.ravel() // size
-        order = np.argsort(chunks, kind="stable")
-        borders = np.flatnonzero(np.diff(chunks[order])) + 1
-        for part in np.split(order, borders) if rows.size else ():
-            chunk = int(chunks[part[0]])
-            found[part] = self._chunk(name, chunk)[rows.ravel()[part] - chunk * size]
-        return found.reshape((*rows.shape, *array.shape[1:]))
-
-    def _chunk(self, name: str, chunk: int) -> np.ndarray:
-        """A whole chunk of one array, checked."""
-        if not self.has(chunk):
-            raise StoreError(
-                f"chunk {chunk} of {self.path} is missing: `bitlight features` fills it"
-            )
-        array: Any = self._arrays[name]
-        span = range(chunk, chunk + 1) if name == "audited" else self.manifest.span(chunk)
-        try:
-            unpacked = int(np.prod(array.chunks)) * array.dtype.itemsize
-            checked_size(file_of(self.path, name, chunk), unpacked)
-            return array[span.start : span.stop]
-        except Exception as error:
-            # zarr and its codecs raise whatever the bytes lead them to.
-            raise StoreError(
-                f"chunk {chunk} of {self.path} is damaged ({name}): {reason(error)}; "
-                "`bitlight store check --drop` takes it out, to be computed again"
-            ) from error
-
-
-def _rows(index: Index, samples: int) -> np.ndarray:
-    """Numbers of the samples that an index means."""
-    if isinstance(index, slice):
-        return np.arange(*index.indices(samples))
-    rows = np.asarray(index)
-    if rows.dtype == bool:
-        rows = np.flatnonzero(rows)
-    if rows.size and not (-samples <= rows.min() and rows.max() < samples):
-        raise IndexError(f"sample {index} of a store of {samples}")
-    return rows % samples
 
 
 def _encoded(ids: Sequence[str], width: int) -> np.ndarray:

@@ -3,15 +3,16 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
 import pytest
 from stores import CHUNK, chunk_files, empty_store, filled_store, small_network
 
-from bitlight import FeatureStore, SimulationError, StoreError
+from bitlight import DataError, FeatureStore, SimulationError, StoreError
 from bitlight.data.source import ArraySource
-from bitlight.store import audit, completing, fill, filling, manifest_for
+from bitlight.store import audit, completing, fill, filling, manifest_for, reading
 
 CHILD = """
 import resource, signal, sys, time
@@ -52,6 +53,35 @@ def test_fills_what_is_missing(tmp_path):
     store.drop(4)
     assert fill(store, net, source) == 1
     assert chunk_files(store.path) == before
+    assert np.array_equal(store[:], net.forward(source.images(range(100))))
+
+
+def test_one_chunk_is_written_while_the_next_is_computed(tmp_path, monkeypatch):
+    store, net, source = empty_store(tmp_path / "s")
+    computed, write = threading.Event(), FeatureStore.write_packed
+
+    def images(rows):
+        if rows.start == 2 * CHUNK:
+            computed.set()
+            raise DataError("a broken image")
+        return type(source).images(source, rows)
+
+    def late(store, chunk, *content):
+        assert chunk == 0 or computed.wait(10)
+        write(store, chunk, *content)
+
+    monkeypatch.setattr(source, "images", images)
+    monkeypatch.setattr(FeatureStore, "write_packed", late)
+    with pytest.raises(DataError, match="a broken image"):
+        fill(store, net, source)
+    assert store.missing() == [2, 3, 4, 5, 6]
+
+
+def test_images_are_read_in_parts(tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "PART", 7)
+    store, net, source = empty_store(tmp_path / "s", audited=0.5)
+    fill(store, net, source)
+    assert store.audited().tolist() == [8] * 6 + [2]
     assert np.array_equal(store[:], net.forward(source.images(range(100))))
 
 
