@@ -12,6 +12,12 @@ ANSWER_S = 10.0
 # A worker that died may have been ill by itself; the second one was made so.
 FAILURES = 1
 THREADS = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
+# What Dask notes of itself for its dashboard takes a tenth of a core where two workers are.
+UNWATCHED = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "5s",
+}
 
 
 @contextmanager
@@ -60,6 +66,7 @@ def connected(address: str, timeout_s: float = ANSWER_S) -> Iterator[Any]:
 
 def _local(address: str, count: str) -> Any:
     """Worker processes of one thread each, which share the cores."""
+    import dask
     from distributed import LocalCluster
 
     cores = len(os.sched_getaffinity(0))
@@ -67,11 +74,12 @@ def _local(address: str, count: str) -> Any:
         raise StoreError(f"local workers are written like local:4, not {address!r}")
     workers = int(count or cores)
     threads = str(max(1, cores // workers))
-    return LocalCluster(
-        n_workers=workers,
-        threads_per_worker=1,
-        dashboard_address=":0",  # any free port
-        silence_logs=logging.CRITICAL,
-        scheduler_kwargs={"allowed_failures": FAILURES},
-        env={name: os.environ.get(name, threads) for name in THREADS},
-    )
+    with dask.config.set(UNWATCHED):
+        return LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            dashboard_address=":0",  # any free port
+            silence_logs=logging.CRITICAL,
+            scheduler_kwargs={"allowed_failures": FAILURES},
+            env={name: os.environ.get(name, threads) for name in THREADS},
+        )
