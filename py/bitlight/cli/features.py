@@ -30,7 +30,10 @@ from bitlight.cli.report import json_option, progress, show_table, write_json
     "By default 1 for rtl, and 0 for golden.",
 )
 @click.option(
-    "--chunk", type=click.IntRange(1), help="Images in a chunk; by default 4,096, for rtl 1,024."
+    "--chunk",
+    type=click.IntRange(1),
+    help="Images in a chunk; by default those that OUT has, or 4,096, for rtl 512 for each process "
+    "and 1,024 at least.",
 )
 @dask_option
 @json_option
@@ -62,12 +65,15 @@ def features(
     bitlight store check features/
     """
     from bitlight.cli.folding import pairs
-    from bitlight.store import export, manifest_for
+    from bitlight.store import FeatureStore, chunk_for, export, manifest_for
 
     net = sources.network(network)
     net = net if upto is None else net.upto(upto)
     source = sources.source(images, net, number)
     folded = None if folding is None else pairs(network, folding)
+    if chunk is None and out.is_dir():
+        chunk = FeatureStore(out).manifest.chunk
+    chunk = chunk or chunk_for(engine, 1 if dask else processes)
     manifest = manifest_for(net, source, engine, audit, folded, chunk)
     if out.suffix == ".npz":
         with _temporary(out) as folder:

@@ -69,15 +69,15 @@ def spread(
     """
     with _placed(client, work) as name:
         suspects: list[tuple[Item, KilledWorker]] = []
-        yield from _done(client, name, items, called, ahead, suspects)
+        yield from _done(client, name, items, called, ahead, 1, suspects)
         # A worker that dies makes all items suspect that were on their way to it. They come
         # again, one at a time, so that only those are blamed that are to blame.
         guilty: list[tuple[Item, KilledWorker]] = []
         for item, _ in suspects:
             alone: list[tuple[Item, KilledWorker]] = []
-            yield from _done(client, name, [item], called, 0, alone)
+            yield from _done(client, name, [item], called, 0, 2, alone)
             if alone:  # perhaps of workers that the one before had filled
-                yield from _done(client, name, [item], called, 0, guilty)
+                yield from _done(client, name, [item], called, 0, 3, guilty)
     if guilty:
         raise _blamed(*guilty[0], called)
 
@@ -106,6 +106,7 @@ def _done(
     items: Iterable[Item],
     called: Callable[[Item], str],
     ahead: int,
+    attempt: int,
     killed: list[tuple[Item, KilledWorker]],
 ) -> Iterator[tuple[Item, Any]]:
     waiting = deque(items)
@@ -115,7 +116,8 @@ def _done(
             room = max(1, ahead * len(_workers(client)))
             while waiting and len(running) < room:
                 item = waiting.popleft()
-                future = client.submit(_call, name, item, key=(name, called(item)))
+                # Under a key that it still knows a client would give the end of the last attempt.
+                future = client.submit(_call, name, item, key=(name, called(item), attempt))
                 running[future.key] = future, item
             for key in _finished(client, [future for future, _ in running.values()]):
                 future, item = running.pop(key)

@@ -6,13 +6,14 @@ from typing import Any
 _LAZY = {
     "FeatureStore": "bitlight.store.store",
     "Manifest": "bitlight.store.manifest",
+    "chunk_for": "bitlight.store.filling",
     "export": "bitlight.store.exporting",
     "fill": "bitlight.store.filling",
     "manifest_for": "bitlight.store.filling",
     "merge": "bitlight.store.merging",
 }
 
-__all__ = ["FeatureStore", "Manifest", "export", "fill", "manifest_for", "merge"]
+__all__ = list(_LAZY)
 
 
 def __getattr__(name: str) -> Any:

@@ -18,9 +18,15 @@ from bitlight.store.manifest import Manifest
 from bitlight.store.reading import parts
 from bitlight.store.store import FeatureStore
 
-CHUNKS = {"golden": 4096, "rtl": 1024}
+WORD = 512  # images that a process of the bit-sliced simulator computes at once
+PART = 1024  # images that a process is given at once
 
 Content = tuple[np.ndarray, np.ndarray, list[str], int]
+
+
+def chunk_for(name: str, processes: int = 1) -> int:
+    """How many samples a chunk has by default: what takes a while, and keeps all processes busy."""
+    return 4096 if name == "golden" else max(1024, WORD * processes)
 
 
 def manifest_for(
@@ -45,8 +51,8 @@ def manifest_for(
     folding : list of (PE, SIMD), optional
         For "rtl"; by default the accelerator's own choice.
     chunk : int, optional
-        Samples in a chunk: what a process that is killed loses at most. By default 4,096, and 1,024
-        for the RTL, which takes longer.
+        Samples in a chunk, by default what `chunk_for` says: of chunks, a process that is killed
+        loses two at most.
 
     Raises
     ------
@@ -69,7 +75,7 @@ def manifest_for(
         folding=None if folding is None else tuple((pe, simd) for pe, simd in folding),
         audit=float(name == "rtl") if audited is None else audited,
         classes=source.classes,
-        chunk=chunk or CHUNKS.get(name, 1),
+        chunk=chunk or chunk_for(name),
         id_bytes=longest,
     )
 
@@ -87,6 +93,8 @@ class Worker:
         Images to bits.
     other : callable or None
         The engine that audits.
+    part : int
+        Images that are computed at once.
     """
 
     net: Network
@@ -94,6 +102,7 @@ class Worker:
     manifest: Manifest
     compute: Compute
     other: Compute | None
+    part: int
 
     @classmethod
     @contextmanager
@@ -119,7 +128,7 @@ class Worker:
                 name = "golden" if manifest.engine == "rtl" else "rtl"
                 few = manifest.audit * manifest.chunk < 100 * processes
                 other = ready(name, few)
-            yield cls(net, source, manifest, compute, other)
+            yield cls(net, source, manifest, compute, other, PART * processes)
 
     def fill(self, store: FeatureStore, chunk: int) -> bool:
         """Compute and write a chunk; False if another process has it, or has done it.
@@ -161,7 +170,7 @@ class Worker:
         ids, audited = self.source.ids(rows), chosen(len(rows), self.manifest.audit, chunk)
         features = np.empty((len(rows), self.manifest.row_items), np.uint8)
         kept = []  # images of the samples that are audited
-        for part, images in parts(self.source, rows):
+        for part, images in parts(self.source, rows, self.part):
             features[part] = bits.pack(self.compute(images))
             here = audited[(part.start <= audited) & (audited < part.stop)]
             kept.append(images[here - part.start])

@@ -7,18 +7,16 @@ import numpy as np
 
 from bitlight.data.source import ImageSource
 
-PART = 1024  # images in memory, twice
 
-
-def parts(source: ImageSource, rows: range) -> Iterator[tuple[slice, np.ndarray]]:
-    """Where each part of the rows is among them, and its images.
+def parts(source: ImageSource, rows: range, size: int) -> Iterator[tuple[slice, np.ndarray]]:
+    """Where each part of so many rows is among them, and its images; two are in memory.
 
     Raises
     ------
     DataError
         If an image cannot be read.
     """
-    spans = [rows[start : start + PART] for start in range(0, len(rows), PART)]
+    spans = [rows[start : start + size] for start in range(0, len(rows), size)]
     with ThreadPoolExecutor(1) as reader:
         reading = reader.submit(source.images, spans[0])
         for span, after in zip(spans, [*spans[1:], None], strict=True):

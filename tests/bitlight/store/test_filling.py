@@ -12,7 +12,7 @@ from stores import CHUNK, chunk_files, empty_store, filled_store, small_network
 
 from bitlight import DataError, FeatureStore, SimulationError, StoreError
 from bitlight.data.source import ArraySource
-from bitlight.store import audit, completing, fill, filling, manifest_for, reading
+from bitlight.store import audit, chunk_for, completing, fill, filling, manifest_for
 
 CHILD = """
 import resource, signal, sys, time
@@ -77,8 +77,13 @@ def test_one_chunk_is_written_while_the_next_is_computed(tmp_path, monkeypatch):
     assert store.missing() == [2, 3, 4, 5, 6]
 
 
+def test_chunks_keep_all_processes_of_a_simulator_busy():
+    assert [chunk_for("rtl", n) for n in (1, 2, 8)] == [1024, 1024, 4096]
+    assert chunk_for("golden", 8) == 4096
+
+
 def test_images_are_read_in_parts(tmp_path, monkeypatch):
-    monkeypatch.setattr(reading, "PART", 7)
+    monkeypatch.setattr(filling, "PART", 7)
     store, net, source = empty_store(tmp_path / "s", audited=0.5)
     fill(store, net, source)
     assert store.audited().tolist() == [8] * 6 + [2]
