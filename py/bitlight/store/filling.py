@@ -18,15 +18,20 @@ from bitlight.store.manifest import Manifest
 from bitlight.store.reading import parts
 from bitlight.store.store import FeatureStore
 
+PART = 1024  # images that are computed at once, at least
 WORD = 512  # images that a process of the bit-sliced simulator computes at once
-PART = 1024  # images that a process is given at once
 
 Content = tuple[np.ndarray, np.ndarray, list[str], int]
 
 
+def part_for(name: str, processes: int = 1) -> int:
+    """How many images are computed at once: what keeps all processes of a simulator busy."""
+    return PART if name == "golden" else max(PART, WORD * processes)
+
+
 def chunk_for(name: str, processes: int = 1) -> int:
-    """How many samples a chunk has by default: what takes a while, and keeps all processes busy."""
-    return 4096 if name == "golden" else max(1024, WORD * processes)
+    """How many samples a chunk has by default: what takes a while, and a part at least."""
+    return 4 * PART if name == "golden" else part_for(name, processes)
 
 
 def manifest_for(
@@ -128,7 +133,8 @@ class Worker:
                 name = "golden" if manifest.engine == "rtl" else "rtl"
                 few = manifest.audit * manifest.chunk < 100 * processes
                 other = ready(name, few)
-            yield cls(net, source, manifest, compute, other, PART * processes)
+            part = part_for(manifest.engine, processes)
+            yield cls(net, source, manifest, compute, other, part)
 
     def fill(self, store: FeatureStore, chunk: int) -> bool:
         """Compute and write a chunk; False if another process has it, or has done it.
