@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from bitlight.data.imagesplit import ImageSplit
-from bitlight.errors import DataError
+from bitlight.errors import DataError, reason
 
 SOURCE = "Oxford Flowers-102: jpg/, imagelabels.mat and setid.mat"
 
@@ -64,5 +64,4 @@ def _matrix(path: Path, name: str) -> np.ndarray:
         return np.asarray(loadmat(path)[name]).ravel().astype(np.int64)
     except Exception as error:
         # loadmat raises whatever the bytes lead it to.
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{path} holds no matrix {name!r}: {reason}") from error
+        raise DataError(f"{path} holds no matrix {name!r}: {reason(error)}") from error

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from bitlight.errors import DataError
+from bitlight.errors import DataError, reason
 
 # Mean and deviation of pixels that a network was trained with.
 Pixels = tuple[tuple[float, ...], tuple[float, ...]]
@@ -220,8 +220,7 @@ def _load(network: nn.Module, weights: str) -> None:
         network.load_state_dict({pattern.sub(r"\1\2", name): w for name, w in state.items()})
     except Exception as error:
         # torch.load and load_state_dict raise whatever the bytes lead them to.
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{path} has no weights of this network: {reason}") from error
+        raise DataError(f"{path} has no weights of this network: {reason(error)}") from error
 
 
 BACKBONES: dict[str, Callable[[int, str], Backbone]] = {

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from bitlight.errors import TrainingError
+from bitlight.errors import TrainingError, reason
 from bitlight.files import replacing
 from bitlight.training.recipes import Recipe
 
@@ -97,8 +97,9 @@ class Run:
             raise
         except Exception as error:
             # torch.load and load_state_dict raise whatever the bytes lead them to.
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise TrainingError(f"{path} is no checkpoint of this network: {reason}") from error
+            raise TrainingError(
+                f"{path} is no checkpoint of this network: {reason(error)}"
+            ) from error
         history = [Epoch(**epoch) for epoch in content["history"]]
         return Progress(content["step"], content["loss"], content["seconds"], history)
 
@@ -155,5 +156,4 @@ def weights_of(folder: Path, module: nn.Module) -> None:
     try:
         module.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["module"])
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise TrainingError(f"{path} is no checkpoint of this network: {reason}") from error
+        raise TrainingError(f"{path} is no checkpoint of this network: {reason(error)}") from error

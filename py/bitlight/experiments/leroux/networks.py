@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from bitlight import data, extractors, zoo
-from bitlight.errors import TrainingError
+from bitlight.errors import TrainingError, reason
 from bitlight.experiments import targets
 from bitlight.experiments.leroux.effort import Effort
 from bitlight.network import Network
@@ -86,8 +86,9 @@ class Source:
             return torch.load(path, map_location="cpu", weights_only=True)["module"]
         except Exception as error:
             # torch.load raises whatever the bytes lead it to.
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise TrainingError(f"{path} is no checkpoint of a float twin: {reason}") from error
+            raise TrainingError(
+                f"{path} is no checkpoint of a float twin: {reason(error)}"
+            ) from error
 
     def _trained(self, twin: bool) -> Path:
         effort = self.effort
