@@ -3,6 +3,9 @@
 import io
 import os
 import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -56,10 +59,7 @@ def image_folder(
     >>> images, labels, names = image_folder("photos", (28, 28, 1))  # doctest: +SKIP
     """
     files, labels, names = image_files(path)
-    images = np.empty((len(files), *_checked(shape)), np.uint8)
-    for image, file in zip(images, files, strict=True):
-        image[:] = read_image(file, shape)
-    return images, labels, names
+    return read_images(files, shape), labels, names
 
 
 def image_files(
@@ -85,18 +85,35 @@ def image_files(
     return files, np.repeat(np.arange(len(counts)), counts), tuple(classes)
 
 
-def read_image(file: Path, shape: tuple[int, int, int]) -> np.ndarray:
-    """An image, grey or RGB, stretched to (H, W, C) with Pillow's bilinear filter.
+def read_images(files: Sequence[Path], shape: tuple[int, int, int]) -> np.ndarray:
+    """Images, grey or RGB, stretched to (H, W, C) with Pillow's bilinear filter.
+
+    They are decoded on as many threads as the golden model has.
+
+    Returns
+    -------
+    uint8 array, shape (N, H, W, C)
 
     Raises
     ------
     DataError
-        If it is no image, or the shape is none of grey or RGB pixels.
+        If a file is no image, or the shape is none of grey or RGB pixels.
     """
+    import numba
+
     height, width, channels = _checked(shape)
-    photo = open_image(file, MODES[channels])
-    resized = photo.resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(resized).reshape(shape)
+    images = np.empty((len(files), *shape), np.uint8)
+    count = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+
+    def read(number: int) -> None:
+        photo = _decoded(files[number], MODES[channels])
+        resized = photo.resize((width, height), Image.Resampling.BILINEAR)
+        images[number] = np.asarray(resized).reshape(shape)
+
+    with _pillows_warnings(), ThreadPoolExecutor(count) as pool:
+        for _ in pool.map(read, range(len(files))):
+            pass
+    return images
 
 
 def _checked(shape: tuple[int, int, int]) -> tuple[int, int, int]:
@@ -115,22 +132,35 @@ def open_image(file: Path, mode: str | None = None) -> Image.Image:
         If Pillow cannot read it whole, it is of none of `FORMATS`, has more bits, more than 2^26
         pixels, or more than a file of its size can hold.
     """
+    with _pillows_warnings():
+        return _decoded(file, mode)
+
+
+@contextmanager
+def _pillows_warnings() -> Iterator[None]:
+    """Bombs are errors; most other warnings are about what photographs say beside their pixels.
+
+    Filters are the whole process's, so that threads share one such block.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
+
+
+def _decoded(file: Path, mode: str | None) -> Image.Image:
     try:
-        with warnings.catch_warnings():
-            # Most warnings are about what photographs say of themselves beside their pixels.
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            # Of a file of its own Pillow would ask for as many bytes as a length in it says.
-            content = io.BytesIO(file.read_bytes())
-            with Image.open(content, formats=FORMATS) as image:
-                if image.mode == "F" or image.mode.startswith("I"):
-                    # Pillow would clip their values to 255 rather than scale them.
-                    raise DataError(f"{file} has more than 8 bits a channel; convert it first")
-                limit = most_pixels(content.getbuffer().nbytes)
-                if image.width * image.height > limit:
-                    raise DataError(f"{file} claims {image.size} pixels; {limit} are admitted")
-                image.load()
-                return image if mode is None else image.convert(mode)
+        # Of a file of its own Pillow would ask for as many bytes as a length in it says.
+        content = io.BytesIO(file.read_bytes())
+        with Image.open(content, formats=FORMATS) as image:
+            if image.mode == "F" or image.mode.startswith("I"):
+                # Pillow would clip their values to 255 rather than scale them.
+                raise DataError(f"{file} has more than 8 bits a channel; convert it first")
+            limit = most_pixels(content.getbuffer().nbytes)
+            if image.width * image.height > limit:
+                raise DataError(f"{file} claims {image.size} pixels; {limit} are admitted")
+            image.load()
+            return image if mode is None else image.convert(mode)
     except DataError:
         raise
     except UnidentifiedImageError as error:

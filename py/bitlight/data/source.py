@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from bitlight.data.fitting import fit
-from bitlight.data.folder import image_files, read_image
+from bitlight.data.folder import image_files, read_images
 from bitlight.errors import DataError, reason
 from bitlight.npyfile import map_npy
 
@@ -139,7 +139,7 @@ class FolderSource:
 
     def images(self, rows: range) -> np.ndarray:
         """Images, read now."""
-        return np.stack([read_image(self._files[row], self._shape) for row in rows])
+        return read_images(self._files[rows.start : rows.stop], self._shape)
 
     def labels(self, rows: range) -> np.ndarray:
         """Index into the class names."""
