@@ -15,13 +15,16 @@ from bitlight import bits
 from bitlight.errors import DataError, reason
 from bitlight.files import replacing
 from bitlight.headers import parse, room
+from bitlight.identity import check_id
 from bitlight.npyfile import read_npy
+from bitlight.opening import open_regular
 from bitlight.store.manifest import features_id
 
 DTYPES = ("uint8", "uint16", "float32")  # of features that are not bits
 MEMBERS = ("features", "n_features", "labels", "id")
 # A zip file's list of five members has about 300 bytes; each takes a thousand when it is read.
 LONGEST_LIST = 1000
+LARGEST = 1 << 33  # bytes of a file, which is read as a whole; stores are for more
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +81,7 @@ class FeatureFile:
             count, network = int(arrays["n_features"]), str(arrays["id"])
             text = arrays.get("optics")
             optics = None if text is None else parse(str(text), room(Path(path).stat().st_size))
+            network = check_id(network, "the network's id")
         except (
             OSError,
             ValueError,
@@ -91,6 +95,8 @@ class FeatureFile:
             zipfile.BadZipFile,
         ) as error:
             raise DataError(f"{path} is not a whole feature file: {reason(error)}") from error
+        if count < 1:
+            raise DataError(f"{path} says that it has {count} features; 1 is the least")
         width = -(-count // 8) if optics is None else count
         fits = stored.ndim == 2 and stored.shape[1] == width and labels.shape == stored.shape[:1]
         kind = "bits" if optics is None else "counts"
@@ -99,6 +105,10 @@ class FeatureFile:
             raise DataError(f"{path}: {what} do not fit {count} {kind} or labels")
         if labels.dtype.kind not in "iu" or not isinstance(optics, dict | None):
             raise DataError(f"{path} has labels of {labels.dtype}, or optics that are no object")
+        if optics is None and count % 8 and (stored[:, -1] >> count % 8).any():
+            raise DataError(f"{path} has bits after the last of {count} features")
+        if stored.dtype.kind == "f" and not np.isfinite(stored).all():
+            raise DataError(f"{path} has features that are no finite numbers")
         features = bits.unpack(stored, count) if optics is None else stored
         return FeatureFile(features, labels, network, optics)
 
@@ -107,7 +117,7 @@ def _members(path: Path) -> dict[str, np.ndarray]:
     """The arrays of an .npz file, stored as they are: packed ones could unpack to anything."""
     _check_list(path)
     size = path.stat().st_size
-    with zipfile.ZipFile(path) as file:
+    with open_regular(path, LARGEST) as content, zipfile.ZipFile(content) as file:
         members = {member.filename.removesuffix(".npy"): member for member in file.infolist()}
         if len(members) != len(file.infolist()) or members.keys() - {"optics"} != set(MEMBERS):
             raise ValueError(f"its members should be {', '.join(MEMBERS)}, and optics perhaps")
@@ -124,7 +134,7 @@ def _members(path: Path) -> dict[str, np.ndarray]:
 
 def _check_list(path: Path) -> None:
     """ValueError unless the file ends like a zip file with a short list of members."""
-    with path.open("rb") as file:
+    with open_regular(path, None) as file:
         file.seek(max(path.stat().st_size - 98, 0))
         tail = file.read(98)
     end, locator, end64 = tail[-22:], tail[-42:-22], tail[-98:-42]

@@ -1,6 +1,7 @@
 """The .npy format, whose header is compared with the file's size before memory is taken."""
 
 import math
+import os
 import warnings
 from pathlib import Path
 from typing import IO, Literal
@@ -8,6 +9,7 @@ from typing import IO, Literal
 import numpy as np
 
 from bitlight.errors import reason
+from bitlight.opening import open_regular
 
 # np.save writes 118 bytes for any array of numbers.
 LONGEST_HEADER = 1000
@@ -74,8 +76,8 @@ def map_npy(path: Path) -> np.ndarray:
     ValueError, OSError
         If it cannot be opened, does not fill the file, or is not of numbers or texts.
     """
-    with path.open("rb") as file:
-        shape, fortran, dtype = read_header(file, path.stat().st_size)
+    with open_regular(path, None) as file:
+        shape, fortran, dtype = read_header(file, os.fstat(file.fileno()).st_size)
         order: Literal["F", "C"] = "F" if fortran else "C"
         if math.prod(shape) == 0:
             return np.empty(shape, dtype)  # nothing can be mapped of nothing

@@ -42,7 +42,9 @@ def test_truncated(saved):
 
 def test_something_else(tmp_path):
     path = tmp_path / "a.npz"
-    np.savez(path, features=np.zeros((2, 3), np.uint8), n_features=99, labels=np.zeros(2), id="x")
+    np.savez(
+        path, features=np.zeros((2, 3), np.uint8), n_features=99, labels=np.zeros(2), id="a" * 64
+    )
     with pytest.raises(DataError, match="do not fit 99 bits"):
         FeatureFile.load(path)
 
@@ -64,7 +66,7 @@ def test_projected_features(tmp_path, dtype):
 
 def members(**changed):
     content = {"features": np.zeros((2, 2), np.uint8), "n_features": 9, "labels": np.zeros(2, int)}
-    return content | {"id": "x"} | changed
+    return content | {"id": "ab" * 32} | changed
 
 
 HOSTILE = {
@@ -73,6 +75,18 @@ HOSTILE = {
     "its list of members has": lambda path: np.savez(path, **{f"a{n}": 1 for n in range(99)}),
     "holds object, not numbers": lambda path: np.savez(path, **members(id=np.array([None]))),
     "has labels of float64": lambda path: np.savez(path, **members(labels=np.zeros(2))),
+    "must be 64 hexadecimal digits": lambda path: np.savez(path, **members(id="../" * 21 + "a")),
+    "says that it has -8 features": lambda path: np.savez(path, **members(n_features=-8)),
+    "says that it has 0 features": lambda path: np.savez(
+        path, **members(n_features=0, features=np.zeros((2, 0), np.uint8))
+    ),
+    "do not fit 17 bits": lambda path: np.savez(path, **members(n_features=17)),
+    "has bits after the last of 9": lambda path: np.savez(
+        path, **members(features=np.full((2, 2), 2, np.uint8))
+    ),
+    "that are no finite numbers": lambda path: np.savez(
+        path, **members(features=np.full((2, 9), np.nan, np.float32), optics="{}")
+    ),
     "nested too deeply": lambda path: np.savez(path, **members(optics="[" * 3000)),
 }
 

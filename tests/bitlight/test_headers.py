@@ -54,3 +54,17 @@ def test_thousands_of_entries_are_weighed_before_safetensors_sees_them(tmp_path)
     safetensors.numpy.save_file({}, path, {f"{n:x}": "" for n in range(20_000)})
     with pytest.raises(ValueError, match="its header would take"):
         read_safetensors(path)
+
+
+@pytest.mark.parametrize("text", ['{"a": 1, "a": 1}', '[{"b": {"a": 1, "a": 2}}]'])
+def test_a_field_twice(text):
+    with pytest.raises(ValueError, match="the field 'a' twice"):
+        parse(text, 10_000)
+
+
+def test_metadata_have_one_entry(tmp_path):
+    path = tmp_path / "file"
+    metadata = {"bitlight": "{}", "more": "hidden"}
+    safetensors.numpy.save_file({"a": np.zeros(1)}, path, metadata)
+    with pytest.raises(ValueError, match="one entry, bitlight"):
+        read_safetensors(path)

@@ -12,11 +12,14 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from bitlight.errors import DataError, reason
+from bitlight.opening import read_regular
 
 MODES = {1: "L", 3: "RGB"}
 # Those of photographs; some of Pillow's others start programs, or pack without limit.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 MOST_PIXELS = 1 << 26
+# What as many pixels take unpacked, with four channels: no image that is admitted needs more.
+LARGEST_FILE = 4 * MOST_PIXELS
 # What deflate packs into a byte at most, where a byte is a pixel.
 PIXELS_PER_BYTE = 1032
 
@@ -151,7 +154,7 @@ def _pillows_warnings() -> Iterator[None]:
 def _decoded(file: Path, mode: str | None) -> Image.Image:
     try:
         # Of a file of its own Pillow would ask for as many bytes as a length in it says.
-        content = io.BytesIO(file.read_bytes())
+        content = io.BytesIO(read_regular(file, LARGEST_FILE))
         with Image.open(content, formats=FORMATS) as image:
             if image.mode == "F" or image.mode.startswith("I"):
                 # Pillow would clip their values to 255 rather than scale them.

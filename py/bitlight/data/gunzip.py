@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bitlight.errors import DataError, reason
+from bitlight.opening import open_regular
 
 CHUNK = 1 << 16
 
@@ -15,7 +16,7 @@ CHUNK = 1 << 16
 def open_gzip(path: Path) -> Iterator[gzip.GzipFile]:
     """Open a gzip file for reading; whatever is wrong with it becomes a DataError."""
     try:
-        with gzip.open(path, "rb") as file:
+        with open_regular(path) as packed, gzip.open(packed, "rb") as file:
             yield file
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} is not a whole gzip file: {reason(error)}") from error

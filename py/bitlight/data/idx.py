@@ -117,6 +117,7 @@ def read_idx(path: Folder) -> np.ndarray:
         shape = struct.unpack(f">{ndim}I", header)
         size = math.prod(shape)
         limit = max(SMALL, MOST_TIMES * path.stat().st_size)
-        if size > limit:
+        # An empty array has sizes as well, whose product NumPy cannot hold.
+        if math.prod(max(n, 1) for n in shape) > limit:
             raise DataError(f"{path} declares {shape}, more than the {limit} bytes admitted")
         return np.frombuffer(read_exactly(file, size, path), np.uint8).reshape(shape)

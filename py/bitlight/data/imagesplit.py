@@ -5,7 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bitlight.errors import DataError
+from bitlight.errors import DataError, reason
+from bitlight.opening import read_regular
+
+LONGEST_LIST = 1 << 28  # bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,5 +65,8 @@ def lines(path: Path, source: str) -> list[str]:
     """
     if not path.is_file():
         raise DataError(f"no {path.name} in {path.parent}: it comes with {source}")
-    text = path.read_text(encoding="utf-8", errors="replace")
+    try:
+        text = read_regular(path, LONGEST_LIST).decode("utf-8", "replace")
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {reason(error)}") from error
     return [line.strip() for line in text.splitlines() if line.strip()]

@@ -8,6 +8,8 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 RANGE = (1e-6, 1e6)  # of temperatures, in units of the scores' standard deviation
+# Beyond these the quotient of scores and temperature may be no number any more.
+TEMPERATURES = (1e-30, 1e30)
 
 
 def log_probabilities(scores: np.ndarray, temperature: float) -> np.ndarray:

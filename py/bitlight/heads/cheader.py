@@ -12,6 +12,7 @@ import numpy as np
 
 from bitlight import bits
 from bitlight.errors import HeadError
+from bitlight.escape import c_comment, c_string
 from bitlight.files import replacing
 from bitlight.heads.head import Head
 from bitlight.heads.readout import REACH, Readout
@@ -71,12 +72,12 @@ def source(head: Head, name: str) -> str:
         numbers = _numbers(readout, head.inputs_)
         body, argument = _linear(readout, numbers, head.inputs_, name), _argument(head.inputs_)
         total = numbers.total
-    labels = ", ".join(map(_string, head.class_names_ or head.classes_.tolist()))
+    labels = ", ".join(map(c_string, head.class_names_ or head.classes_.tolist()))
     return "\n".join(
         [
             f"/* A {type(head).__name__} of bitlight: {features} features ({head.inputs_}), "
             f"{len(head.classes_)} classes, weights in {readout.dtype}.\n"
-            f"   Extractor: {head.extractor_id_ or 'not recorded'} */",
+            f"   Extractor: {c_comment(head.extractor_id_ or 'not recorded')} */",
             _GUARD.format(upper=upper),
             f"#define {upper}_FEATURES {features}",
             f"#define {upper}_CLASSES {len(head.classes_)}",
@@ -202,11 +203,3 @@ def _predict(name: str, argument: str, total: str, outputs: int) -> str:
 {best}
 }}
 """
-
-
-def _string(label: object) -> str:
-    escaped = "".join(
-        chr(byte) if 32 <= byte < 127 and byte not in b'"\\?' else f"\\{byte:03o}"
-        for byte in str(label).encode()
-    )
-    return f'"{escaped}"'

@@ -21,7 +21,9 @@ from bitlight import bits
 from bitlight.errors import HeadError, reason
 from bitlight.files import replacing
 from bitlight.headers import ROOM, TIMES, read_safetensors
+from bitlight.heads.calibration import TEMPERATURES
 from bitlight.heads.readout import DTYPES, INPUTS, Readout
+from bitlight.identity import check_id
 
 FORMAT = "bitlight.head"
 VERSION = 3
@@ -57,6 +59,11 @@ def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 def write(path: str | os.PathLike[str], header: dict[str, Any], readout: Readout) -> None:
     """Write the file; the same head gives the same bytes."""
+    if header["extractor_id"] is not None:
+        try:
+            check_id(header["extractor_id"], "extractor_id")
+        except ValueError as error:
+            raise HeadError(str(error)) from None
     tensors = _tensors(readout)
     outputs, features = readout.weight.shape
     header = header | {
@@ -108,9 +115,10 @@ def restore(head: Any, header: Mapping[str, Any], readout: Readout) -> None:
     head.inputs_, head.temperature_ = header["inputs"], float(header["temperature"])
     head._restore(header["trained"])
     outputs, classes = len(readout.bias), len(head.classes_)
+    lowest, highest = TEMPERATURES
     if outputs != classes and (outputs, classes) != (1, 2):
         raise HeadError(f"{classes} classes do not fit {outputs} outputs")
-    if head.inputs_ not in INPUTS or not 0 < head.temperature_ < np.inf:
+    if head.inputs_ not in INPUTS or not lowest <= head.temperature_ <= highest:
         raise HeadError(f"no inputs {head.inputs_!r:.80} or temperature {head.temperature_}")
 
 
@@ -148,6 +156,15 @@ def refusing(path: str | os.PathLike[str]) -> Iterator[None]:
         raise HeadError(f"{path} is not a whole head file: {reason(error)}") from error
 
 
+def _is_unicode(text: str) -> bool:
+    """Whether it can be written anywhere: JSON lets halves of surrogate pairs through."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _tensors(readout: Readout) -> Tensors:
     if readout.dtype == "bits":
         return {"weight": bits.pack(readout.weight)}
@@ -161,6 +178,11 @@ def _check_labels(header: Mapping[str, Any], room: int) -> None:
     kinds = set(map(type, classes)) if isinstance(classes, list) else set()
     if len(kinds) != 1 or not kinds <= {bool, int, float, str}:
         raise HeadError("its classes are not all labels of one kind")
+    if len(classes) < 2:
+        raise HeadError("it has one class, and a head needs two or more")
+    for text in (*(classes if kinds == {str} else ()), *(names or ())):
+        if not isinstance(text, str) or (not text.isascii() and not _is_unicode(text)):
+            raise HeadError(f"{text!r:.80} is no text for a class")
     # NumPy gives each label the room of the longest.
     if kinds == {str} and 4 * len(classes) * max(map(len, classes)) > room:
         raise HeadError("its longest class is much longer than the others")
@@ -175,8 +197,8 @@ def _check_labels(header: Mapping[str, Any], room: int) -> None:
         and all(isinstance(name, str) for name in names)
     ):
         raise HeadError(f"its class names are not {len(classes)} texts")
-    if not isinstance(header["extractor_id"], str | None):
-        raise HeadError("its extractor's id is no text")
+    if header["extractor_id"] is not None:
+        check_id(header["extractor_id"], "its extractor's id")
     if not isinstance(header["projection"], dict | None):
         raise HeadError("its projection is no object")
 

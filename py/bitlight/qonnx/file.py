@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bitlight.errors import ExchangeError, reason
+from bitlight.opening import read_regular
 
 # This module is the first of its package that is loaded, so that one line says what is missing.
 try:
@@ -48,10 +49,11 @@ def read_graph(path: str | os.PathLike[str]) -> onnx.GraphProto:
     """
     if not Path(path).is_file():
         raise ExchangeError(f"no such file: {path}")
-    size = Path(path).stat().st_size
-    if size > LARGEST_FILE:
-        raise ExchangeError(f"{path} has {size} bytes; at most {LARGEST_FILE} are read")
-    content = Path(path).read_bytes()
+    try:
+        content = read_regular(path, LARGEST_FILE)
+    except OSError as error:
+        raise ExchangeError(f"cannot read {path}: {reason(error)}") from error
+    size = len(content)
     try:
         most = max(MOST_FIELDS, size // BYTES_PER_FIELD)
         if _count_fields(memoryview(content), onnx.ModelProto.DESCRIPTOR, most, DEEPEST) < 0:

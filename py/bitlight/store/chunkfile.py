@@ -1,9 +1,11 @@
 """What the first bytes of a chunk's file promise, read before anything is unpacked."""
 
+import os
 import struct
 from pathlib import Path
 
 from bitlight.errors import StoreError
+from bitlight.opening import open_regular
 
 BLOSC = struct.Struct("<4B3I")  # versions, flags, item size; bytes unpacked, of a block, packed
 CHECKSUM = 4
@@ -18,9 +20,9 @@ def checked_size(file: Path, expected: int) -> None:
         If the file is missing, truncated, or would unpack to another size.
     """
     try:
-        with file.open("rb") as content:
+        with open_regular(file) as content:
             start = content.read(BLOSC.size)
-            size = file.stat().st_size
+            size = os.fstat(content.fileno()).st_size
     except OSError as error:
         raise StoreError(error.strerror or str(error)) from error
     if len(start) < BLOSC.size:

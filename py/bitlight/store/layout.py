@@ -11,6 +11,7 @@ import numpy as np
 
 from bitlight.errors import StoreError, reason
 from bitlight.headers import parse
+from bitlight.opening import read_regular
 from bitlight.store.manifest import Manifest
 
 with warnings.catch_warnings():
@@ -94,8 +95,7 @@ def opened(path: Path) -> tuple[Manifest, dict[str, Any]]:
         raise StoreError(f"no feature store {path}")
     try:
         for folder in (path, *(path / name for name in ARRAYS)):
-            with (folder / "zarr.json").open("rb") as header:
-                parse(header.read(HEADER + 1), HEADER)
+            parse(read_regular(folder / "zarr.json", HEADER), HEADER)
         group = zarr.open_group(path, mode="r")
         described: Any = group.attrs["bitlight"]
         manifest = Manifest.from_attributes(described)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bitlight.errors import StoreError
+from bitlight.identity import check_id
 
 FORMAT = "bitlight.store"
 VERSION = 1
@@ -78,9 +79,12 @@ class Manifest:
                 raise StoreError(
                     f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}"
                 )
-        for name in ("network", "source"):
-            if not isinstance(getattr(self, name), str):
-                raise StoreError(f"{name} must be text, not {getattr(self, name)!r}")
+        try:
+            check_id(self.network, "network")
+        except ValueError as error:
+            raise StoreError(str(error)) from None
+        if not isinstance(self.source, str):
+            raise StoreError(f"source must be text, not {self.source!r}")
         if not isinstance(self.audit, int | float) or not 0 <= self.audit <= 1:
             raise StoreError(f"audit must be a share from 0 to 1, not {self.audit!r}")
         if not isinstance(self.projection, dict | None):

@@ -110,3 +110,11 @@ def test_debian_files():
     images, labels = fashion_mnist_or_skip("test", FOLDER)
     assert images.shape == (10_000, 28, 28, 1)
     assert np.bincount(labels).tolist() == [1000] * 10
+
+
+@pytest.mark.parametrize("shape", [(0, 2**32 - 1, 2**32 - 1), (2**32 - 1, 0), (2**31, 2**31, 0, 4)])
+def test_an_empty_array_whose_sizes_no_array_can_have(tmp_path, shape):
+    path = tmp_path / "a.gz"
+    path.write_bytes(gzip.compress(struct.pack(f">HBB{len(shape)}I", 0, 8, len(shape), *shape)))
+    with pytest.raises(DataError, match=r"a\.gz declares .* more than the"):
+        read_idx(path)

@@ -1,5 +1,6 @@
 """The C header, compiled by gcc and run on every test image: the class must be the head's."""
 
+import re
 import shutil
 import subprocess
 
@@ -119,3 +120,25 @@ def test_bad_names(tmp_path, name):
     head = LinearHead(epochs=1).fit(np.eye(4), [0, 1, 0, 1])
     with pytest.raises(HeadError, match="name must be small letters"):
         cheader.write(head, tmp_path / "a.h", name)
+
+
+@compiler
+def test_no_text_gets_out_of_its_comment_or_literal(samples, tmp_path):
+    """Class names and ids from a file are code in nobody's firmware."""
+    features, labels = samples
+    names = ['"}; int evil = 1; /*', "*/ int evil; /*", "\\", "??/", "\n#define evil", "é", "%s"]
+    names += ["\x1b[2J", "\0", "plain"]
+    head = RidgeHead().fit(features["bits"], labels)
+    head.save(tmp_path / "head", "ab" * 32, names)
+    loaded = RidgeHead.load(tmp_path / "head")
+    loaded.extractor_id_ = "*/ int evil = 1; /*"
+    cheader.write(loaded, tmp_path / "model.h", "net")
+    preprocessed = subprocess.run(
+        ["gcc", "-E", "-P", "-std=c99", tmp_path / "model.h"], capture_output=True, check=True
+    ).stdout.decode()
+    outside = re.sub(r'"(\\.|[^"\\])*"', "", preprocessed)
+    assert "evil" not in outside
+    code = "int main(void) { return sizeof net_labels / sizeof *net_labels != NET_CLASSES; }"
+    (tmp_path / "main.c").write_text(f'#include "model.h"\n{code}')
+    subprocess.run(["gcc", "-std=c99", "main.c", "-o", "main"], cwd=tmp_path, check=True)
+    subprocess.run([tmp_path / "main"], check=True)

@@ -107,7 +107,11 @@ def test_every_flipped_coefficient_is_found(head, file):
         ({"classes": [0, 1, 2**70]}, "its classes are too large"),
         ({"classes": [f"{n:04}" for n in range(999)] + ["x" * 9999]}, "longest class is much"),
         ({"class_names": ["ant"]}, "its class names are not 3 texts"),
-        ({"extractor_id": 1}, "its extractor's id is no text"),
+        ({"extractor_id": 1}, "its extractor's id must be 64 hexadecimal digits"),
+        ({"extractor_id": "*/ int evil; /*" + 49 * "a"}, "must be 64 hexadecimal digits"),
+        ({"extractor_id": 64 * "A"}, "must be 64 hexadecimal digits"),
+        ({"classes": [0], "class_names": None}, "it has one class"),
+        ({"class_names": ["ant", "bee", "\ud800"]}, "no text for a class"),
         ({"projection": []}, "its projection is no object"),
         ({"outputs": 1e999}, "Infinity"),
         ({"dtype": "float64"}, "its weights are 'float64', not float32"),
@@ -115,6 +119,7 @@ def test_every_flipped_coefficient_is_found(head, file):
         ({"features": 10**12}, "its tensors are"),
         ({"scale": -1}, "no scale -1"),
         ({"temperature": 0}, "temperature 0"),
+        ({"temperature": 1e-320}, "temperature 1e-320"),
         ({"inputs": "pictures"}, "no inputs 'pictures'"),
         ({"parameters": {"colour": 1}}, "colour"),
     ],
@@ -234,3 +239,9 @@ def test_parameters_that_json_cannot_hold_become_defaults(tmp_path):
 def test_unknown_type(head, tmp_path):
     with pytest.raises(HeadError, match="dtype must be one of float32"):
         head.save(tmp_path / "head", dtype="int4")
+
+
+def test_an_id_that_is_none_is_not_written(head, tmp_path):
+    with pytest.raises(HeadError, match="extractor_id must be 64 hexadecimal digits, not 'mine'"):
+        head.save(tmp_path / "head", extractor_id="mine")
+    assert not (tmp_path / "head").exists()

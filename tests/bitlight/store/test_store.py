@@ -57,7 +57,7 @@ def test_says_what_it_is(tmp_path):
 def test_intensities_of_every_dtype(tmp_path):
     for dtype in ("uint8", "uint16", "float32"):
         values = np.random.default_rng(0).integers(0, 200, (5, 3)).astype(dtype)
-        manifest = Manifest("n", 3, 5, "x", dtype=dtype, chunk=2, projection={"seed": 1})
+        manifest = Manifest("a" * 64, 3, 5, "x", dtype=dtype, chunk=2, projection={"seed": 1})
         store = FeatureStore.create(tmp_path / dtype, manifest)
         for chunk in range(3):
             rows = slice(2 * chunk, 2 * chunk + 2)
@@ -157,7 +157,8 @@ def test_other_features_are_refused(tmp_path):
         ({"projection": 3}, "projection must be"),
         ({"folding": [[1]]}, "is damaged"),
         ({"audit": "all"}, "audit must be"),
-        ({"network": 3}, "network must be text"),
+        ({"network": 3}, "network must be 64 hexadecimal digits"),
+        ({"network": "../" * 21 + "a"}, "network must be 64 hexadecimal digits"),
         ({"more": 1}, "is damaged"),
     ],
 )
