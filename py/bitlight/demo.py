@@ -9,6 +9,7 @@ import numpy as np
 
 from bitlight import data, extractors
 from bitlight.cli.report import console, progress, show_table, working, write_json
+from bitlight.files import replacing
 from bitlight.heads import RidgeHead
 
 # Thousands of bits want a stronger penalty than scikit-learn's default. Chosen on a fifth of the
@@ -150,7 +151,8 @@ def _plot(path: Path, accuracy: dict[str, float]) -> None:
     axes.set_xlabel("accuracy on 2,000 test images, %")
     axes.set_title("Animal silhouettes, 10 classes, 8,000 training images", loc="left", fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=120)
+    with replacing(path) as file:
+        figure.savefig(file, dpi=120)
     plt.close(figure)
 
 

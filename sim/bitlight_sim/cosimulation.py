@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bitlight.files import replacing
 from bitlight_hw import Accelerator
 from bitlight_sim.native import beats
 from bitlight_sim.runner import SimulatorName, run_bench
@@ -85,12 +86,13 @@ def cosimulate(
         "seed": seed,
         "patience": 4 * (acc.latency + acc.cycles_per_image) + 1000,
     }
-    np.savez(
-        case,
-        sent=_flat(beats.to_words(images, acc.beats_in)),
-        expected=_flat(_expected_words(acc, expected)),
-        rest=json.dumps(rest),
-    )
+    with replacing(case) as file:
+        np.savez(
+            file,
+            sent=_flat(beats.to_words(images, acc.beats_in)),
+            expected=_flat(_expected_words(acc, expected)),
+            rest=json.dumps(rest),
+        )
     wave = run_bench(
         verilog or acc.verilog(),
         "accelerator",

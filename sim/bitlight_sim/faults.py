@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from bitlight import Conv2d, Linear, MaxPool2d, Network
+from bitlight.files import replacing
 from bitlight_hw import Accelerator
 from bitlight_hw.family import Family, named
 from bitlight_hw.units import MatrixVector
@@ -193,12 +194,13 @@ def inject(
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     case, result = folder / "faults.npz", folder / "results.npy"
-    np.savez(
-        case,
-        sent=beats.to_words(images, acc.beats_in),
-        shape=(len(images), acc.beats_out.count, beats.words(acc.beats_out)),
-        faults=json.dumps([flips(acc, fault, target) for fault in faults]),
-    )
+    with replacing(case) as file:
+        np.savez(
+            file,
+            sent=beats.to_words(images, acc.beats_in),
+            shape=(len(images), acc.beats_out.count, beats.words(acc.beats_out)),
+            faults=json.dumps([flips(acc, fault, target) for fault in faults]),
+        )
     settings = {"BITLIGHT_CASE": str(case), "BITLIGHT_RESULT": str(result)}
     run_bench(
         acc.verilog(target),

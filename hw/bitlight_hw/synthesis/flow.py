@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bitlight import SynthesisError
+from bitlight.files import replacing
 from bitlight_hw.synthesis import area, commands, placement, steps
 from bitlight_hw.synthesis.report import Report
 from bitlight_hw.synthesis.steps import Result, Step, StepFailure
@@ -104,7 +105,9 @@ class _Run:
 
     def take(self, result: Result, name: str) -> Path:
         """Copy a file from the cache to where the user wants it."""
-        return Path(shutil.copyfile(result.folder / name, self.folder / name))
+        with (result.folder / name).open("rb") as kept, replacing(self.folder / name) as file:
+            shutil.copyfileobj(kept, file)
+        return self.folder / name
 
     def place(
         self, netlist: Path, placer: Placer, freq_mhz: float, seed: int

@@ -8,6 +8,7 @@ import click
 
 from bitlight.cli import sources
 from bitlight.cli.folding import accelerator, folding_options
+from bitlight.cli.paths import IMAGES, NETWORK, Output
 from bitlight.cli.report import console, json_option, show_table, steps, write_json
 from bitlight.topologies import TOPOLOGIES
 
@@ -18,7 +19,7 @@ def bench() -> None:
 
 
 @bench.command()
-@click.argument("networks", nargs=-1)
+@click.argument("networks", type=NETWORK, nargs=-1)
 @click.option(
     "--threads", type=click.IntRange(1), help="For every engine; by default one for each core."
 )
@@ -73,8 +74,8 @@ def golden(
 
 
 @bench.command()
-@click.argument("network", default="fashion28")
-@click.argument("images", default="random")
+@click.argument("network", type=NETWORK, default="fashion28")
+@click.argument("images", type=IMAGES, default="random")
 @click.option("-n", "--number", type=click.IntRange(2), default=50, show_default=True)
 @click.option(
     "--few", type=click.IntRange(2), default=2, show_default=True, help="Images for cocotb."
@@ -82,9 +83,7 @@ def golden(
 @click.option(
     "--without", multiple=True, help="Leave out engines whose names begin so; may be repeated."
 )
-@click.option(
-    "--folder", type=click.Path(file_okay=False), default="build/bench", show_default=True
-)
+@click.option("--folder", type=Output(file_okay=False), default="build/bench", show_default=True)
 @folding_options
 @json_option
 def rtl(
@@ -133,7 +132,7 @@ def rtl(
 
 
 @bench.command()
-@click.argument("network", default="fashion28")
+@click.argument("network", type=NETWORK, default="fashion28")
 @folding_options
 @json_option
 def images(network: str, json_file: str | None, **choice: Any) -> None:

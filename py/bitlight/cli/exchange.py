@@ -1,18 +1,19 @@
 """Commands that read networks of other formats and write them."""
 
 import dataclasses
-from pathlib import Path
 
 import click
 
 from bitlight.cli import sources
 from bitlight.cli.layers import show_layers
+from bitlight.cli.paths import NETWORK, Input, Output
 from bitlight.cli.report import json_option, show_table, write_json
+from bitlight.files import size_of
 
 
 @click.command("import")
-@click.argument("model", type=click.Path())
-@click.argument("out", type=click.Path(dir_okay=False))
+@click.argument("model", type=Input())
+@click.argument("out", type=Output(dir_okay=False))
 @json_option
 def import_(model: str, out: str, json_file: str | None) -> None:
     """Read MODEL, a bipolar network in QONNX as Brevitas exports it, and write OUT, a .bnn file.
@@ -38,8 +39,8 @@ def import_(model: str, out: str, json_file: str | None) -> None:
 
 
 @click.command()
-@click.argument("network")
-@click.argument("out", type=click.Path(dir_okay=False))
+@click.argument("network", type=NETWORK)
+@click.argument("out", type=Output(dir_okay=False))
 @click.option(
     "--batch", type=click.IntRange(1), default=1, show_default=True, help="Images at once."
 )
@@ -59,7 +60,7 @@ def export(network: str, out: str, batch: int, json_file: str | None) -> None:
         "input": "BIPOLAR" if net.input_bits == 1 else f"UINT{net.input_bits}",
         "output": "scores" if net.gives_scores else "BIPOLAR",
         "values": net.n_features,
-        "bytes": Path(out).stat().st_size,
+        "bytes": size_of(out),
     }
     show_table(out, ["", "value"], [[k, v] for k, v in figures.items()])
     write_json(json_file, figures)

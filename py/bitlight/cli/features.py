@@ -1,23 +1,24 @@
 """The command that computes features of a data set, and goes on where it was stopped."""
 
 import signal
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
+from bitlight import scratch
 from bitlight.cli import sources
 from bitlight.cli.cluster import dask_client, dask_option
+from bitlight.cli.paths import IMAGES, NETWORK, Output
 from bitlight.cli.report import json_option, progress, show_table, write_json
 
 
 @click.command()
-@click.argument("network")
-@click.argument("images")
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("network", type=NETWORK)
+@click.argument("images", type=IMAGES)
+@click.argument("out", type=Output(path_type=Path))
 @click.option("--engine", type=click.Choice(["golden", "rtl"]), default="golden", show_default=True)
 @click.option("--upto", type=click.IntRange(1), help="Stop behind that many layers.")
 @click.option("-n", "--number", type=click.IntRange(1), help="Only the first so many images.")
@@ -128,11 +129,13 @@ def _temporary(out: Path) -> Iterator[Path]:
     from bitlight.errors import StoreError
 
     try:
-        folder = tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent)
+        with ExitStack() as stack:
+            folder = stack.enter_context(scratch.folder_in(out.parent))
+            work = stack.pop_all()
     except OSError as error:
         raise StoreError(f"cannot write {out}: {error.strerror}") from error
-    with folder as name:
-        yield Path(name)
+    with work:
+        yield folder
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from bitlight.cli.folding import accelerator, folding_options
+from bitlight.cli.paths import NETWORK, Output
 from bitlight.cli.report import console, json_option, show_table, steps, write_json
 
 # The names in `bitlight_hw.synthesis.TARGETS`, which is slow to import.
@@ -14,12 +15,12 @@ TARGETS = ["xc7", "ecp5-25k", "ecp5-45k", "ecp5-85k", "ice40-up5k"]
 
 
 @click.command()
-@click.argument("network")
+@click.argument("network", type=NETWORK)
 @click.option("--target", type=click.Choice(TARGETS), required=True, help="The FPGA.")
 @folding_options
 @click.option(
     "--folder",
-    type=click.Path(file_okay=False),
+    type=Output(file_okay=False),
     default="build/synth",
     show_default=True,
     help="Logs, counts, timing and bitstream go into its sub-folder TARGET.",

@@ -7,14 +7,15 @@ import click
 
 from bitlight.cli import sources
 from bitlight.cli.folding import accelerator, folding_options
+from bitlight.cli.paths import IMAGES, NETWORK, Output
 from bitlight.cli.report import console, json_option, progress, show_table, working, write_json
 from bitlight.errors import BitlightError, SimulationError
 from bitlight.files import replacing
 
 
 @click.command()
-@click.argument("network")
-@click.argument("out", type=click.Path(dir_okay=False))
+@click.argument("network", type=NETWORK)
+@click.argument("out", type=Output(dir_okay=False))
 @click.option(
     "--target",
     type=click.Choice(["xc7", "ecp5", "ice40", "simulation"]),
@@ -67,8 +68,8 @@ def verilog(
 
 
 @click.command()
-@click.argument("network")
-@click.argument("images")
+@click.argument("network", type=NETWORK)
+@click.argument("images", type=IMAGES)
 @click.option("-n", "--number", type=click.IntRange(1), help="Only the first so many images.")
 @click.option("--processes", type=click.IntRange(1), default=2, show_default=True)
 @click.option(
@@ -123,8 +124,8 @@ def simulate(
 
 
 @click.command()
-@click.argument("network")
-@click.argument("images")
+@click.argument("network", type=NETWORK)
+@click.argument("images", type=IMAGES)
 @click.option("-n", "--number", type=click.IntRange(2), default=2, show_default=True)
 @click.option(
     "--simulator",
@@ -133,9 +134,7 @@ def simulate(
     show_default=True,
 )
 @click.option("--waves", is_flag=True, help="Leave a waveform.")
-@click.option(
-    "--folder", type=click.Path(file_okay=False), default="build/cosim", show_default=True
-)
+@click.option("--folder", type=Output(file_okay=False), default="build/cosim", show_default=True)
 @folding_options
 @json_option
 def cosim(

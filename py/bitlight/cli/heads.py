@@ -9,8 +9,10 @@ import numpy as np
 
 from bitlight.cli import sources
 from bitlight.cli.cluster import dask_client, dask_option
+from bitlight.cli.paths import NETWORK, Input, Output
 from bitlight.cli.report import json_option, progress, show_table, write_json
 from bitlight.errors import DataError, HeadError
+from bitlight.files import size_of
 
 
 @click.group()
@@ -19,8 +21,8 @@ def head() -> None:
 
 
 @head.command()
-@click.argument("features_file", metavar="FEATURES", type=click.Path())
-@click.argument("out", type=click.Path(dir_okay=False))
+@click.argument("features_file", metavar="FEATURES", type=Input())
+@click.argument("out", type=Output(dir_okay=False))
 @click.option(
     "--kind",
     type=click.Choice(["ridge", "linear", "binary"]),
@@ -69,7 +71,7 @@ def train(
         raise click.UsageError("--dask is for stores; a head is trained on a file here")
     else:
         figures = _train_on_file(features_file, out, head, class_names, dtype, calibrate)
-    figures = {**figures, "kind": kind, "bytes": Path(out).stat().st_size}
+    figures = {**figures, "kind": kind, "bytes": size_of(out)}
     show_table(out, ["", "value"], [[k, v] for k, v in figures.items()])
     write_json(json_file, figures)
 
@@ -86,7 +88,7 @@ def _train_on_file(
     head.fit(samples.features, samples.labels)
     head.temperature_ = temperature or head.temperature_
     head.save(out, samples.network_id, names, dtype=dtype, projection=samples.optics)
-    stored = type(head).load(out)
+    stored = head.shipped(dtype)
     accuracy = float(stored.score(samples.features, samples.labels))
     figures = _figures(head, stored, samples.features.shape, accuracy)
     return {**figures, "temperature": temperature} if calibrate else figures
@@ -104,7 +106,7 @@ def _train_on_store(
         head = ridge_over(store, head, client, done)
     names = names or list(manifest.classes) or None
     head.save(out, manifest.network, names, dtype=dtype, projection=manifest.projection)
-    stored = type(head).load(out)
+    stored = head.shipped(dtype)
     right = 0
     with progress("accuracy", manifest.chunks) as done:
         for chunk, (features, labels) in enumerate(store.batches()):
@@ -144,8 +146,8 @@ def _temperature(head: Any, X: np.ndarray, y: np.ndarray) -> float:
 
 
 @head.command()
-@click.argument("head_file", metavar="HEAD", type=click.Path())
-@click.argument("features_file", metavar="FEATURES", type=click.Path())
+@click.argument("head_file", metavar="HEAD", type=Input())
+@click.argument("features_file", metavar="FEATURES", type=Input())
 @json_option
 def score(head_file: str, features_file: str, json_file: str | None) -> None:
     """Accuracy of HEAD on FEATURES; refused if they come from another network or projection."""
@@ -186,8 +188,10 @@ def _samples(path: str) -> tuple[str, Any, Iterable[tuple[np.ndarray, ...]]]:
 
 
 @head.command()
-@click.argument("head_file", metavar="HEAD", type=click.Path())
-@click.option("--network", help="The network that gives the features, to compare sizes with.")
+@click.argument("head_file", metavar="HEAD", type=Input())
+@click.option(
+    "--network", type=NETWORK, help="The network that gives the features, to compare sizes with."
+)
 @json_option
 def show(head_file: str, network: str | None, json_file: str | None) -> None:
     """What is in HEAD, and its size beside the network's, as bits and as 32-bit floats."""
@@ -228,8 +232,8 @@ def show(head_file: str, network: str | None, json_file: str | None) -> None:
 
 
 @head.command()
-@click.argument("head_file", metavar="HEAD", type=click.Path())
-@click.argument("out", type=click.Path(dir_okay=False))
+@click.argument("head_file", metavar="HEAD", type=Input())
+@click.argument("out", type=Output(dir_okay=False))
 @click.option(
     "--format", "form", type=click.Choice(["onnx", "c"]), help="Default: by the name of OUT."
 )
@@ -246,4 +250,4 @@ def export(head_file: str, out: str, form: str | None, name: str) -> None:
         onnxmodel.write(head, out)
     else:
         cheader.write(head, out, name)
-    show_table(out, ["", "value"], [["format", form], ["bytes", Path(out).stat().st_size]])
+    show_table(out, ["", "value"], [["format", form], ["bytes", size_of(out)]])

@@ -6,13 +6,14 @@ from typing import Any
 import click
 
 from bitlight.cli.cluster import dask_client, dask_option
+from bitlight.cli.paths import Input, Output
 from bitlight.cli.report import json_option, progress, show_table, write_json
 from bitlight.errors import DataError, StoreError
 
 
 @click.command()
-@click.argument("features_file", metavar="FEATURES", type=click.Path())
-@click.argument("out", type=click.Path())
+@click.argument("features_file", metavar="FEATURES", type=Input())
+@click.argument("out", type=Output())
 @click.option("--components", type=click.IntRange(1), help="Needed, unless --like is given.")
 @click.option(
     "--medium",
@@ -26,7 +27,7 @@ from bitlight.errors import DataError, StoreError
 @click.option("--linear", is_flag=True, help="A linear projection, from three captures.")
 @click.option("--exponent", type=float, default=1.0, show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-@click.option("--like", type=click.Path(), help="Project as this one was, exposure and all.")
+@click.option("--like", type=Input(), help="Project as this one was, exposure and all.")
 @dask_option
 @json_option
 def project(

@@ -6,11 +6,12 @@ from typing import Any
 import click
 
 from bitlight.cli.folding import accelerator, folding_options
+from bitlight.cli.paths import NETWORK
 from bitlight.cli.report import console, json_option, show_table, working, write_json
 
 
 @click.command()
-@click.argument("network")
+@click.argument("network", type=NETWORK)
 @folding_options
 @click.option(
     "--target",

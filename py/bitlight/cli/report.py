@@ -22,11 +22,12 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from bitlight.cli.paths import Output
 from bitlight.files import replacing
 
 console = Console()
 json_option = click.option(
-    "--json", "json_file", type=click.Path(dir_okay=False), help="Write the figures to this file."
+    "--json", "json_file", type=Output(dir_okay=False), help="Write the figures to this file."
 )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from bitlight.cli.paths import Input, Output
 from bitlight.cli.report import console, steps
 from bitlight.topologies import TOPOLOGIES
 
@@ -20,7 +21,7 @@ def _options(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         click.option("--quick", is_flag=True, help="Fewer images, seeds and epochs: minutes."),
         click.option(
             "--folder",
-            type=click.Path(file_okay=False, path_type=Path),
+            type=Output(file_okay=False, path_type=Path),
             help=f"For runs.jsonl, table.md and the figure; {FOLDER / name} or, with --quick, "
             f"{FOLDER / 'quick' / name} by default.",
         ),
@@ -81,12 +82,12 @@ def reproduce() -> None:
 )
 @click.option(
     "--extractor",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=Input(dir_okay=False, path_type=Path),
     help="A .bnn file of that topology instead of the one that comes with bitlight.",
 )
 @click.option(
     "--pretrained",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=Input(file_okay=False, path_type=Path),
     help="The folder of `bitlight train --float-twin` of that topology.",
 )
 @click.option("--upto", type=click.IntRange(1), help="Layers that give the features.")

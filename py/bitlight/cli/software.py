@@ -7,11 +7,12 @@ import click
 
 from bitlight.cli import sources
 from bitlight.cli.layers import show_layers
+from bitlight.cli.paths import NETWORK, Output
 from bitlight.cli.report import json_option, write_json
 
 
 @click.command()
-@click.argument("network")
+@click.argument("network", type=NETWORK)
 @json_option
 def inspect(network: str, json_file: str | None) -> None:
     """Show the layers of NETWORK: shapes, bits of weight, work per image, thresholds."""
@@ -24,7 +25,7 @@ def inspect(network: str, json_file: str | None) -> None:
 
 
 @click.command()
-@click.option("--folder", type=click.Path(file_okay=False), default="build/demo", show_default=True)
+@click.option("--folder", type=Output(file_okay=False), default="build/demo", show_default=True)
 @click.option(
     "-n",
     "--images",

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from bitlight.cli.paths import Input, Output
 from bitlight.cli.report import json_option, progress, show_table, write_json
 
 
@@ -14,7 +15,7 @@ def store() -> None:
 
 
 @store.command()
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=Input(path_type=Path))
 @click.option("--drop", is_flag=True, help="Take damaged chunks out, to be computed again.")
 @json_option
 def check(path: Path, drop: bool, json_file: str | None) -> None:
@@ -58,8 +59,8 @@ def check(path: Path, drop: bool, json_file: str | None) -> None:
 
 
 @store.command()
-@click.argument("out", type=click.Path(path_type=Path))
-@click.argument("paths", metavar="STORE...", nargs=-1, required=True, type=click.Path())
+@click.argument("out", type=Output(path_type=Path))
+@click.argument("paths", metavar="STORE...", nargs=-1, required=True, type=Input())
 def merge(out: Path, paths: tuple[str, ...]) -> None:
     """Make one store, OUT, of several.
 
@@ -79,8 +80,8 @@ def merge(out: Path, paths: tuple[str, ...]) -> None:
 
 
 @store.command()
-@click.argument("path", type=click.Path(path_type=Path))
-@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("path", type=Input(path_type=Path))
+@click.argument("out", type=Output(dir_okay=False, path_type=Path))
 def export(path: Path, out: Path) -> None:
     """Write a whole store as one file, OUT: .npz, .parquet or .safetensors.
 

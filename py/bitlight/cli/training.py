@@ -9,6 +9,7 @@ import click
 
 from bitlight import data
 from bitlight.cli import sources
+from bitlight.cli.paths import IMAGES, Output
 from bitlight.cli.report import json_option, show_table, write_json
 from bitlight.errors import DataError
 from bitlight.topologies import TOPOLOGIES, Topology
@@ -45,10 +46,12 @@ def _recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command()
 @click.argument("topology", type=click.Choice(sorted(TOPOLOGIES)))
-@click.argument("images")
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("images", type=IMAGES)
+@click.argument("folder", type=Output(file_okay=False, path_type=Path))
 @click.option("-n", "--number", type=click.IntRange(1), help="Train on the first so many images.")
-@click.option("--test", "test_images", help="Images for the accuracy that is told at the end.")
+@click.option(
+    "--test", "test_images", type=IMAGES, help="Images for the accuracy that is told at the end."
+)
 @click.option("--curve", is_flag=True, help="Note the accuracy on them behind every epoch.")
 @click.option("--float-twin", is_flag=True, help="Train the float network of the same shape.")
 @click.option(

@@ -1,14 +1,13 @@
 """The arrays of a store on disk, by zarr: shapes, codecs, names of files."""
 
 import os
-import shutil
-import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bitlight import scratch
 from bitlight.errors import StoreError, reason
 from bitlight.headers import parse
 from bitlight.opening import read_regular
@@ -61,12 +60,9 @@ def make(path: Path, manifest: Manifest) -> bool:
         If it cannot be written.
     """
     try:
-        made = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-        try:
+        with scratch.folder_in(path.parent) as made:
             _fill(made / "store", manifest)
             os.rename(made / "store", path)
-        finally:
-            shutil.rmtree(made, ignore_errors=True)
     except OSError as error:
         if path.exists():
             return False

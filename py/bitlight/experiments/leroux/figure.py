@@ -7,6 +7,7 @@ from bitlight.experiments.journal import Found
 from bitlight.experiments.leroux.effort import ALL, PerClass
 from bitlight.experiments.leroux.report import Runs, few
 from bitlight.experiments.leroux.rows import BINARY, FINE_TUNED, ROWS, SCRATCH, A, B
+from bitlight.files import replacing
 
 STYLES = {
     SCRATCH: ("0.6", "o--"),
@@ -56,5 +57,6 @@ def draw(path: Path, found: Sequence[Found]) -> None:
         axes.grid(alpha=0.3)
     panels[0][0].set_ylabel("top-1 accuracy, %")
     panels[0][-1].legend(frameon=False, fontsize=8, loc="lower right")
-    figure.savefig(path, dpi=110)
+    with replacing(path) as file:
+        figure.savefig(file, dpi=110)
     plt.close(figure)

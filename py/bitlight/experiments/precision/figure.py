@@ -7,6 +7,7 @@ import numpy as np
 
 from bitlight.experiments.journal import Found
 from bitlight.experiments.precision.report import PARTS, by_target
+from bitlight.files import replacing
 
 COLOURS = ("tab:blue", "tab:orange", "0.6")
 
@@ -37,5 +38,6 @@ def draw(path: Path, found: Sequence[Found]) -> None:
         axes.spines[["top", "right"]].set_visible(False)
         axes.margins(x=0.12)
     panels[0][0].legend(frameon=False, fontsize=8)
-    figure.savefig(path, dpi=110)
+    with replacing(path) as file:
+        figure.savefig(file, dpi=110)
     plt.close(figure)

@@ -10,6 +10,7 @@ from bitlight.experiments.transfer.report import (
     SERIES,
     Runs,
 )
+from bitlight.files import replacing
 
 STYLES = (
     ("tab:blue", "o-"),
@@ -46,7 +47,8 @@ def draw(path: Path, found: Sequence[Found]) -> None:
         for axes in (left, right):
             axes.grid(alpha=0.3)
     panels[0][0].legend(frameon=False, fontsize=8, loc="lower right")
-    figure.savefig(path, dpi=110)
+    with replacing(path) as file:
+        figure.savefig(file, dpi=110)
     plt.close(figure)
 
 
