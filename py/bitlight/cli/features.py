@@ -89,7 +89,7 @@ def features(
         "network": net.id,
         "chunks": manifest.chunks,
         "chunks_written": written,
-        "images_audited": int(store.audited().sum()) if out.suffix != ".npz" else None,
+        "images_audited": store.samples_audited() if out.suffix != ".npz" else None,
     }
     show_table(str(out), ["", "value"], [[k, v] for k, v in figures.items() if v is not None])
     write_json(json_file, figures)

@@ -24,18 +24,18 @@ def check(path: Path, drop: bool, json_file: str | None) -> None:
     from bitlight.store import FeatureStore
 
     found = FeatureStore(path)
-    manifest, missing = found.manifest, set(found.missing())
+    manifest, missing = found.manifest, found.missing()
     damaged: dict[int, str] = {}
     audited = 0
-    with progress("reading", manifest.chunks) as done:
-        for chunk in range(manifest.chunks):
-            if chunk not in missing:
-                try:
-                    found.check_chunk(chunk)
-                    audited += found.audited_in(chunk)
-                except StoreError as error:
-                    damaged[chunk] = str(error)
-            done(chunk + 1)
+    present = found.present()
+    with progress("reading", len(present)) as done:
+        for number, chunk in enumerate(present, 1):
+            try:
+                found.check_chunk(chunk)
+                audited += found.audited_in(chunk)
+            except StoreError as error:
+                damaged[chunk] = str(error)
+            done(number)
     for chunk in damaged if drop else ():
         found.drop(chunk)
     figures: dict[str, Any] = {

@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from bitlight.errors import StoreError
 from bitlight.network import Network
 from bitlight.store.completing import complete
 from bitlight.store.engines import Programs
-from bitlight.store.filling import Worker
+from bitlight.store.filling import Worker, check_source
 from bitlight.store.store import FeatureStore
 
 SEEN_S = 30.0  # that a network file system may take to show what was written elsewhere
@@ -59,6 +59,7 @@ def fill_on(
         If images cannot be read.
     """
     store.check_network(net)
+    check_source(store, source)
     if not store.missing():
         return 0
     built: Programs = {}
@@ -70,7 +71,7 @@ def fill_on(
 
 
 def written(
-    client: Any, store: FeatureStore, work: Work, chunks: list[int]
+    client: Any, store: FeatureStore, work: Work, chunks: Iterable[int]
 ) -> Iterator[tuple[int, bool]]:
     """Chunks that work has written to a store, or other processes have.
 

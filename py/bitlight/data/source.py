@@ -1,6 +1,8 @@
 """Images that are read when they are wanted, a range at a time, with labels and ids."""
 
+import hashlib
 import os
+from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 from typing import Protocol
@@ -40,6 +42,12 @@ class ImageSource(Protocol):
 
     def ids(self, rows: range) -> list[str]:
         """A name for each image, to find it again."""
+
+    def digest(self, rows: range) -> str:
+        """64 hexadecimal digits that other images under the same name would not have.
+
+        It is made of the content of arrays in memory, and of the size and time of files.
+        """
 
 
 class ArraySource:
@@ -85,6 +93,15 @@ class ArraySource:
         """Numbers of the images."""
         return [str(row) for row in rows]
 
+    def digest(self, rows: range) -> str:
+        """Of the images and labels themselves."""
+        found = hashlib.sha256(f"{self._images.dtype} {self._images.shape[1:]} {rows}".encode())
+        for start in range(rows.start, rows.stop, BLOCK):
+            block = range(start, min(start + BLOCK, rows.stop))
+            found.update(np.ascontiguousarray(self._images[block.start : block.stop]).data)
+            found.update(self.labels(block).astype("<i8").data)
+        return found.hexdigest()
+
 
 class FileSource(ArraySource):
     """Images in a .npy file, which is mapped rather than read.
@@ -107,6 +124,10 @@ class FileSource(ArraySource):
                 f"{images.shape}"
             )
         super().__init__(str(path), images, None, images.shape[1:])
+
+    def digest(self, rows: range) -> str:
+        """Of the file's size and time, and how many images of it are taken."""
+        return _digest_files([self._path], self._path.parent, f"{rows}")
 
     def __getstate__(self) -> Path:
         return self._path
@@ -148,6 +169,10 @@ class FolderSource:
     def ids(self, rows: range) -> list[str]:
         """Paths within the folder."""
         return [self._files[row].relative_to(self._root).as_posix() for row in rows]
+
+    def digest(self, rows: range) -> str:
+        """Of each file's place in the folder, size and time."""
+        return _digest_files(self._files[rows.start : rows.stop], self._root)
 
 
 class RandomSource:
@@ -193,6 +218,10 @@ class RandomSource:
         """Numbers of the images."""
         return [str(row) for row in rows]
 
+    def digest(self, rows: range) -> str:
+        """Of shape and number, from which the noise follows."""
+        return hashlib.sha256(f"noise {self._shape} {self._most} {rows}".encode()).hexdigest()
+
 
 class FirstOf:
     """The first images of another source."""
@@ -200,7 +229,19 @@ class FirstOf:
     def __init__(self, source: ImageSource, count: int) -> None:
         self.name, self.classes = f"{source.name}, the first {count}", source.classes
         self._count, self.images, self.labels = count, source.images, source.labels
-        self.ids = source.ids
+        self.ids, self.digest = source.ids, source.digest
 
     def __len__(self) -> int:
         return self._count
+
+
+def _digest_files(files: Sequence[Path], root: Path, more: str = "") -> str:
+    found = hashlib.sha256(more.encode())
+    for file in files:
+        try:
+            status = file.stat()
+        except OSError as error:
+            raise DataError(f"cannot read {file}: {error.strerror}") from error
+        line = f"{file.relative_to(root).as_posix()}\0{status.st_size}\0{status.st_mtime_ns}\n"
+        found.update(line.encode("utf-8", "surrogateescape"))
+    return found.hexdigest()

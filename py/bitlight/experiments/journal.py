@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bitlight.errors import DataError, reason
+from bitlight.errors import BitlightError, DataError, reason
 from bitlight.files import replacing
 
 PACKAGES = ("bitlight", "numpy", "numba", "scikit-learn", "torch", "torchvision", "onnxruntime")
@@ -103,8 +103,12 @@ class Journal:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
         try:
-            os.write(handle, (json.dumps(run) + "\n").encode())
+            line = memoryview((json.dumps(run) + "\n").encode())
+            while line:  # a disk that is nearly full takes a part
+                line = line[os.write(handle, line) :]
             os.fsync(handle)
+        except OSError as error:
+            raise BitlightError(f"cannot write {self.path}: {error.strerror}") from error
         finally:
             os.close(handle)
         self._runs[_key(parameters)] = run

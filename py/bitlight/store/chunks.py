@@ -46,6 +46,8 @@ class Chunks:
         StoreError
             If a chunk is missing or damaged; it is named.
         """
+        if isinstance(index, slice):
+            self._check_presence(range(*index.indices(self.manifest.samples)))
         rows = _numbers(index, self.manifest.samples)
         array, size = self._arrays[name], self.manifest.chunk
         found = np.empty((rows.size, *array.shape[1:]), array.dtype)
@@ -57,6 +59,19 @@ class Chunks:
             found[part] = self.whole(name, chunk)[rows.ravel()[part] - chunk * size]
         return found.reshape((*rows.shape, *array.shape[1:]))
 
+    def _check_presence(self, rows: range) -> None:
+        """StoreError if a chunk of a range is missing, before memory is taken for all of it."""
+        if rows and rows.step == 1:
+            size = self.manifest.chunk
+            for chunk in range(rows.start // size, (rows.stop - 1) // size + 1):
+                self._check_there(chunk)
+
+    def _check_there(self, chunk: int) -> None:
+        if not self.has(chunk):
+            raise StoreError(
+                f"chunk {chunk} of {self.path} is missing: `bitlight features` fills it"
+            )
+
     def whole(self, name: str, chunk: int) -> np.ndarray:
         """A whole chunk of one array.
 
@@ -65,10 +80,7 @@ class Chunks:
         StoreError
             If it is missing or damaged.
         """
-        if not self.has(chunk):
-            raise StoreError(
-                f"chunk {chunk} of {self.path} is missing: `bitlight features` fills it"
-            )
+        self._check_there(chunk)
         array: Any = self._arrays[name]
         span = range(chunk, chunk + 1) if name == "audited" else self.manifest.span(chunk)
         try:

@@ -7,7 +7,7 @@ from bitlight.store.store import FeatureStore
 
 POLL_S = 0.2
 
-Pass = Callable[[list[int]], Iterable[tuple[int, bool]]]
+Pass = Callable[[Iterable[int]], Iterable[tuple[int, bool]]]
 
 
 def one_by_one(write: Callable[[int], bool]) -> Pass:

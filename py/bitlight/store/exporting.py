@@ -36,7 +36,7 @@ def export(store: FeatureStore, out: Path, progress: Progress = lambda samples: 
     if missing := store.missing():
         raise StoreError(
             f"{store.path} lacks {len(missing)} of {store.manifest.chunks} chunks, the first is "
-            f"{missing[0]}: `bitlight features` fills it"
+            f"{next(iter(missing))}: `bitlight features` fills it"
         )
     writers[out.suffix](store, out, progress)
 

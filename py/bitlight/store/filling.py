@@ -1,6 +1,6 @@
 """Fill a store: chunk by chunk what is missing, alone or beside other processes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -82,7 +82,26 @@ def manifest_for(
         classes=source.classes,
         chunk=chunk or chunk_for(name),
         id_bytes=longest,
+        content=source.digest(everything),
     )
+
+
+def check_source(store: FeatureStore, source: ImageSource) -> None:
+    """See that a store is of these images, and that they are still the same.
+
+    Raises
+    ------
+    StoreError
+        If they are not, or not as many.
+    """
+    content = store.manifest.content
+    if len(source) != len(store) or (
+        content is not None and content != source.digest(range(len(source)))
+    ):
+        raise StoreError(
+            f"{store.path} was begun with other images: those of {source.name} have changed since; "
+            "give another path"
+        )
 
 
 @dataclass(frozen=True)
@@ -146,7 +165,7 @@ class Worker:
         """
         return all(mine for _, mine in self.fill_all(store, [chunk]))
 
-    def fill_all(self, store: FeatureStore, chunks: Sequence[int]) -> Iterator[tuple[int, bool]]:
+    def fill_all(self, store: FeatureStore, chunks: Iterable[int]) -> Iterator[tuple[int, bool]]:
         """The same for several, of which one is written while the next one is computed."""
 
         def write(claim: ExitStack, chunk: int, content: Content) -> tuple[int, bool]:
@@ -220,6 +239,7 @@ def fill(
         If the engines differ, or the simulation fails.
     """
     store.check_network(net)
+    check_source(store, source)
     if not store.missing():
         return 0
     with Worker.ready(net, source, store.manifest, processes) as worker:

@@ -13,11 +13,13 @@ from bitlight.errors import StoreError
 from bitlight.identity import check_id
 
 FORMAT = "bitlight.store"
-VERSION = 1
+VERSION = 2
+UNSIGNED = 1  # the version whose descriptions had no digest
 DTYPES = ("bits", "uint8", "uint16", "float32")
 ENGINES = ("golden", "rtl")
 CHUNK_BYTES = 1 << 28  # what a single chunk may take once it is read, whatever a file says
 SAMPLES = 1 << 40
+CHUNKS = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,9 @@ class Manifest:
         Samples in a chunk.
     id_bytes : int
         Room for the id of a sample, in UTF-8.
+    content : str, optional
+        Digest of the images, as `ImageSource.digest` gives it: another set under the same name is
+        another set. Stores of version 1 have none.
     """
 
     network: str
@@ -63,6 +68,7 @@ class Manifest:
     classes: tuple[str, ...] = ()
     chunk: int = 1024
     id_bytes: int = 32
+    content: str | None = None
 
     def __post_init__(self) -> None:
         for name, most in (
@@ -81,6 +87,8 @@ class Manifest:
                 )
         try:
             check_id(self.network, "network")
+            if self.content is not None:
+                check_id(self.content, "content")
         except ValueError as error:
             raise StoreError(str(error)) from None
         if not isinstance(self.source, str):
@@ -89,6 +97,11 @@ class Manifest:
             raise StoreError(f"audit must be a share from 0 to 1, not {self.audit!r}")
         if not isinstance(self.projection, dict | None):
             raise StoreError(f"projection must be a dict, not {self.projection!r}")
+        if self.chunks > CHUNKS:
+            raise StoreError(
+                f"{self.samples} samples in chunks of {self.chunk} are {self.chunks} chunks, more "
+                f"than {CHUNKS}: take more samples for a chunk"
+            )
         if self.chunk * max(self.row_bytes, self.id_bytes) > CHUNK_BYTES:
             raise StoreError(
                 f"a chunk of {self.chunk} samples of {self.row_bytes} bytes is more than "
@@ -129,11 +142,17 @@ class Manifest:
         """What two manifests differ in, as a sentence's end; empty if they are equal."""
         names = [field.name for field in dataclasses.fields(self)]
         pairs = [(name, getattr(self, name), getattr(other, name)) for name in names]
-        return ", ".join(f"{n} {a!r} instead of {b!r}" for n, a, b in pairs if a != b)
+        said = [f"{n} {a!r} instead of {b!r}" for n, a, b in pairs if a != b and n != "content"]
+        if not said and self.content != other.content:
+            said = ["other images under the same name: they have changed since it was begun"]
+            if self.content is None:
+                said = ["no digest of its images, being of an earlier version: export it"]
+        return ", ".join(said)
 
     def to_attributes(self) -> dict[str, Any]:
         """For the attributes of the zarr group."""
-        return {"format": FORMAT, "version": VERSION, **dataclasses.asdict(self)}
+        described = {"format": FORMAT, "version": VERSION, **dataclasses.asdict(self)}
+        return described | {"sha256": _digest(described)}
 
     @staticmethod
     def from_attributes(attributes: Mapping[str, Any]) -> "Manifest":
@@ -142,15 +161,21 @@ class Manifest:
         Raises
         ------
         StoreError
-            If this is another format or version, or a value cannot be.
+            If this is another format or version, was altered, or a value cannot be.
         """
         fields = dict(attributes)
         kind, version = fields.pop("format", None), fields.pop("version", None)
-        if (kind, version) != (FORMAT, VERSION):
+        if kind != FORMAT or version not in (UNSIGNED, VERSION):
             raise StoreError(
                 f"this is {kind} version {version}, and this bitlight reads {FORMAT} "
-                f"version {VERSION}"
+                f"versions {UNSIGNED} and {VERSION}"
             )
+        if version == VERSION:
+            rest = {"format": kind, "version": version, **fields}
+            signature = rest.pop("sha256", None)
+            fields.pop("sha256", None)
+            if signature != _digest(rest):
+                raise StoreError("its description was altered: it is not the one that was written")
         try:
             if fields.get("folding") is not None:
                 fields["folding"] = tuple((int(pe), int(simd)) for pe, simd in fields["folding"])
@@ -158,6 +183,10 @@ class Manifest:
             return Manifest(**fields)
         except (TypeError, ValueError) as error:
             raise StoreError(f"its description is damaged: {error}") from error
+
+
+def _digest(described: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 
 def features_id(network: str, projection: Mapping[str, Any] | None) -> str:

@@ -1,6 +1,7 @@
 """One store of several: of parts of a data set, or of machines that each filled some chunks."""
 
 import dataclasses
+import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from bitlight.store.store import FeatureStore
 
 # What stores may differ in that hold parts of one data set.
 PER_PART: dict[str, Any] = {"samples": 1, "source": "", "id_bytes": 1, "chunk": 1, "audit": 0.0}
+PER_PART["content"] = None
 
 
 def merge(
@@ -61,20 +63,28 @@ def _joined(stores: Sequence[FeatureStore]) -> Manifest:
                 f"{alike[0].differences(manifest)}"
             )
         if missing := store.missing():
-            raise StoreError(f"{store.path} lacks {len(missing)} chunks, the first is {missing[0]}")
+            raise StoreError(
+                f"{store.path} lacks {len(missing)} chunks, the first is {next(iter(missing))}"
+            )
     return dataclasses.replace(
         manifests[0],
         samples=sum(manifest.samples for manifest in manifests),
         source=" + ".join(manifest.source for manifest in manifests),
         id_bytes=max(manifest.id_bytes for manifest in manifests),
         audit=min(manifest.audit for manifest in manifests),
+        content=_content(manifests),
     )
+
+
+def _content(manifests: Sequence[Manifest]) -> str | None:
+    parts = [manifest.content or "" for manifest in manifests]
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest() if all(parts) else None
 
 
 def _take(stores: Sequence[FeatureStore], out: FeatureStore, chunk: int, copies: bool) -> None:
     span = out.manifest.span(chunk)
     if copies:
-        holder = next((store for store in stores if store.has(chunk)), None)
+        holder = _holder([store for store in stores if store.has(chunk)], chunk)
         if holder is None:
             return
         parts, audited = [(holder, span.start, span.stop)], int(holder.audited_in(chunk))
@@ -89,6 +99,36 @@ def _take(stores: Sequence[FeatureStore], out: FeatureStore, chunk: int, copies:
         [name for store, part in rows for name in store.ids(part)],
         audited,
     )
+
+
+def _holder(stores: Sequence[FeatureStore], chunk: int) -> FeatureStore | None:
+    """The store with a whole copy of a chunk; None if there is no copy.
+
+    Raises
+    ------
+    StoreError
+        If all copies are damaged, or two whole ones differ.
+    """
+    whole: list[FeatureStore] = []
+    damage: StoreError | None = None
+    for store in stores:
+        try:
+            store.check_chunk(chunk)
+            whole.append(store)
+        except StoreError as error:
+            damage = error
+    if not whole and damage is not None:
+        raise damage
+    span = stores[0].manifest.span(chunk) if stores else range(0)
+    rows = slice(span.start, span.stop)
+    for other in whole[1:]:
+        for read in (FeatureStore.packed, FeatureStore.labels, FeatureStore.raw_ids):
+            if not np.array_equal(read(whole[0], rows), read(other, rows)):
+                raise StoreError(
+                    f"chunk {chunk} of {whole[0].path} and of {other.path} are both whole, and "
+                    "differ: one of them is wrong"
+                )
+    return max(whole, key=lambda store: store.audited_in(chunk), default=None)
 
 
 def _overlaps(stores: Sequence[FeatureStore], span: range) -> list[tuple[FeatureStore, int, int]]:

@@ -12,7 +12,7 @@ and then renamed to it.
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,38 @@ from bitlight.store.chunks import Chunks, Index
 from bitlight.store.claims import Claims
 from bitlight.store.layout import ARRAYS, file_of, make, writable, write_rows
 from bitlight.store.manifest import Manifest
+
+
+class Missing(Collection[int]):
+    """Chunks that a store lacks, in order: those of so many that are not among some.
+
+    Parameters
+    ----------
+    chunks : int
+    present : frozenset of int
+    """
+
+    def __init__(self, chunks: int, present: frozenset[int]) -> None:
+        self._chunks, self._present = chunks, present
+
+    def __len__(self) -> int:
+        return self._chunks - len(self._present)
+
+    def __iter__(self) -> Iterator[int]:
+        return (chunk for chunk in range(self._chunks) if chunk not in self._present)
+
+    def __contains__(self, chunk: object) -> bool:
+        return chunk in range(self._chunks) and chunk not in self._present
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Missing | list | tuple) or len(self) != len(other):
+            return False
+        return all(mine == theirs for mine, theirs in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} of {self._chunks} chunks>"
 
 
 class FeatureStore:
@@ -121,16 +153,26 @@ class FeatureStore:
         """Whether a chunk is there."""
         return self._chunks.has(chunk)
 
-    def missing(self) -> list[int]:
-        """Numbers of the chunks that are not there yet."""
-        done = set()
+    def present(self) -> list[int]:
+        """Numbers of the chunks that are there, sorted: as many as there are files for."""
+        found, chunks = set(), self.manifest.chunks
         with contextlib.suppress(FileNotFoundError), os.scandir(self.path / "audited/c") as files:
-            done = {int(entry.name) for entry in files if entry.name.isdecimal()}
-        return [chunk for chunk in range(self.manifest.chunks) if chunk not in done]
+            for entry in files:
+                if entry.name.isdecimal() and len(entry.name) < 20 and int(entry.name) < chunks:
+                    found.add(int(entry.name))
+        return sorted(found)
+
+    def missing(self) -> "Missing":
+        """Numbers of the chunks that are not there yet, of which none is held in memory."""
+        return Missing(self.manifest.chunks, frozenset(self.present()))
 
     def samples_present(self) -> int:
         """How many samples are in the chunks that are there."""
-        return len(self) - sum(len(self.manifest.span(chunk)) for chunk in self.missing())
+        return sum(len(self.manifest.span(chunk)) for chunk in self.present())
+
+    def samples_audited(self) -> int:
+        """How many samples both engines computed, in all chunks that are there."""
+        return sum(self.audited_in(chunk) for chunk in self.present())
 
     def __getitem__(self, index: Index) -> np.ndarray:
         """Features of samples, as NumPy would index them: 0/1 for bits, else intensities.
@@ -165,13 +207,19 @@ class FeatureStore:
     def audited(self) -> np.ndarray:
         """How many samples of each chunk both engines computed, int32; −1 for missing chunks."""
         found = np.full(self.manifest.chunks, -1, np.int32)
-        for chunk in sorted(set(range(self.manifest.chunks)) - set(self.missing())):
+        for chunk in self.present():
             found[chunk] = self.audited_in(chunk)
         return found
 
     def audited_in(self, chunk: int) -> int:
         """The same for one chunk, which has to be there."""
-        return int(self._chunks.whole("audited", chunk)[0])
+        count, size = int(self._chunks.whole("audited", chunk)[0]), len(self.manifest.span(chunk))
+        if not 0 <= count <= size:
+            raise StoreError(
+                f"chunk {chunk} of {self.path} is damaged (audited): it says that {count} of "
+                f"{size} samples were computed twice"
+            )
+        return count
 
     def dataset(self) -> Any:
         """A torch Dataset of (features, label); see `bitlight.store.views.StoreDataset`."""
@@ -273,6 +321,7 @@ class FeatureStore:
         """
         for name in ARRAYS:
             self._chunks.whole(name, chunk)
+        self.audited_in(chunk)
 
     def __getstate__(self) -> Path:
         return self.path

@@ -8,10 +8,11 @@ import time
 
 import numpy as np
 import pytest
-from stores import CHUNK, chunk_files, empty_store, filled_store, small_network
+from PIL import Image
+from stores import CHUNK, SAMPLES, chunk_files, empty_store, filled_store, small_network
 
-from bitlight import DataError, FeatureStore, SimulationError, StoreError
-from bitlight.data.source import ArraySource
+from bitlight import DataError, FeatureStore, Linear, Network, SimulationError, StoreError
+from bitlight.data.source import ArraySource, FileSource, FirstOf, FolderSource
 from bitlight.store import audit, chunk_for, completing, fill, filling, manifest_for
 
 CHILD = """
@@ -236,3 +237,51 @@ def test_readers_see_whole_chunks_while_it_is_filled(tmp_path):
             seen.add(chunk)
     writer.communicate()
     assert seen
+
+
+def test_images_that_change_are_other_images(tmp_path):
+    """Under the same path, with the same number of images: never rows of both in one store."""
+    net, rng = small_network(), np.random.default_rng(0)
+    path = tmp_path / "images.npy"
+    np.save(path, rng.integers(0, 256, (SAMPLES, 12), np.uint8))
+    manifest = manifest_for(net, FileSource(path), chunk=CHUNK)
+    store = FeatureStore.create(tmp_path / "s", manifest)
+    fill(store, net, FileSource(path))
+    store.drop(3)
+    assert FeatureStore.create(tmp_path / "s", manifest_for(net, FileSource(path), chunk=CHUNK))
+    np.save(path, rng.integers(0, 256, (SAMPLES, 12), np.uint8))
+    with pytest.raises(StoreError, match="other images under the same name"):
+        FeatureStore.create(tmp_path / "s", manifest_for(net, FileSource(path), chunk=CHUNK))
+    with pytest.raises(StoreError, match="have changed since"):
+        fill(store, net, FileSource(path))
+
+
+def test_a_file_of_a_folder_that_changes(tmp_path):
+    net = Network((4, 4, 1), 8, [Linear(np.ones((8, 16), bool), np.zeros(8, int))])
+    rng = np.random.default_rng(0)
+    for name in ("a/1.png", "a/2.png", "b/1.png"):
+        (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (4, 4), np.uint8)).save(tmp_path / "photos" / name)
+
+    def digest():
+        source = FolderSource(tmp_path / "photos", net.input_shape)
+        return manifest_for(net, source, chunk=CHUNK).content
+
+    first = digest()
+    assert digest() == first
+    (tmp_path / "photos/a/1.png").rename(tmp_path / "photos/a/0.png")
+    renamed = digest()
+    Image.fromarray(rng.integers(0, 256, (4, 4), np.uint8)).save(tmp_path / "photos/b/1.png")
+    assert len({first, renamed, digest()}) == 3
+
+
+def test_arrays_in_memory_are_told_apart_by_content():
+    images = np.zeros((5, 12), np.uint8)
+    labels = np.arange(5)
+    first = ArraySource("a", images, labels, (12,)).digest(range(5))
+    assert ArraySource("a", images.copy(), labels, (12,)).digest(range(5)) == first
+    changed = images.copy()
+    changed[4, 11] = 1
+    assert ArraySource("a", changed, labels, (12,)).digest(range(5)) != first
+    assert ArraySource("a", images, labels[::-1], (12,)).digest(range(5)) != first
+    assert FirstOf(ArraySource("a", images, labels, (12,)), 4).digest(range(4)) != first

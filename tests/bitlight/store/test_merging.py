@@ -10,6 +10,7 @@ from stores import SAMPLES, chunk_files, empty_store, filled_store, small_networ
 from bitlight import FeatureStore, StoreError
 from bitlight.data.source import ArraySource
 from bitlight.store import fill, manifest_for, merge
+from bitlight.store.layout import file_of
 
 
 def part(path, images, chunk, labels, classes=()):
@@ -33,7 +34,7 @@ def test_copies_complete_each_other(tmp_path):
         (whole if chunk % 2 else other).drop(chunk)
     other.drop(3)
     merged = merge([whole, other], tmp_path / "m")
-    assert merged.missing() == [3]
+    assert list(merged.missing()) == [3]
     store, net, source = empty_store(tmp_path / "m")
     fill(store, net, source)
     assert np.array_equal(merged[:], expected)
@@ -80,3 +81,25 @@ def test_a_damaged_part_is_named(tmp_path):
     assert dataclasses.replace(a.manifest, samples=1).network == b.manifest.network
     with pytest.raises(StoreError, match="chunk 1 of .*b is damaged"):
         merge([a, b], tmp_path / "m")
+
+
+def test_of_copies_a_whole_one_counts(tmp_path):
+    damaged, expected = filled_store(tmp_path / "a")
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    file = file_of(damaged.path, "features", 2)
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    merged = merge([damaged, FeatureStore(tmp_path / "b")], tmp_path / "m")
+    assert np.array_equal(merged[:], expected)
+    with pytest.raises(StoreError, match="chunk 2 of .* is damaged"):
+        merge([damaged, damaged], tmp_path / "n")
+
+
+def test_copies_that_differ_are_refused(tmp_path):
+    store, _ = filled_store(tmp_path / "a")
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    other = FeatureStore(tmp_path / "b")
+    other.write(3, 1 - other[48:64], other.labels(slice(48, 64)), other.ids(slice(48, 64)).tolist())
+    with pytest.raises(StoreError, match="chunk 3 of .* are both whole, and differ"):
+        merge([store, other], tmp_path / "m")

@@ -5,14 +5,18 @@ import json
 import pickle
 import re
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
 import torch
-from stores import CHUNK, SAMPLES, chunk_files, empty_store, filled_store
+from stores import CHUNK, SAMPLES, chunk_files, empty_store, filled_store, small_network
 
 from bitlight import FeatureStore, StoreError
-from bitlight.store import Manifest
+from bitlight.data.source import RandomSource
+from bitlight.store import Manifest, fill
+from bitlight.store.layout import ARRAYS
+from bitlight.store.manifest import _digest
 
 
 @pytest.mark.parametrize(
@@ -144,8 +148,8 @@ def test_other_features_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"version": 2}, "reads bitlight.store version 1"),
-        ({"format": "x"}, "this is x version 1"),
+        ({"version": 3}, "reads bitlight.store versions 1 and 2"),
+        ({"format": "x"}, "this is x version 2"),
         ({"samples": 10**15}, "samples must be 1 to"),
         ({"samples": 99.5}, "samples must be 1 to"),
         ({"n_features": -1}, "n_features must be 1 to"),
@@ -166,13 +170,73 @@ def test_a_changed_description_is_refused(tmp_path, change, message):
     store, _ = filled_store(tmp_path / "s")
     file = store.path / "zarr.json"
     content = json.loads(file.read_text())
-    content["attributes"]["bitlight"] |= change
+    described = content["attributes"]["bitlight"] | change
+    del described["sha256"]
+    content["attributes"]["bitlight"] = described | {"sha256": _digest(described)}
     file.write_text(json.dumps(content))
     if message is None:  # as many bytes as before: nothing is wrong with the arrays
         assert FeatureStore(store.path).shape == (SAMPLES, 71)
         return
     with pytest.raises(StoreError, match=message):
         FeatureStore(store.path)
+
+
+def test_every_bit_of_a_description(tmp_path):
+    """It is found, or what the store says of itself is the same."""
+    store, expected = filled_store(tmp_path / "s")
+    for name in ("zarr.json", *(f"{array}/zarr.json" for array in ARRAYS)):
+        file = store.path / name
+        whole = file.read_bytes()
+        for bit in range(0, 8 * len(whole), 1 if name == "zarr.json" else 7):
+            changed = bytearray(whole)
+            changed[bit // 8] ^= 1 << bit % 8
+            file.write_bytes(changed)
+            try:
+                found = FeatureStore(store.path)
+            except StoreError:
+                continue
+            assert found.manifest == store.manifest
+            assert np.array_equal(found[40:60], expected[40:60])
+        file.write_bytes(whole)
+
+
+def test_a_store_of_version_1_is_read(tmp_path):
+    store, expected = filled_store(tmp_path / "s")
+    file = store.path / "zarr.json"
+    content = json.loads(file.read_text())
+    described = content["attributes"]["bitlight"]
+    described["version"] = 1
+    del described["sha256"], described["content"]
+    file.write_text(json.dumps(content))
+    found = FeatureStore(store.path)
+    assert np.array_equal(found[:], expected)
+    assert found.manifest.content is None
+    fill(found, small_network(), RandomSource(SAMPLES, (12,)))
+
+
+def test_a_huge_store_of_nothing_takes_no_memory(tmp_path):
+    manifest = Manifest("a" * 64, 70, 1 << 40, "much", chunk=1 << 20)
+    store = FeatureStore.create(tmp_path / "s", manifest)
+    tracemalloc.start()
+    assert len(store.missing()) == 1 << 20
+    assert next(iter(store.missing())) == 0
+    assert store.samples_present() == store.samples_audited() == 0
+    assert "0 of 1048576 chunks" in repr(store)
+    for read in (store.labels, store.ids, store.packed, lambda: store[:]):
+        with pytest.raises(StoreError, match="chunk 0 .* is missing"):
+            read()
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()
+    with pytest.raises(StoreError, match="take more samples for a chunk"):
+        dataclasses.replace(manifest, chunk=4096)
+
+
+def test_an_impossible_audit_is_damage(tmp_path):
+    store, _ = filled_store(tmp_path / "s")
+    for count in (-1, 17, 1 << 30):
+        store.write(2, store[32:48], store.labels(slice(32, 48)), ["x"] * 16, count)
+        with pytest.raises(StoreError, match=r"chunk 2 .* \(audited\)"):
+            store.check_chunk(2)
 
 
 def test_damaged_descriptions_are_refused(tmp_path):
