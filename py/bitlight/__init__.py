@@ -1,6 +1,7 @@
 """Binary neural networks as fixed hardware: network, golden model, training, features, heads."""
 
 import importlib
+import importlib.util
 from typing import Any
 
 from bitlight.errors import (
@@ -34,6 +35,17 @@ _LAZY = {
     "OpticalFeatures": "bitlight.optics.features",
     "OpticalProjection": "bitlight.optics.module",
 }
+# What these names need; `from bitlight import *` leaves them out where it is not installed.
+_NEEDS = {
+    "freeze": "torch",
+    "export_qonnx": "onnx",
+    "import_qonnx": "onnx",
+    "FeatureStore": "torch",
+    "BinaryHead": "torch",
+    "LinearHead": "torch",
+    "RidgeHead": "torch",
+    "OpticalProjection": "torch",
+}
 
 __all__ = [
     "BinaryFeatures",
@@ -64,6 +76,10 @@ __all__ = [
     "freeze",
     "import_qonnx",
 ]
+
+for _name, _library in _NEEDS.items():
+    if importlib.util.find_spec(_library) is None:
+        __all__.remove(_name)
 
 
 def __getattr__(name: str) -> Any:

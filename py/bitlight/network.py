@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from bitlight import forks  # noqa: F401, notes every fork from here on
 from bitlight.errors import NetworkError
 from bitlight.layers import Conv2d, Layer, Linear, MaxPool2d, Shape
 

@@ -11,7 +11,7 @@ from bitlight import data
 from bitlight.cli import sources
 from bitlight.cli.paths import IMAGES, Output
 from bitlight.cli.report import json_option, show_table, write_json
-from bitlight.errors import DataError
+from bitlight.errors import DataError, TrainingError
 from bitlight.topologies import TOPOLOGIES, Topology
 
 if TYPE_CHECKING:
@@ -101,10 +101,12 @@ def train(
     """
     import torch
 
+    from bitlight.devices import checked_device
     from bitlight.training import RECIPES, Recipe
     from bitlight.training.distributed import team_of_torchrun
     from bitlight.training.session import Session
 
+    checked_device(device, TrainingError)
     given = {name: value for name, value in options.items() if value is not None}
     recipe = dataclasses.replace(RECIPES.get(topology, Recipe()), **given)
     if threads is not None:

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from bitlight.devices import checked_device
 from bitlight.errors import HeadError
 from bitlight.heads import headfile
 from bitlight.heads.calibration import best_temperature, log_probabilities
@@ -42,6 +43,7 @@ class Head(ClassifierMixin, BaseEstimator):
         Names of `classes_`, of a loaded head.
     """
 
+    device: str
     classes_: np.ndarray
     n_features_in_: int
     inputs_: Inputs
@@ -57,6 +59,7 @@ class Head(ClassifierMixin, BaseEstimator):
 
     def _begin(self, y: np.ndarray, classes: Any) -> None:
         """Forget what was learnt before and take the classes."""
+        checked_device(self.device, HeadError)
         self._readout = None
         self.extractor_id_ = self.projection_ = self.class_names_ = None
         self.temperature_ = 1.0

@@ -18,6 +18,7 @@ from rich.progress import Progress as Bar
 from torch import nn
 from torch.nn import functional as F
 
+from bitlight.devices import checked_device
 from bitlight.errors import TrainingError
 from bitlight.nn import clip_latent, pixels_to_floats
 from bitlight.training.distributed import Team
@@ -74,9 +75,11 @@ def train(
     Raises
     ------
     TrainingError
-        If there are fewer samples than a batch has, a teacher is missing, the batch cannot be
-        shared among the processes, or the folder's checkpoint is of another run.
+        If the device is not there, there are fewer samples than a batch has, a teacher is missing,
+        the batch cannot be shared among the processes, or the folder's checkpoint is of another
+        run.
     """
+    checked_device(device, TrainingError)
     trainer = _Trainer(module, samples, recipe, teacher, device)
     run = Run(folder, recipe, len(samples), trainer.parts)
     state = run.resume()

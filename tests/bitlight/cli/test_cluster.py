@@ -60,6 +60,7 @@ def test_what_stores_refuse(run, tmp_path, store):
         (("project", store.path, out, "--components", 8), "is a store of other features"),
         (("project", store.path, "o", "--like", store.path), "is no projection"),
         (("project", store.path, "o", "--components", 9, "--dask", "local:x"), "like local:4"),
+        (("project", store.path, "o", "--components", 9, "--dask", "foo"), "not 'foo'"),
         (("head", "train", store.path, "h", "--kind", "linear"), "stores are for ridge"),
         (("head", "train", tmp_path / "f.npz", "h", "--dask", "local"), "--dask is for stores"),
     ):

@@ -50,3 +50,12 @@ def test_bad_input_is_one_line(run, tmp_path, monkeypatch, arguments, message):
     assert code == 2
     assert message in err
     assert "Traceback" not in err
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_device_that_is_not_there_is_said_before_images_are_read(run, tmp_path):
+    out = tmp_path / "run"
+    code, _, err = run("train", "fashion28", "no-such-images", out, "--device", "cuda")
+    assert code == 2
+    assert "device 'cuda' is not there" in err
+    assert not out.exists()
