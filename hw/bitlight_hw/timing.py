@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import numba
 import numpy as np
 
 from bitlight import SimulationError
+from bitlight.compiled import compiled
 
 TAKE, GIVE, AWAIT = 1, 2, 4
 
@@ -149,7 +149,7 @@ def run(parts: Sequence[Part], beats_in: int, beats_out: int, images: int | None
     return Trace(first[:count], done[:count])
 
 
-@numba.njit(cache=True)
+@compiled
 def _run(kind, size, repeats, spans, flat, beats_in, beats_out, endless, first, done):  # noqa: PLR0912, PLR0915
     parts = kind.size
     position = np.zeros(parts, np.int64)  # Step: action; Queue: due beats; Buffer: word in window

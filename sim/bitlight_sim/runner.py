@@ -3,7 +3,9 @@
 import contextlib
 import hashlib
 import os
+import platform
 from collections.abc import Iterator, Mapping, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Literal
 from xml.etree import ElementTree
@@ -11,7 +13,7 @@ from xml.etree import ElementTree
 from bitlight import SimulationError
 from bitlight_hw.units.rules import BROKEN
 from bitlight_sim import toolchain
-from bitlight_sim.native.build import copy_runtime, runtime_folder
+from bitlight_sim.native.build import copy_runtime, keep_runtime, runtime_key
 
 SimulatorName = Literal["icarus", "verilator"]
 
@@ -87,9 +89,13 @@ def _run(
 
     runner = get_runner(simulator)
     timescale = ("1ns", "1ps")
-    runtime = runtime_folder("cocotb", str(waves), toolchain.identity(os.environ))
+    versions = [metadata.version("cocotb"), platform.python_version(), toolchain.identity()]
+    if simulator == "verilator":
+        versions.append(toolchain.verilator_identity())
+    runtime = runtime_key("cocotb", str(waves), *versions)
     try:
-        copy_runtime(runtime, build)
+        if simulator == "verilator":
+            copy_runtime(runtime, build)
         runner.build(
             sources=[build / f"{top}.sv"],
             hdl_toplevel=top,
@@ -101,7 +107,8 @@ def _run(
             waves=waves,
             log_file=build / "build.log",
         )
-        copy_runtime(build, runtime)
+        if simulator == "verilator":
+            keep_runtime(runtime, build)
         return runner.test(
             test_module=bench,
             hdl_toplevel=top,

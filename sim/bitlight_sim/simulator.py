@@ -12,7 +12,7 @@ import numpy as np
 
 from bitlight import SimulationError, bits
 from bitlight_hw import Accelerator
-from bitlight_sim import shared
+from bitlight_sim import programs, shared
 from bitlight_sim.cxxrtl import build as cxxrtl
 from bitlight_sim.native import beats
 from bitlight_sim.native import build as native
@@ -139,8 +139,11 @@ class Simulator:
         self._program = None
 
     def build(self) -> Path:
-        """Compile the simulator, or take it from the cache; gives the program's path."""
-        if self._program is None:
+        """Compile the simulator, or take it from the cache; gives the program's path.
+
+        One that was changed since it was compiled is compiled again.
+        """
+        if self._program is None or not programs.intact(self._program):
             started = time.perf_counter()
             self._program, self.built_before = BUILDS[self.engine](self.acc)
             self.build_seconds = time.perf_counter() - started

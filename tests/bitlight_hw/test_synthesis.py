@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bitlight import Linear, Network, SynthesisError
-from bitlight.cache import cache_folder
+from bitlight.cache import cache_folder, section
 from bitlight_hw import Accelerator
 from bitlight_hw.synthesis import TARGETS, Area, harness, labels, placement, synthesise, target
 from bitlight_hw.synthesis.area import of_units
@@ -36,6 +36,8 @@ def accelerator():
 def cache_of_these_tests(tmp_path_factory):
     """What the first tests made serves the later ones, and nothing from outside does."""
     with pytest.MonkeyPatch.context() as patch:
+        # The tools themselves need not compile again.
+        patch.setenv("YOWASP_CACHE_DIR", str(section("wasm")))
         patch.setenv("BITLIGHT_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
 

@@ -12,7 +12,7 @@ from networks import draw_accelerator, draw_images, draw_network
 from bitlight import Conv2d, Linear, Network, NetworkError, SimulationError, extractors
 from bitlight.topologies import TOPOLOGIES
 from bitlight_hw import Accelerator, fold
-from bitlight_sim import Simulator, toolchain
+from bitlight_sim import Simulator, programs, toolchain
 from bitlight_sim.native import build
 from bitlight_sim.simulator import Engine
 
@@ -244,13 +244,6 @@ def test_a_failing_build_names_its_log(monkeypatch, tmp_path):
     assert left[0].endswith(".log")
 
 
-def test_a_cache_that_cannot_be_written(small, monkeypatch, tmp_path):
-    (tmp_path / "simulators").write_text("a file where a folder should be")
-    monkeypatch.setenv("BITLIGHT_CACHE", str(tmp_path))
-    with pytest.raises(SimulationError, match="cannot write to"):
-        Simulator(small[0]).build()
-
-
 def test_no_room_for_the_images(small, monkeypatch):
     acc, images = small
 
@@ -271,13 +264,12 @@ def test_images_that_do_not_fit_into_memory_go_to_disk(small, monkeypatch):
         assert np.array_equal(sim.run(images).features, acc.net.forward(images))
 
 
-def test_a_simulation_that_is_killed(small, monkeypatch):
+def test_a_simulation_that_is_killed(small, monkeypatch, tmp_path):
+    monkeypatch.setenv("BITLIGHT_CACHE", str(tmp_path))
+    broken = programs.install("b" * 64, b"#!/bin/sh\necho it broke >&2; exit 3\n")
     acc, images = small
-    with Simulator(acc) as sim:
-        program = sim.build()
-        broken = program.parent / "broken"
-        broken.write_text("#!/bin/sh\necho it broke >&2; exit 3\n")
-        broken.chmod(0o755)
-        monkeypatch.setattr(sim, "_program", broken)
-        with pytest.raises(SimulationError, match="the simulation ended with 3: it broke"):
-            sim.run(images)
+    with (
+        Simulator(acc, program=broken) as sim,
+        pytest.raises(SimulationError, match="the simulation ended with 3: it broke"),
+    ):
+        sim.run(images)

@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 from bitlight import SynthesisError
+from bitlight_hw.tools import environment
 
 PREFIX = "yowasp-"
 # Which pip package brings a program, where they are not called the same.
@@ -72,7 +73,15 @@ def call(command: Sequence[str], work: Path, log: Path, say: Callable[[str], Non
     program = Path(command[0]).name
     printed = []
     with subprocess.Popen(
-        command, cwd=work, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command,
+        cwd=work,
+        env=environment(),
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     ) as running:
         assert running.stdout is not None
         try:

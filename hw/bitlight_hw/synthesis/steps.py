@@ -5,17 +5,18 @@ import json
 import os
 import re
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bitlight import SynthesisError
-from bitlight.cache import cache_folder, digest
+from bitlight import SynthesisError, kept
+from bitlight.cache import digest
 from bitlight_hw.synthesis import programs
 
 Say = Callable[[str], None]
+SECTION = "synthesis"
+SECONDS = "seconds.json"
 # What the tools call an error, and how a WebAssembly program that runs out of memory ends.
 REASON = re.compile(r"^.*(?:ERROR: |wasm trap: )(.*)$", re.MULTILINE)
 
@@ -80,22 +81,18 @@ def run(step: Step, say: Say, native: bool = False) -> Result:
     """
     program = programs.path(step.program, native)
     key = _key(step, programs.version(step.program, native))
-    kept = cache_folder() / "synthesis" / key
-    if (kept / "seconds.json").is_file():
-        return Result(kept, json.loads((kept / "seconds.json").read_text()), cached=True)
+    found = kept.find(SECTION, key)
+    if found is not None:
+        return Result(found.path, json.loads((found.path / SECONDS).read_text()), cached=True)
     say(step.label)
     try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f"{key[:12]}.", dir=kept.parent))
+        with kept.work(SECTION) as work:
+            return _run(step, program, say, work, key)
     except OSError as error:
-        raise SynthesisError(f"cannot write to {kept.parent}: {error.strerror}") from error
-    try:
-        return _run(step, program, say, work, kept)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+        raise SynthesisError(f"cannot run {step.program}: {error}") from error
 
 
-def _run(step: Step, program: str, say: Say, work: Path, kept: Path) -> Result:
+def _run(step: Step, program: str, say: Say, work: Path, key: str) -> Result:
     for name, content in step.inputs.items():
         if isinstance(content, Path):
             shutil.copyfile(content, work / name)
@@ -107,19 +104,12 @@ def _run(step: Step, program: str, say: Say, work: Path, kept: Path) -> Result:
     seconds = time.perf_counter() - start
     missing = [name for name in step.outputs if not (work / name).is_file()]
     if code or missing:
-        log = kept.with_name(f"{kept.name[:12]}.{step.log}")
+        log = work.parent / f"{key[:12]}.{step.log}"
         os.replace(work / step.log, log)
         raise StepFailure(step, log)
-    for name in step.inputs:
-        (work / name).unlink()
-    (work / "seconds.json").write_text(json.dumps(seconds))
-    try:
-        os.replace(work, kept)
-    except OSError:
-        # Another run has done the same meanwhile.
-        if not kept.is_dir():
-            raise
-    return Result(kept, seconds, cached=False)
+    (work / SECONDS).write_text(json.dumps(seconds))
+    files = {name: work / name for name in (*step.outputs, step.log, SECONDS)}
+    return Result(kept.keep(SECTION, key, files, work).path, seconds, cached=False)
 
 
 def _key(step: Step, version: str) -> str:

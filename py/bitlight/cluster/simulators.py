@@ -5,7 +5,6 @@ import platform
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from bitlight.store.engines import Programs
@@ -31,27 +30,28 @@ class Shipment:
     machine : str
         Kind of machine that they run on.
     keys : dict
-        Digest of each simulator, by its engine.
+        Key of each simulator in the cache, and the digest of its content, by its engine.
     """
 
     machine: str
-    keys: dict[str, str]
+    keys: dict[str, tuple[str, str]]
 
     async def unpacked(self, scheduler: Any) -> Programs:
         """Paths in this worker's cache, into which those go that it lacks.
 
-        None at all if this is another kind of machine: it compiles its own.
+        None at all if this is another kind of machine: it compiles its own. So it does where the
+        scheduler gives another content than the client has sent.
         """
         if not self.keys or machine() != self.machine:
             return {}
         from bitlight_sim import programs
 
         found = {}
-        for engine, key in self.keys.items():
-            path = programs.folder() / key / "simulator"
-            if not path.is_file():
+        for engine, (key, digest) in self.keys.items():
+            path = programs.installed(key)
+            if path is None:
                 content = await scheduler.get_metadata(keys=[METADATA, key], default=None)
-                if content is None:
+                if content is None or hashlib.sha256(content).hexdigest() != digest:
                     continue
                 path = programs.install(key, content)
             found[engine] = path
@@ -61,12 +61,17 @@ class Shipment:
 @contextmanager
 def shipped(client: Any, built: Programs) -> Iterator[Shipment]:
     """Leave simulators with the scheduler, for workers to fetch, as long as the block runs."""
-    keys = {engine: path.parent.name for engine, path in built.items()}
-    for engine, path in built.items():
-        client.set_metadata([METADATA, keys[engine]], Path(path).read_bytes())
+    keys = {}
+    if built:
+        from bitlight_sim import programs
+
+        for engine, path in built.items():
+            content, digest = programs.content(path)
+            keys[engine] = path.parent.name, digest
+            client.set_metadata([METADATA, path.parent.name], content)
     try:
         yield Shipment(machine(), keys)
     finally:
         with suppress(OSError, TimeoutError):  # the scheduler may be gone
-            for key in keys.values():
+            for key, _ in keys.values():
                 client.set_metadata([METADATA, key], None)

@@ -16,6 +16,7 @@ import numba
 import numpy as np
 
 from bitlight import bits
+from bitlight.compiled import compiled
 from bitlight.golden.threads import parallel, threads
 from bitlight.golden.tile import OUTPUTS, tile
 from bitlight.layers import Conv2d, Linear, MaxPool2d, Shape
@@ -187,7 +188,7 @@ def _three(shape: Shape) -> Shape:
     return shape if len(shape) == 3 else (1, 1, *shape)
 
 
-@numba.njit(inline="always")
+@compiled(keep=False, inline="always")
 def _tiles(x, start, step, weight, limit, windows, out):
     """All outputs of the first windows, block after block."""
     full = windows - windows % WINDOWS
@@ -228,7 +229,7 @@ def _fire(x, start, step, weight, limit, share, size, kernel, stride, out):
             _or(fired, kernel, stride, out[first : first + images])
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _or(x, kernel, stride, out):
     """OR over windows: x (N, H, W, words) to out (N, rows, columns, words)."""
     for n in range(out.shape[0]):

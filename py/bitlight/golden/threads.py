@@ -15,6 +15,7 @@ from typing import Any
 
 import numba
 
+from bitlight.compiled import compiled
 from bitlight.forks import forked
 
 _one_at_a_time = threading.Lock()
@@ -28,15 +29,15 @@ def parallel(loop: Callable[..., Any]) -> Callable[..., Any]:
     both share a library: trainings on one thread would go on with two, slower and no longer the
     same bit for bit.
     """
-    compiled = numba.njit(parallel=True, cache=True, nogil=True)(loop)
-    serial = numba.njit(cache=True, nogil=True)(_twin(loop))
+    run = compiled(loop, parallel=True, nogil=True)
+    serial = compiled(_twin(loop), nogil=True)
 
     @functools.wraps(loop)
     def call(*arguments: Any) -> Any:
         if forked():
             return serial(*arguments)
         with _guard():
-            return compiled(*arguments)
+            return run(*arguments)
 
     return call
 

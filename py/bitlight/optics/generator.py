@@ -15,8 +15,9 @@ row j from its step j + 1, so that a row depends on the seed and j alone.
 
 from typing import Any
 
-import numba
 import numpy as np
+
+from bitlight.compiled import compiled
 
 WORD = 32
 FULL = (1 << 64) - 1
@@ -46,7 +47,7 @@ def normals(key: int, first: int, out: np.ndarray) -> None:
         out[:, n] = rng.standard_normal((len(out), *out.shape[2:]), out.dtype)
 
 
-@numba.njit(cache=True)
+@compiled
 def starts(state, first, count):
     """States that the rows first … first + count − 1 start from: uint64 (count,)."""
     found = np.empty(count, np.uint64)
@@ -58,7 +59,7 @@ def starts(state, first, count):
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def fill(states, real, imaginary):
     """Write the next words of some rows: uint32 (T, rows) each; the states move on."""
     for t in range(real.shape[0]):

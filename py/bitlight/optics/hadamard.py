@@ -7,10 +7,11 @@ others three levels at a time, of registers that are far apart.
 
 from typing import Any
 
-import numba
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
+
+from bitlight.compiled import compiled
 
 LANES = 16
 BLOCK = 256  # the shortest vector
@@ -117,7 +118,7 @@ def proceed(typing: Any, values: Any, distance: Any, registers: Any) -> Any:
     return types.void(values, types.int64, registers), generate
 
 
-@numba.njit(inline="always")
+@compiled(keep=False, inline="always")
 def transform(given, signs, out):
     """out = H·(signs ∘ given), H of ±1: float32 (n,), n = 256, 512, 1024, …"""
     size = len(out)

@@ -3,6 +3,7 @@
 import numba
 import numpy as np
 
+from bitlight.compiled import compiled
 from bitlight.golden.threads import parallel
 from bitlight.golden.tile import OUTPUTS, tile
 from bitlight.optics import generator
@@ -62,7 +63,7 @@ def binary_sums(frames, start, step, states, last, out):
                     out[part, frame, j] = found[frame, j - first] - found[n, j - first]
 
 
-@numba.njit(inline="always")
+@compiled(keep=False, inline="always")
 def _scatter(frame, signs, a, b):
     """Real parts of one block's fields into b, imaginary parts into a."""
     transform(frame, signs[0], a)

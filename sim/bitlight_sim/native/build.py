@@ -1,8 +1,7 @@
 """Compiling an accelerator's Verilog into a program, once for each content."""
 
 import os
-import shutil
-import tempfile
+import shlex
 from importlib import resources
 from pathlib import Path
 
@@ -58,33 +57,38 @@ def build(acc: Accelerator) -> tuple[Path, bool]:
         "harness.cpp": here.joinpath("harness.cpp").read_text(),
         "drive.hpp": here.joinpath("drive.hpp").read_text(),
     }
-    identity = toolchain.identity(environment)
-    runtime = runtime_folder(*COMPILE, identity)
+    identity = f"{toolchain.identity()}\n{toolchain.verilator_identity()}"
+    compiler = shlex.join(toolchain.compiler())
+    flags = [*COMPILE, f"CXX={compiler}", f"LINK={compiler}"]
+    runtime = runtime_key(*flags, identity)
 
     def compile(work: Work) -> Path:
+        root = toolchain.linked(environment, work.folder)
         read = [name for name in sources if not name.endswith(".hpp")]
-        work.call([verilator, *VERILATE, "--Mdir", ".", *read], environment)
+        work.call([verilator, *VERILATE, "--Mdir", ".", *read], root)
         copy_runtime(runtime, work.folder)
         jobs = f"-j{len(os.sched_getaffinity(0))}"
-        work.call(["make", jobs, "-f", "Vaccelerator.mk", *COMPILE], environment)
-        copy_runtime(work.folder, runtime)
+        work.call(["make", jobs, "-f", "Vaccelerator.mk", *flags], root)
+        keep_runtime(runtime, work.folder)
         return work.folder / "Vaccelerator"
 
-    key = digest(*sources.values(), *VERILATE, *COMPILE, identity)
+    key = digest(*sources.values(), *VERILATE, *flags, identity)
     return programs.made(key, sources, compile)
 
 
-def runtime_folder(*flags: str) -> Path:
-    """Where Verilator's own files are kept, compiled with these flags."""
-    return programs.folder() / f"runtime-{digest(*flags)}"
+def runtime_key(*flags: str) -> str:
+    """Under which Verilator's own files are kept, compiled with these flags."""
+    return digest("runtime", *flags)
 
 
-def copy_runtime(source: Path, target: Path) -> None:
-    """Copy Verilator's own compiled files: most of a small design's build, and always the same."""
-    if not target.is_dir():
-        target.mkdir(parents=True, exist_ok=True)
-    for path in source.glob("verilated*.o"):
-        if not (target / path.name).exists():
-            copied = Path(tempfile.mkstemp(dir=target)[1])
-            shutil.copy(path, copied)
-            os.replace(copied, target / path.name)
+def copy_runtime(key: str, folder: Path) -> None:
+    """Copy Verilator's own compiled files to where a simulator is built.
+
+    They are most of a small design's build, and always the same.
+    """
+    programs.parts(key, folder)
+
+
+def keep_runtime(key: str, folder: Path) -> None:
+    """Keep them, from where a simulator was built."""
+    programs.keep_parts(key, folder, "verilated*.o")

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from bitlight import Linear, Network
+from bitlight.cache import section
 from bitlight.cli import fpga
 from bitlight.cli.main import cli
 from bitlight_hw import synthesis
@@ -18,6 +19,7 @@ def run(monkeypatch, tmp_path):
     rng = np.random.default_rng(0)
     net = Network((16,), 1, [Linear(rng.random((4, 16)) < 0.5, rng.integers(-4, 5, 4))])
     net.save(tmp_path / "net.bnn")
+    monkeypatch.setenv("YOWASP_CACHE_DIR", str(section("wasm")))  # the tools are compiled
     monkeypatch.setenv("BITLIGHT_CACHE", str(tmp_path / "cache"))
     fixed = [str(tmp_path / "net.bnn"), "--folder", str(tmp_path), "--json", str(tmp_path / "a")]
 

@@ -9,6 +9,7 @@ from awkward_sources import BrokenSource, DeadlySource, GreedySource
 from distributed import LocalCluster
 
 from bitlight import Linear, Network, OpticalFeatures, RidgeHead
+from bitlight.cache import section
 from bitlight.cluster import connected, fill_on
 from bitlight.data.source import RandomSource
 from bitlight.errors import DataError, StoreError
@@ -38,7 +39,11 @@ def address(tmp_path_factory):
         dashboard_address=":0",
         silence_logs=logging.CRITICAL,
         scheduler_kwargs={"allowed_failures": 1},
-        env={"BITLIGHT_CACHE": str(cache), "CXX": "no-compiler"},
+        env={
+            "BITLIGHT_CACHE": str(cache),
+            "NUMBA_CACHE_DIR": str(section("numba")),  # loops are compiled
+            "CXX": "no-compiler",
+        },
     ) as cluster:
         yield cluster.scheduler_address
 
