@@ -4,8 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-SIM ?= both
+SIM ?= quick
 TARGET ?= ecp5-85k
+# The network that is simulated: the shipped extractor, or the one that was asked for.
+SIMULATED := $(if $(filter undefined,$(origin NETWORK)),fashion28 animals,$(NETWORK) random)
 NETWORK ?= cnv
 FOLDING ?= $(if $(filter cnv,$(NETWORK)),published)
 
@@ -48,8 +50,15 @@ topologies: $(READY)  ## Published topologies in RTL, three images each; AlexNet
 	@$(BIN)/bitlight simulate alexnet random -n 3 --processes 1 --cycles 200000 --engine sliced \
 	  --json build/topologies/alexnet.json
 
-sim: $(READY)  ## cocotb benches; SIM=icarus or SIM=verilator for one, WAVES=1 for a waveform.
-	@$(BIN)/bitlight cosim fashion28 animals --simulator $(SIM) $(if $(filter 1,$(WAVES)),--waves) --folder build/cosim
+COSIM = $(BIN)/bitlight cosim $(if $(filter 1,$(WAVES)),--waves) --folder build/cosim
+
+sim: $(READY)  ## cocotb benches, in a minute; SIM=full, icarus or verilator, NETWORK=, WAVES=1.
+ifeq ($(SIM),quick)
+	@$(COSIM) $(SIMULATED) --simulator verilator
+	@$(COSIM) sampler random --simulator icarus
+else
+	@$(COSIM) $(SIMULATED) --simulator $(if $(filter full,$(SIM)),both,$(SIM))
+endif
 
 verilog: $(READY)  ## Verilog of the shipped extractor, in build/verilog.
 	@mkdir -p build/verilog

@@ -107,6 +107,15 @@ class Network:
         """How many features (or scores) `forward` gives for one image."""
         return int(np.prod(self.output_shape))
 
+    def name_output(self, element: int) -> str:
+        """Say which element of the output, in C order, that is: pixel and channel of its layer."""
+        index = len(self.layers) - 1
+        layer = f"layer {index} ({type(self.layers[index]).__name__})"
+        if len(self.output_shape) == 1:
+            return f"output {element} of {layer}"
+        row, column, channel = np.unravel_index(element, self.output_shape)
+        return f"pixel ({row}, {column}), channel {channel} of {layer}"
+
     def upto(self, k: int) -> "Network":
         """The network of the first `k` layers."""
         if not 1 <= k <= len(self.layers):

@@ -204,6 +204,17 @@ FASHION28 = Topology(
     ),
 )
 
+# One of everything in a few beats, for benches: pixels of several bits, padding, strides, windows
+# that overlap, and scores.
+SAMPLER = Topology(
+    (12, 12, 3),
+    4,
+    _steps(
+        [Conv(8, stride=2, padding=1), Conv(12, padding=1), Pool(2, 1), Conv(12)],
+        [Dense(16), Scores(5)],
+    ),
+)
+
 TOPOLOGIES: dict[str, Topology] = {
     "tfc": _fully_connected(64),
     "sfc": _fully_connected(256),
@@ -212,4 +223,5 @@ TOPOLOGIES: dict[str, Topology] = {
     "alexnet": ALEXNET,
     "small28": SMALL28,
     "fashion28": FASHION28,
+    "sampler": SAMPLER,
 }

@@ -1,9 +1,12 @@
 """A cocotb bench on a Verilog text, on Verilator or Icarus; the first failure becomes an error."""
 
+import ast
 import contextlib
 import hashlib
+import importlib.util
 import os
 import platform
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -18,6 +21,12 @@ from bitlight_sim.native.build import copy_runtime, keep_runtime, runtime_key
 SimulatorName = Literal["icarus", "verilator"]
 
 # Without them every signal is public, which made a bench three times slower.
+# What a shell or a surrounding pytest may have set for benches of its own: it would choose among
+# our tests, seed them, or load other code into the simulator.
+INHERITED = re.compile(
+    r"(COCOTB|GPI|PYGPI|TOPLEVEL|VERILATOR_ARGS|PYTEST)_.*|TOPLEVEL|TESTCASE|MODULE|RANDOM_SEED|WAVES"
+    r"|LIBPYTHON_LOC|PYTHON(STARTUP|HOME|INSPECT|OPTIMIZE|WARNINGS|BREAKPOINT)"
+)
 VERILATOR = ["--no-public-flat-rw", "--public-depth", "1", "-Wno-fatal"]
 
 
@@ -44,7 +53,7 @@ def run_bench(
     folder : Path, absolute, that exists; for what is built and written
     settings : environment variables for the bench
     testcase : str or list of str, optional
-        Of the bench; all by default.
+        Tests of the bench, each of which has to run; all by default.
     waves : bool
     public : str, optional
         Which variables the bench may reach in Verilator, in the words of its configuration files.
@@ -56,8 +65,11 @@ def run_bench(
     Raises
     ------
     SimulationError
-        If a tool is missing, a test failed or a stream rule was broken; the message says which.
+        If a tool is missing, a test failed or did not run, or a stream rule was broken; the
+        message says which.
     """
+    tests = list_tests(bench) if testcase is None else testcase
+    tests = [tests] if isinstance(tests, str) else list(tests)
     # A folder for each content, so that nothing built before can be mistaken for this design.
     content = hashlib.sha256(f"{simulator}{waves}{public}{verilog}".encode()).hexdigest()[:12]
     build = folder / f"{simulator}-{content}"
@@ -68,10 +80,10 @@ def run_bench(
     (build / "test.log").unlink(missing_ok=True)
     with _environment(simulator):
         try:
-            results = _run(top, bench, simulator, build, settings, testcase, waves)
+            results = _run(top, bench, simulator, build, settings, tests, waves)
         finally:  # Verilator ends there without results; Icarus goes on
             _check_rules(build / "test.log")
-    _check(results)
+    _check(results, tests)
     wave = build / (f"{top}.fst" if simulator == "icarus" else "dump.vcd")
     return wave if waves else None
 
@@ -82,10 +94,15 @@ def _run(
     simulator: str,
     build: Path,
     settings: Mapping[str, str],
-    testcase: str | Sequence[str] | None,
+    testcase: Sequence[str],
     waves: bool,
 ) -> Path:
-    from cocotb_tools.runner import get_runner
+    try:
+        from cocotb_tools.runner import get_runner
+    except ImportError as error:
+        raise SimulationError(
+            f"{error.name} is not installed; try: pip install 'bitlight[sim]'"
+        ) from error
 
     runner = get_runner(simulator)
     timescale = ("1ns", "1ps")
@@ -137,17 +154,35 @@ def _check_rules(log: Path) -> None:
         raise SimulationError(found)
 
 
-def _check(results: Path) -> None:
-    """Raise with the first failure that the bench reported."""
-    cases = list(ElementTree.parse(results).iter("testcase"))
-    if not cases:
-        raise SimulationError(f"no test ran; see the logs in {results.parent}")
+def list_tests(bench: str) -> list[str]:
+    """Names of the cocotb tests in a module, which is read but not imported."""
+    found = importlib.util.find_spec(bench)
+    if found is None or found.origin is None:
+        raise SimulationError(f"no bench {bench}")
+    tree = ast.parse(Path(found.origin).read_text("utf-8"))
+    functions = [node for node in tree.body if isinstance(node, ast.AsyncFunctionDef)]
+    return [
+        function.name
+        for function in functions
+        if any(ast.unparse(mark).startswith("cocotb.test") for mark in function.decorator_list)
+    ]
+
+
+def _check(results: Path, expected: Sequence[str]) -> None:
+    """Raise with the first failure that the bench reported, or unless each expected test ran."""
+    try:
+        cases = list(ElementTree.parse(results).iter("testcase"))
+    except (OSError, ElementTree.ParseError) as error:
+        raise SimulationError(f"no results; see the logs in {results.parent}: {error}") from error
     for case in cases:
         for kind in ("failure", "error"):
             found = case.find(kind)
             if found is not None:
                 said = found.get("error_msg") or found.get("message") or found.text or kind
                 raise SimulationError(f"{case.get('name')}: {said.strip().splitlines()[0]}")
+    ran = {case.get("name") for case in cases if case.find("skipped") is None}
+    if missing := [name for name in expected if name not in ran]:
+        raise SimulationError(f"{', '.join(missing)} did not run; see the logs in {results.parent}")
 
 
 @contextlib.contextmanager
@@ -159,9 +194,8 @@ def _environment(simulator: SimulatorName) -> Iterator[None]:
         os.environ.update(environment)
     else:
         toolchain.icarus()
-    # The runner inside pytest would otherwise inherit settings of this very process.
-    for name in ("WAVES", "COCOTB_TEST_MODULES", "PYTEST_CURRENT_TEST"):
-        os.environ.pop(name, None)
+    for name in [name for name in os.environ if INHERITED.fullmatch(name)]:
+        del os.environ[name]
     try:
         yield
     finally:

@@ -1,5 +1,7 @@
 """The generated Verilog under cocotb, on Icarus and Verilator, at full rate and with pauses."""
 
+import os
+
 import numpy as np
 import pytest
 from broken import broken_accelerator
@@ -7,9 +9,12 @@ from networks import draw_accelerator, draw_images, draw_network
 from simulators import icarus
 
 from bitlight import Conv2d, Linear, Network, SimulationError
+from bitlight.topologies import TOPOLOGIES
 from bitlight_hw import Accelerator
 from bitlight_hw.family import FAMILIES
+from bitlight_hw.units import Gearbox, MatrixVector, OrPool, Pad, Slide, Window
 from bitlight_sim.cosimulation import cosimulate
+from bitlight_sim.runner import _check, list_tests
 
 # Features that depend on padding alone, and leave before the first pixel is taken; and pools alone,
 # which give a result in the cycle that they take its last pixel.
@@ -117,3 +122,84 @@ def test_waves(small, tmp_path):
     found = cosimulate(acc, few, acc.net.forward(few), "icarus", tmp_path, waves=True, pauses=False)
     assert found.waves is not None
     assert found.waves.stat().st_size > 1000
+
+
+def flip_threshold(net):
+    """The same network, but for the threshold of one output of its last layer."""
+    *first, last = net.layers
+    threshold = last.threshold.copy()
+    threshold[4] = -(2**20) if threshold[4] > 0 else 2**20
+    return Network(net.input_shape, net.input_bits, [*first, Linear(last.weight, threshold)])
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+def test_a_difference_is_named_in_the_networks_words(small, tmp_path, simulator):
+    acc, images = small
+    few = images[:3]
+    broken = Accelerator(flip_threshold(acc.net), acc.folding, acc.dataflow)
+    expected = acc.net.forward(few)
+    image = int(np.flatnonzero(broken.net.forward(few)[:, 4] != expected[:, 4])[0])
+    message = f"beats differ; the first is image {image}, beat 2, output 4 of layer 1"
+    with pytest.raises(SimulationError, match=message):
+        cosimulate(acc, few, expected, simulator, tmp_path, verilog=broken.verilog(), pauses=False)
+
+
+@icarus
+def test_settings_for_other_benches_are_not_inherited(small, tmp_path, monkeypatch):
+    """Each of these once chose among the tests, seeded them, or loaded something else."""
+    acc, images = small
+    monkeypatch.setenv("COCOTB_TEST_FILTER", "full")
+    monkeypatch.setenv("COCOTB_TESTCASE", "at_full_rate")
+    monkeypatch.setenv("COCOTB_RANDOM_SEED", "no number")
+    monkeypatch.setenv("RANDOM_SEED", "no number")
+    monkeypatch.setenv("GPI_EXTRA", "/no/such/library.so")
+    monkeypatch.setenv("LIBPYTHON_LOC", "/no/such/library.so")
+    monkeypatch.setenv("PYTHONOPTIMIZE", "1")
+    few, moved = images[:2], []
+    cosimulate(
+        acc,
+        few,
+        acc.net.forward(few),
+        "icarus",
+        tmp_path,
+        progress=lambda beats, total: moved.append((beats, total)),
+    )
+    results = next(tmp_path.glob("icarus-*/results.xml")).read_text()
+    assert all(f'name="{name}"' in results for name in ("at_full_rate", "with_pauses"))
+    assert os.environ["COCOTB_TEST_FILTER"] == "full"
+    assert all(0 <= beats <= total for beats, total in moved)
+
+
+def test_each_test_of_a_bench_is_expected():
+    assert list_tests("bitlight_sim.bench") == ["at_full_rate", "with_pauses"]
+    assert len(list_tests("bitlight_sim.axi_bench")) == 6
+    assert list_tests("bitlight_sim.fault_bench") == ["image_by_image"]
+
+
+RESULTS = """<testsuites><testsuite><testcase name="one"/><testcase name="two">{}</testcase>
+</testsuite></testsuites>"""
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "no results"),
+        ("", "no results"),
+        (RESULTS.format("<skipped/>"), "two did not run"),
+        (RESULTS.format('<failure error_msg="wrong&#10;more"/>'), "two: wrong$"),
+        ("<testsuites/>", "one, two did not run"),
+    ],
+)
+def test_results_that_do_not_show_what_they_should(tmp_path, content, message):
+    if content is not None:
+        (tmp_path / "results.xml").write_text(content)
+    with pytest.raises(SimulationError, match=message):
+        _check(tmp_path / "results.xml", ["one", "two"])
+
+
+def test_the_sampler_has_every_kind_of_unit():
+    """What `make sim` shows on Icarus stands for all that a chain can be made of."""
+    acc = Accelerator(TOPOLOGIES["sampler"].random(0))
+    kinds = {type(unit) for unit in acc.units.values()}
+    assert kinds == {MatrixVector, Gearbox, Pad, OrPool, Window, Slide}
+    assert set(acc.dataflow) == {"output", "input"}

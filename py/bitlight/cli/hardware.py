@@ -95,6 +95,7 @@ def simulate(
     Ends with code 1 if a bit or a cycle count differs.
     """
     from bitlight_sim import Simulator
+    from bitlight_sim.mismatch import compare, describe
 
     acc = accelerator(network, **choice)
     batch = sources.images(images, acc.net)[0][:number]
@@ -104,11 +105,11 @@ def simulate(
         simulator.build()
     with progress("simulating", len(batch)) as done:
         out = simulator.run(batch, done)
-    differing = int((out.features != acc.expected(batch)).sum())
+    expected = acc.expected(batch)
+    compared = compare(acc, out.features, expected)
     figures = {
         "images": len(batch),
-        "bits_compared": out.features.size,
-        "bits_different": differing,
+        **compared,
         "cycles_predicted": acc.cycles_per_image,
         "cycles_measured": out.cycles_per_image,
         "latency_predicted": acc.latency,
@@ -119,6 +120,9 @@ def simulate(
     }
     show_table(f"{network} on {images}", ["", "value"], [[k, v] for k, v in figures.items()])
     write_json(json_file, figures)
+    differing = compared["bits_different"]
+    if differing:
+        click.echo(describe(acc, out.features, expected), err=True)
     if differing or out.cycles_per_image != acc.cycles_per_image or out.latency != acc.latency:
         raise SystemExit(1)
 
@@ -167,14 +171,9 @@ def cosim(
                 raise
             rows.append([name, f"left out: {error}", "", "", ""])
             continue
-        with working(f"{name}: {number} images"):
+        with progress(f"{name}: {len(batch)} images, beats", 1) as done:
             found = cosimulate(
-                acc,
-                batch,
-                expected,
-                name,
-                Path(folder) / name,
-                waves=waves,
+                acc, batch, expected, name, Path(folder) / name, waves=waves, progress=done
             )
         figures[name] = {
             "images": len(batch),

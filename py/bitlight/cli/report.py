@@ -68,10 +68,11 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def progress(label: str, total: int, done: int = 0) -> Iterator[Callable[[int], None]]:
+def progress(label: str, total: int, done: int = 0) -> Iterator[Callable[..., None]]:
     """A bar with rate and time left; call what it gives with the number done so far.
 
-    What was `done` before counts neither for the rate nor for the time left.
+    A second number is a new total. What was `done` before counts neither for the rate nor for the
+    time left.
     """
     columns = [
         TextColumn("{task.description}"),
@@ -83,7 +84,7 @@ def progress(label: str, total: int, done: int = 0) -> Iterator[Callable[[int], 
     ]
     with Progress(*columns, console=console) as bar:
         task = bar.add_task(label, total=total, completed=done)
-        yield lambda done: bar.update(task, completed=done)
+        yield lambda done, total=None: bar.update(task, completed=done, total=total)
 
 
 @contextmanager

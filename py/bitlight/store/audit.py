@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bitlight.errors import SimulationError
+from bitlight.network import Network
 from bitlight.store.engines import Compute
 
 
@@ -21,7 +22,12 @@ def chosen(samples: int, share: float, chunk: int) -> np.ndarray:
 
 
 def audit(
-    images: np.ndarray, features: np.ndarray, ids: Sequence[str], other: Compute, chunk: int
+    net: Network,
+    images: np.ndarray,
+    features: np.ndarray,
+    ids: Sequence[str],
+    other: Compute,
+    chunk: int,
 ) -> None:
     """Compare features with what the other engine gives for the same images.
 
@@ -35,5 +41,6 @@ def audit(
         row, bit = different[0]
         raise SimulationError(
             f"the engines differ: sample {ids[row]!r} of chunk {chunk}, feature {bit}, "
+            f"{net.name_output(int(bit))}, "
             f"{len(different)} bits in all; the chunk is not kept"
         )

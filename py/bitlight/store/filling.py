@@ -202,7 +202,7 @@ class Worker:
         if self.other is not None:
             ours = bits.unpack(features[audited], self.manifest.n_features)
             names = [ids[row] for row in audited]
-            audit(np.concatenate(kept), ours, names, self.other, chunk)
+            audit(self.net, np.concatenate(kept), ours, names, self.other, chunk)
         return features, self.source.labels(rows), ids, len(audited)
 
 
