@@ -87,8 +87,8 @@ def cosimulate(
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     case, result, moved = folder / "case.npz", folder / "result.json", folder / "moved"
-    for file in (result, moved):
-        file.unlink(missing_ok=True)
+    for left in (result, moved):
+        left.unlink(missing_ok=True)
     rest = {
         "images": len(images),
         "interval": acc.cycles_per_image,

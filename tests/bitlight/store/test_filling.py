@@ -120,7 +120,9 @@ def test_a_different_bit_ends_the_run_and_names_its_sample(tmp_path, monkeypatch
     broken[37, 69] ^= 1
     parts = iter(np.split(broken, range(CHUNK, 100, CHUNK)))
     monkeypatch.setattr(net.__class__, "forward", lambda self, images: next(parts))
-    with pytest.raises(SimulationError, match="sample '37' of chunk 2, feature 69, 1 bits"):
+    with pytest.raises(
+        SimulationError, match="sample '37' of chunk 2, feature 69, output 69 of layer 0 "
+    ):
         fill(store, net, source)
     assert store.missing() == [2, 3, 4, 5, 6]
 
