@@ -22,6 +22,7 @@ from bitlight import scratch
 from bitlight.errors import BitlightError
 
 VARIABLE = "BITLIGHT_CACHE"
+SECTIONS = ("simulators", "synthesis", "numba", "wasm", "matplotlib")
 TEMPORARY = "bitlight-cache-"
 ROOM = 128 << 20  # bytes that must be free where something is built
 OTHERS = stat.S_IWGRP | stat.S_IWOTH
@@ -68,7 +69,7 @@ def sections(name: str, *, programs: bool = False) -> list[Path]:
     found = []
     with contextlib.suppress(CacheError):
         main = _main(make=False)
-        _check(main / name)
+        check_ours(main / name)
         if not (programs and _runs_nothing(main)):
             found.append(main / name)
     if _temporary.cache_info().currsize:
@@ -140,7 +141,7 @@ def _main(*, make: bool) -> Path:
     if make:
         _make(path)
     else:
-        _check(path)
+        check_ours(path)
     return path
 
 
@@ -151,10 +152,10 @@ def _make(path: Path) -> None:
                 folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise CacheError(f"cannot make {path}: {error.strerror}") from error
-    _check(path)
+    check_ours(path)
 
 
-def _check(path: Path) -> None:
+def check_ours(path: Path) -> None:
     """CacheError unless a path is a folder to which nobody else can write."""
     try:
         found = os.stat(path)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bitlight import scratch
-from bitlight.cache import cache_folder, ours, section, sections
+from bitlight.cache import cache_folder, check_ours, ours, section, sections
 from bitlight.errors import BitlightError
 
 LIMIT = "BITLIGHT_CACHE_LIMIT"
@@ -173,6 +173,22 @@ def evict() -> None:
         total += size
         if total > most and time.time() - used > IN_USE_S:
             remove(path)
+
+
+def clear(place: Path) -> int:
+    """Empty a section of the cache, unless it is another user's; the bytes that it had.
+
+    Raises
+    ------
+    CacheError
+        If it belongs to another user, or others may write to it.
+    """
+    if not os.path.lexists(place):
+        return 0
+    check_ours(place)
+    freed = size(place)
+    remove(place)
+    return freed - (size(place) if place.exists() else 0)
 
 
 def size(path: Path) -> int:

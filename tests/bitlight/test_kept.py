@@ -173,3 +173,10 @@ def test_what_is_in_use_stays(monkeypatch):
     put(OTHER)
     assert kept.find("simulators", KEY)
     assert kept.find("simulators", OTHER)
+
+
+def test_clearing(folder):
+    put()
+    assert kept.clear(folder / "simulators") > 11
+    assert kept.clear(folder / "simulators") == 0
+    assert kept.find("simulators", KEY) is None

@@ -5,6 +5,7 @@ import sys
 import click
 
 from bitlight.cli.benchmarks import bench
+from bitlight.cli.cache import cache
 from bitlight.cli.exchange import export, import_
 from bitlight.cli.features import features
 from bitlight.cli.fpga import synth
@@ -15,6 +16,7 @@ from bitlight.cli.plan import plan
 from bitlight.cli.reproduce import reproduce
 from bitlight.cli.software import demo, inspect
 from bitlight.cli.store import store
+from bitlight.cli.surroundings import say_in_any_encoding, share_cache
 from bitlight.cli.training import train
 from bitlight.errors import BitlightError
 
@@ -67,6 +69,7 @@ for command in (
     train,
     reproduce,
     bench,
+    cache,
 ):
     cli.add_command(command)
 
@@ -74,6 +77,8 @@ for command in (
 def main() -> None:
     """Run the command line."""
     debug = "--debug" in sys.argv[1:2]
+    say_in_any_encoding()
+    share_cache()
     try:
         cli.main(standalone_mode=False)
     except click.ClickException as error:

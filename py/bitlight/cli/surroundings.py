@@ -1,0 +1,48 @@
+"""What a command makes of the environment that it is started in."""
+
+import codecs
+import os
+import sys
+
+from bitlight.cache import VARIABLE, cache_folder
+
+# What our tables and messages have beyond ASCII, for terminals and files that have nothing else.
+PLAIN = {
+    "×": "x",
+    "→": "->",
+    "−": "-",
+    "–": "-",
+    "…": "...",
+    "µ": "u",
+    "·": "*",
+    "≥": ">=",
+    "≤": "<=",
+    "✓": "ok",
+    "²": "2",
+}
+
+
+def say_in_any_encoding() -> None:
+    """Let stdout and stderr take any text: what their encoding lacks is written otherwise.
+
+    Names of files that are not UTF-8 are among it.
+    """
+    codecs.register_error("bitlight", _spelt)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="bitlight")
+
+
+def _spelt(error: UnicodeError) -> tuple[str | bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    found = error.object[error.start : error.end]
+    text = "".join(PLAIN.get(letter) or ascii(letter)[1:-1] for letter in found)
+    return text, error.end
+
+
+def share_cache() -> None:
+    """Let matplotlib keep its list of fonts in our cache, if the user has said where that is."""
+    folder = cache_folder()
+    if os.environ.get(VARIABLE) and folder is not None:
+        os.environ.setdefault("MPLCONFIGDIR", os.fspath(folder / "matplotlib"))

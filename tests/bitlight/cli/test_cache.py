@@ -1,0 +1,71 @@
+"""`bitlight cache`, and commands in odd surroundings."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from bitlight import cache
+from bitlight.cli.main import cli
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("BITLIGHT_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def shown(tmp_path):
+    done = CliRunner().invoke(cli, ["cache", "show", "--json", str(tmp_path / "json")])
+    assert done.exit_code == 0, done.output
+    return json.loads((tmp_path / "json").read_text())
+
+
+def test_show_and_clear(folder, tmp_path):
+    assert shown(tmp_path)["state"] == "not there yet"
+    assert not folder.exists()
+    for name in cache.SECTIONS:
+        (cache.own_section(name) / "a").write_bytes(bytes(100))
+    (folder / "other").write_bytes(b"not ours")
+    figures = shown(tmp_path)
+    assert figures["state"] == "in use"
+    assert figures["folder"] == str(folder)
+    assert figures["bytes"] == dict.fromkeys(cache.SECTIONS, 100)
+    assert figures["limit_bytes"] == 4 << 30
+    done = CliRunner().invoke(cli, ["cache", "clear"])
+    assert done.output == "removed 500 bytes\n"
+    assert [path.name for path in folder.iterdir()] == ["other"]
+
+
+def test_a_cache_that_is_not_used_says_why(folder, tmp_path):
+    folder.mkdir()
+    folder.chmod(0o777)
+    assert shown(tmp_path)["state"].startswith(f"not in use: others may write to {folder}")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_tables_in_any_encoding(tmp_path, encoding):
+    name = os.fsdecode(b"a \xff.json")
+    done = subprocess.run(
+        [sys.executable, "-m", "bitlight.cli", "inspect", "fashion28", "--json", name],
+        env=os.environ | {"PYTHONIOENCODING": encoding},
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+    )
+    text = done.stdout.decode(encoding)
+    assert ("28×28×1" if encoding != "ascii" else "28x28x1") in text
+    assert json.loads((tmp_path / name).read_bytes())
+    wrong = subprocess.run(
+        [sys.executable, "-m", "bitlight.cli", "inspect", name],
+        env=os.environ | {"PYTHONIOENCODING": encoding},
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+    )
+    assert wrong.returncode == 2
+    assert wrong.stderr.startswith(b"error: ")
+    assert wrong.stderr.count(b"\n") == 1
