@@ -1,17 +1,22 @@
 """Compiled simulators, kept in the cache: each is made once for each content."""
 
+import contextlib
+import os
+import re
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bitlight import SimulationError, kept
+from bitlight import SimulationError, kept, scratch
 from bitlight.cache import digest, log
 from bitlight_sim import toolchain
 
 SECTION = "simulators"
 PROGRAM = "simulator"
+PLAIN = ("/tmp", "/var/tmp", "/dev/shm")  # whose names have no spaces
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,28 @@ class Work:
 
     def _kept(self) -> Path:
         """The log under a name that stays."""
-        return Path(shutil.copy(self.log, self.folder.parent / self.log.name))
+        return Path(shutil.copy(self.log, self.log.parent.parent / self.log.name))
+
+
+@contextlib.contextmanager
+def plain(work: Work) -> Iterator[Work]:
+    """The same work in a folder whose path has no spaces, which make does not take.
+
+    Raises
+    ------
+    SimulationError
+        If there is none.
+    """
+    if not re.search(r"\s", os.fspath(work.folder)):
+        yield work
+        return
+    for parent in (tempfile.gettempdir(), *PLAIN):
+        if not re.search(r"\s", parent) and os.access(parent, os.W_OK):
+            with scratch.folder_in(Path(parent)) as folder:
+                shutil.copytree(work.folder, folder, dirs_exist_ok=True, symlinks=True)
+                yield Work(folder, work.log)
+            return
+    raise SimulationError(f"make builds nowhere in {work.folder}, for its spaces: set TMPDIR")
 
 
 def made(

@@ -231,3 +231,19 @@ def test_modules_in_the_working_folder_are_not_loaded(tmp_path, monkeypatch):
     from bitlight_hw.verilog import run_yosys
 
     assert "module" in run_yosys("module \\top\nend\n", "write_verilog\n")
+
+
+def test_make_gets_a_folder_without_spaces(tmp_path, monkeypatch):
+    def compile_in(work):
+        with programs.plain(work) as plain:
+            assert " " not in str(plain.folder)
+            assert (plain.folder / "source").read_text() == SCRIPT
+            with pytest.raises(SimulationError, match="sh failed with 1; see ") as caught:
+                plain.call(["sh", "-c", "exit 1"], os.environ)
+            assert str(tmp_path / "a b" / "simulators") in str(caught.value)
+        assert plain.folder.exists() == (plain is work)
+        return compile(work)
+
+    monkeypatch.setenv("BITLIGHT_CACHE", str(tmp_path / "a b"))
+    program, _ = programs.made(KEY, {"source": SCRIPT}, compile_in)
+    assert said(program) == "right\n"

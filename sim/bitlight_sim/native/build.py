@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 from importlib import resources
 from pathlib import Path
 
@@ -62,15 +63,16 @@ def build(acc: Accelerator) -> tuple[Path, bool]:
     flags = [*COMPILE, f"CXX={compiler}", f"LINK={compiler}"]
     runtime = runtime_key(*flags, identity)
 
-    def compile(work: Work) -> Path:
-        root = toolchain.linked(environment, work.folder)
-        read = [name for name in sources if not name.endswith(".hpp")]
-        work.call([verilator, *VERILATE, "--Mdir", ".", *read], root)
-        copy_runtime(runtime, work.folder)
-        jobs = f"-j{len(os.sched_getaffinity(0))}"
-        work.call(["make", jobs, "-f", "Vaccelerator.mk", *flags], root)
-        keep_runtime(runtime, work.folder)
-        return work.folder / "Vaccelerator"
+    def compile(given: Work) -> Path:
+        with programs.plain(given) as work:
+            root = toolchain.linked(environment, work.folder)
+            read = [name for name in sources if not name.endswith(".hpp")]
+            work.call([verilator, *VERILATE, "--Mdir", ".", *read], root)
+            copy_runtime(runtime, work.folder)
+            jobs = f"-j{len(os.sched_getaffinity(0))}"
+            work.call(["make", jobs, "-f", "Vaccelerator.mk", *flags], root)
+            keep_runtime(runtime, work.folder)
+            return Path(shutil.copy(work.folder / "Vaccelerator", given.folder / "compiled"))
 
     key = digest(*sources.values(), *VERILATE, *flags, identity)
     return programs.made(key, sources, compile)
