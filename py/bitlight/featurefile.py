@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from bitlight import bits
+from bitlight.classes import check_names
 from bitlight.errors import DataError, reason
 from bitlight.files import replacing
 from bitlight.headers import parse, room
@@ -22,6 +23,7 @@ from bitlight.store.manifest import features_id
 
 DTYPES = ("uint8", "uint16", "float32")  # of features that are not bits
 MEMBERS = ("features", "n_features", "labels", "id")
+OPTIONAL = ("optics", "classes")
 # A zip file's list of five members has about 300 bytes; each takes a thousand when it is read.
 LONGEST_LIST = 1000
 LARGEST = 1 << 33  # bytes of a file, which is read as a whole; stores are for more
@@ -39,12 +41,15 @@ class FeatureFile:
     network_id : str
     optics : dict, optional
         Parameters of the projection, for JSON.
+    classes : tuple of str
+        Names of the labels 0, 1, …; empty where they have none.
     """
 
     features: np.ndarray
     labels: np.ndarray
     network_id: str
     optics: dict[str, Any] | None = None
+    classes: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -54,6 +59,9 @@ class FeatureFile:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write an .npz file; the name never stands for half a file."""
         plain = self.optics is None
+        more: dict[str, Any] = {} if plain else {"optics": np.array(json.dumps(self.optics))}
+        if self.classes:
+            more["classes"] = np.array(json.dumps(self.classes))
         with replacing(path) as file:
             np.savez(
                 file,
@@ -61,7 +69,7 @@ class FeatureFile:
                 n_features=self.features.shape[1],
                 labels=self.labels,
                 id=self.network_id,
-                **({} if plain else {"optics": np.array(json.dumps(self.optics))}),  # type: ignore[arg-type]
+                **more,
             )
 
     @staticmethod
@@ -80,7 +88,9 @@ class FeatureFile:
             stored, labels = arrays["features"], arrays["labels"]
             count, network = int(arrays["n_features"]), str(arrays["id"])
             text = arrays.get("optics")
-            optics = None if text is None else parse(str(text), room(Path(path).stat().st_size))
+            limit = room(Path(path).stat().st_size)
+            optics = None if text is None else parse(str(text), limit)
+            classes = check_names(parse(str(arrays.get("classes", "[]")), limit), "its classes")
             network = check_id(network, "the network's id")
         except (
             OSError,
@@ -110,7 +120,9 @@ class FeatureFile:
         if stored.dtype.kind == "f" and not np.isfinite(stored).all():
             raise DataError(f"{path} has features that are no finite numbers")
         features = bits.unpack(stored, count) if optics is None else stored
-        return FeatureFile(features, labels, network, optics)
+        if classes and labels.size and labels.max() >= len(classes):
+            raise DataError(f"{path} has the label {labels.max()}, and {len(classes)} classes")
+        return FeatureFile(features, labels, network, optics, classes)
 
 
 def _members(path: Path) -> dict[str, np.ndarray]:
@@ -119,8 +131,10 @@ def _members(path: Path) -> dict[str, np.ndarray]:
     size = path.stat().st_size
     with open_regular(path, LARGEST) as content, zipfile.ZipFile(content) as file:
         members = {member.filename.removesuffix(".npy"): member for member in file.infolist()}
-        if len(members) != len(file.infolist()) or members.keys() - {"optics"} != set(MEMBERS):
-            raise ValueError(f"its members should be {', '.join(MEMBERS)}, and optics perhaps")
+        if len(members) != len(file.infolist()) or members.keys() - {*OPTIONAL} != set(MEMBERS):
+            raise ValueError(
+                f"its members should be {', '.join(MEMBERS)}, and perhaps {' and '.join(OPTIONAL)}"
+            )
         if any(member.compress_type != zipfile.ZIP_STORED for member in members.values()):
             raise ValueError("its members are compressed, which bitlight never does")
         if sum(member.file_size for member in members.values()) > size:

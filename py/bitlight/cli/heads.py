@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import numpy as np
 
+from bitlight.classes import translate
 from bitlight.cli import sources
 from bitlight.cli.cluster import dask_client, dask_option
 from bitlight.cli.paths import NETWORK, Input, Output
@@ -32,7 +33,14 @@ def head() -> None:
 )
 @click.option("--alpha", "alphas", type=float, multiple=True, help="Of ridge; repeat to choose.")
 @click.option("--balanced", is_flag=True, help="All classes count the same, however many images.")
-@click.option("--calibrate", is_flag=True, help="Fit the temperature on a fifth held out before.")
+@click.option("--calibrate", is_flag=True, help="Fit the temperature on what is held out.")
+@click.option(
+    "--hold-out",
+    type=click.FloatRange(0, 0.5),
+    default=0.2,
+    show_default=True,
+    help="Share of the images whose accuracy is told, of a head that has not seen them; 0: none.",
+)
 @click.option(
     "--dtype",
     type=click.Choice(["float32", "float16", "int8", "bits"]),
@@ -49,6 +57,7 @@ def train(
     alphas: tuple[float, ...],
     balanced: bool,
     calibrate: bool,
+    hold_out: float,
     dtype: str | None,
     names: str | None,
     seed: int,
@@ -57,71 +66,152 @@ def train(
 ) -> None:
     """Train a head on FEATURES, of `bitlight features` or `project`, and write it to OUT.
 
-    FEATURES is a file, or a store, which ridge goes through once, chunk by chunk.
+    FEATURES is a file, or a store, which ridge goes through chunk by chunk. A part of it is held
+    out first, and the accuracy on it is told: an estimate of what the head will do with images that
+    it has never seen, as the accuracy on its own training images is not. The head that is written
+    is then trained on everything. `bitlight head score` tells the accuracy on other images.
     """
     if alphas and kind != "ridge":
         raise click.UsageError(f"--alpha is for ridge alone, not for {kind}")
+    if calibrate and not hold_out:
+        raise click.UsageError("--calibrate needs samples that are held out: give --hold-out")
     head = _new(kind, alphas, "balanced" if balanced else None, seed)
     class_names = names.split(",") if names else None
     if Path(features_file).is_dir():
         if kind != "ridge" or calibrate:
             raise click.UsageError("stores are for ridge, without --calibrate")
-        figures = _train_on_store(features_file, out, head, class_names, dtype, dask)
+        figures = _train_on_store(features_file, out, head, class_names, dtype, dask, hold_out)
     elif dask is not None:
         raise click.UsageError("--dask is for stores; a head is trained on a file here")
     else:
-        figures = _train_on_file(features_file, out, head, class_names, dtype, calibrate)
+        figures = _train_on_file(
+            features_file, out, head, class_names, dtype, calibrate, hold_out, seed
+        )
     figures = {**figures, "kind": kind, "bytes": size_of(out)}
-    show_table(out, ["", "value"], [[k, v] for k, v in figures.items()])
+    show_table(out, ["", "value"], [[k, v] for k, v in figures.items() if v is not None])
     write_json(json_file, figures)
 
 
 def _train_on_file(
-    path: str, out: str, head: Any, names: list[str] | None, dtype: str | None, calibrate: bool
+    path: str,
+    out: str,
+    head: Any,
+    names: list[str] | None,
+    dtype: str | None,
+    calibrate: bool,
+    hold_out: float,
+    seed: int,
 ) -> dict[str, Any]:
+    from sklearn.base import clone
+
     from bitlight.featurefile import FeatureFile
 
     samples = FeatureFile.load(path)
-    if (samples.labels < 0).any():
+    X, y = samples.features, samples.labels
+    if (y < 0).any():
         raise DataError(f"{path} has no labels to train on")
-    temperature = _temperature(head, samples.features, samples.labels) if calibrate else None
-    head.fit(samples.features, samples.labels)
+    classes = np.unique(y)
+    names = _class_names(classes, names, samples.classes)
+    temperature, told = None, _no_estimate()
+    apart = _apart(y, hold_out, seed)
+    if apart.any():
+        trial = clone(head).fit(X[~apart], y[~apart])
+        told = _estimate(int(apart.sum()), trial.shipped(dtype).score(X[apart], y[apart]))
+        if calibrate:
+            temperature = trial.calibrate(X[apart], y[apart]).temperature_
+    head.fit(X, y)
     head.temperature_ = temperature or head.temperature_
     head.save(out, samples.network_id, names, dtype=dtype, projection=samples.optics)
     stored = head.shipped(dtype)
-    accuracy = float(stored.score(samples.features, samples.labels))
-    figures = _figures(head, stored, samples.features.shape, accuracy)
+    figures = _figures(head, stored, X.shape, told, float(stored.score(X, y)))
     return {**figures, "temperature": temperature} if calibrate else figures
 
 
 def _train_on_store(
-    path: str, out: str, head: Any, names: list[str] | None, dtype: str | None, dask: str | None
+    path: str,
+    out: str,
+    head: Any,
+    names: list[str] | None,
+    dtype: str | None,
+    dask: str | None,
+    hold_out: float,
 ) -> dict[str, Any]:
+    from copy import deepcopy
+
     from bitlight.store import FeatureStore
     from bitlight.store.ridge import ridge_over
+    from bitlight.store.rows import Rows
 
     store = FeatureStore(path)
     manifest = store.manifest
+    every = round(1 / hold_out) if hold_out and len(store) * hold_out >= 1 else 0
+    classes = np.unique(store.labels())
+    names = _class_names(classes, names, manifest.classes)
     with dask_client(dask) as client, progress("sums of products", len(store)) as done:
-        head = ridge_over(store, head, client, done)
-    names = names or list(manifest.classes) or None
-    head.save(out, manifest.network, names, dtype=dtype, projection=manifest.projection)
-    stored = head.shipped(dtype)
-    right = 0
+        kept = ridge_over(store, head, client, done, Rows(every))
+        trial = deepcopy(kept).shipped(dtype) if every else None
+        if every:
+            seen = len(store) - len(store) // every
+            held = Rows(every, held=True)
+            rest = ridge_over(store, head, client, lambda n: done(min(seen + n, len(store))), held)
+            kept.merge(rest)
+    kept.save(out, manifest.network, names, dtype=dtype, projection=manifest.projection)
+    stored = kept.shipped(dtype)
+    right, apart_right, apart_count = 0, 0, 0
     with progress("accuracy", manifest.chunks) as done:
         for chunk, (features, labels) in enumerate(store.batches()):
             right += int((stored.predict(features) == labels).sum())
+            apart = Rows(every, held=True).chosen(manifest.span(chunk)) if every else None
+            if trial is not None and apart is not None and apart.any():
+                apart_count += int(apart.sum())
+                apart_right += int((trial.predict(features[apart]) == labels[apart]).sum())
             done(chunk + 1)
-    return _figures(head, stored, store.shape, right / len(store))
+    told = _estimate(apart_count, apart_right / apart_count) if apart_count else _no_estimate()
+    return _figures(kept, stored, store.shape, told, right / len(store))
 
 
-def _figures(head: Any, stored: Any, shape: tuple[int, int], accuracy: float) -> dict[str, Any]:
+def _class_names(
+    classes: np.ndarray, given: list[str] | None, known: tuple[str, ...]
+) -> list[str] | None:
+    """Names of the classes that occur: those given, or else those that the features carry."""
+    if given is not None:
+        if len(given) != len(classes):
+            raise click.UsageError(
+                f"--names gives {len(given)} names, and there are {len(classes)} classes"
+            )
+        return given
+    if known and classes.max() >= len(known):
+        raise DataError(f"there is the label {classes.max()}, and names for {len(known)} classes")
+    return [known[label] for label in classes.tolist()] if known else None
+
+
+def _apart(labels: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Which samples are held out: so many of each class, drawn at random, but never all."""
+    rng, apart = np.random.default_rng(seed), np.zeros(len(labels), bool)
+    for label in np.unique(labels):
+        members = rng.permutation(np.flatnonzero(labels == label))
+        apart[members[: min(round(share * len(members)), len(members) - 1)]] = True
+    return apart
+
+
+def _estimate(images: int, accuracy: float) -> dict[str, Any]:
+    return {"images_held_out": images, "accuracy_held_out": float(accuracy)}
+
+
+def _no_estimate() -> dict[str, Any]:
+    return {"images_held_out": 0, "accuracy_held_out": None}
+
+
+def _figures(
+    head: Any, stored: Any, shape: tuple[int, int], told: dict[str, Any], accuracy: float
+) -> dict[str, Any]:
     return {
         "images": shape[0],
         "features": shape[1],
         "classes": len(head.classes_),
         "dtype": stored.readout_.dtype,
         **({"alpha": head.alpha_} if hasattr(head, "alpha_") else {}),
+        **told,
         "training_accuracy": accuracy,
     }
 
@@ -136,55 +226,72 @@ def _new(kind: str, alphas: tuple[float, ...], weight: Any, seed: int) -> Any:
     return RidgeHead(alphas, weight) if alphas else RidgeHead(class_weight=weight)
 
 
-def _temperature(head: Any, X: np.ndarray, y: np.ndarray) -> float:
-    """Temperature of a head of the same kind that has not seen a fifth of the images."""
-    from sklearn.base import clone
-    from sklearn.model_selection import train_test_split
-
-    seen, unseen, labels, others = train_test_split(X, y, test_size=0.2, random_state=0, stratify=y)
-    return clone(head).fit(seen, labels).calibrate(unseen, others).temperature_
-
-
 @head.command()
 @click.argument("head_file", metavar="HEAD", type=Input())
 @click.argument("features_file", metavar="FEATURES", type=Input())
 @json_option
 def score(head_file: str, features_file: str, json_file: str | None) -> None:
-    """Accuracy of HEAD on FEATURES; refused if they come from another network or projection."""
+    """Accuracy of HEAD on FEATURES; refused if they come from another network or projection.
+
+    Classes are matched by name. FEATURES may lack classes that HEAD knows, not the other way round.
+    """
     from bitlight.heads import Head
 
-    network, projection, batches = _samples(features_file)
-    head = Head.load(head_file, network, projection)
-    images, right, losses, known = 0, 0, 0.0, 0
-    for features, labels in batches:
-        if (labels < 0).any():
+    samples = _Samples.open(features_file)
+    head = Head.load(head_file, samples.network, samples.projection)
+    if bool(samples.classes) != bool(head.class_names_):
+        nameless = head_file if samples.classes else features_file
+        click.echo(f"{nameless} has no class names: labels are compared by their numbers", err=True)
+    images, right, losses = 0, 0, 0.0
+    for features, theirs in samples.batches:
+        if (theirs < 0).any():
             raise DataError(f"{features_file} has no labels to compare with")
+        places = _places(head, theirs, samples.classes, features_file)
         logs = head.predict_log_proba(features)
-        places = np.searchsorted(head.classes_, labels).clip(max=len(head.classes_) - 1)
-        has = head.classes_[places] == labels
-        images, known = images + len(labels), known + int(has.sum())
-        right += int((head.predict(features) == labels).sum())
-        losses -= float(logs[np.arange(len(logs)), places][has].sum())
+        images += len(theirs)
+        right += int((head.predict(features) == head.classes_[places]).sum())
+        losses -= float(logs[np.arange(len(logs)), places].sum())
     figures = {
         "images": images,
         "accuracy": right / images,
-        "mean_log_loss": losses / max(1, known),
+        "mean_log_loss": losses / images,
         "temperature": head.temperature_,
     }
     show_table(head_file, ["", "value"], [[k, v] for k, v in figures.items()])
     write_json(json_file, figures)
 
 
-def _samples(path: str) -> tuple[str, Any, Iterable[tuple[np.ndarray, ...]]]:
-    """Network and projection of a file or a store; its features and labels in parts."""
-    from bitlight.featurefile import FeatureFile
-    from bitlight.store import FeatureStore
+def _places(head: Any, labels: np.ndarray, names: tuple[str, ...], what: str) -> np.ndarray:
+    """Which of the head's classes each label is, by name, or by number where neither has names."""
+    if names and head.class_names_:
+        return translate(labels, names, head.class_names_, what)
+    places = np.searchsorted(head.classes_, labels).clip(max=len(head.classes_) - 1)
+    unknown = head.classes_[places] != labels
+    if unknown.any():
+        raise DataError(f"{what} has the label {labels[unknown][0]}, which the head does not know")
+    return places
 
-    if Path(path).is_dir():
-        store = FeatureStore(path)
-        return store.manifest.network, store.manifest.projection, store.batches()
-    file = FeatureFile.load(path)
-    return file.network_id, file.optics, [(file.features, file.labels)]
+
+class _Samples(NamedTuple):
+    """Features of a file or a store, in parts, and what they are."""
+
+    network: str
+    projection: dict[str, Any] | None
+    classes: tuple[str, ...]
+    batches: Iterable[tuple[np.ndarray, ...]]
+
+    @classmethod
+    def open(cls, path: str) -> "_Samples":
+        from bitlight.featurefile import FeatureFile
+        from bitlight.store import FeatureStore
+
+        if Path(path).is_dir():
+            store = FeatureStore(path)
+            found = store.manifest
+            return cls(found.network, found.projection, found.classes, store.batches())
+        file = FeatureFile.load(path)
+        parts = [(file.features, file.labels)]
+        return cls(file.network_id, file.optics, file.classes, parts)
 
 
 @head.command()

@@ -43,11 +43,13 @@ def cli(debug: bool) -> None:
     bitlight verilog fashion28 acc.sv          the accelerator as Verilog
     bitlight simulate fashion28 animals -n 50  its RTL against the golden model
     bitlight synth fashion28 --target xc7      its area, clock frequency and bitstream
-    bitlight features fashion28 animals a.npz  binary features of a data set
+    bitlight features fashion28 animals:train a.npz  binary features of a data set
+    bitlight features fashion28 animals:test b.npz
     bitlight features fashion28 photos features/   the same into a store, resumable, of any size
     bitlight store check features/             what is there, and whether it is whole
     bitlight project a.npz o.npz --components 4000  their optical projection
     bitlight head train a.npz head.safetensors a last layer trained on them
+    bitlight head score head.safetensors b.npz its accuracy on others
     bitlight reproduce leroux-table2 --quick   the papers' experiments
     """
 

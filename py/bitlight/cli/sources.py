@@ -29,15 +29,17 @@ def network(name: str, *, whole: bool = False) -> Network:
     return Network.load(name)
 
 
-def named_images(name: str) -> tuple[np.ndarray, np.ndarray] | None:
-    """Images and labels of a data set that installs offline; None if there is none of that name."""
+def named_images(name: str) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]] | None:
+    """Images, labels and class names of a data set that installs offline; None if there is none."""
     kind, _, split = name.partition(":")
     if kind == "fashion-mnist":
-        return data.fashion_mnist(split or "test")  # type: ignore[arg-type]
+        return *data.fashion_mnist(split or "test"), data.FASHION  # type: ignore[arg-type]
     if kind == "animals" and split in ("train", "test"):
         both = data.animal_split()
-        return both[:2] if split == "train" else both[2:]
-    return {"animals": data.animals, "digits": data.digits}.get(name, lambda: None)()
+        return *(both[:2] if split == "train" else both[2:]), data.ANIMALS
+    if name == "animals":
+        return *data.animals(), data.ANIMALS
+    return (*data.digits(), tuple("0123456789")) if name == "digits" else None
 
 
 def images(name: str, net: Network) -> tuple[np.ndarray, np.ndarray]:
@@ -68,7 +70,8 @@ def source(name: str, net: Network, number: int | None = None) -> ImageSource:
 def _source(name: str, net: Network) -> ImageSource:
     named = named_images(name)
     if named is not None:
-        return ArraySource(name, *named, net.input_shape, net.input_bits)
+        images, labels, classes = named
+        return ArraySource(name, images, labels, net.input_shape, net.input_bits, classes)
     kind, _, count = name.partition(":")
     if kind == "random" and (count.isdecimal() or not count):
         return RandomSource(int(count or 100), net.input_shape, net.input_bits)

@@ -118,7 +118,8 @@ def train(
         session = Session(shape, recipe, folder, own, float_twin, teacher)
         result = session.train(samples, tests, curve=curve)
     if result is not None:
-        show_table(str(folder), ["", "value"], [[name, value] for name, value in result.items()])
+        shown = [[name, value] for name, value in result.items() if name != "classes"]
+        show_table(str(folder), ["", "value"], shown)
         write_json(json_file, result)
 
 
@@ -135,7 +136,8 @@ def _samples(name: str, topology: Topology, workers: int, number: int | None = N
     found = sources.named_images(name)
     if found is not None:
         images, labels = found[0][:number], found[1][:number]
-        return Arrays(data.fit(images, topology.input_shape, topology.input_bits), labels)
+        pixels = data.fit(images, topology.input_shape, topology.input_bits)
+        return Arrays(pixels, labels, found[2])
     if topology.input_bits != 8 or len(topology.input_shape) != 3:
         raise DataError(f"photographs in {name} need a topology of (H, W, C) images of 8 bits")
     if number is not None:

@@ -8,6 +8,7 @@ from sklearn.base import clone
 from bitlight.cluster.filling import shared
 from bitlight.cluster.spreading import Work
 from bitlight.heads.ridge import RidgeHead
+from bitlight.store.rows import Rows
 
 
 class Summing(Work):
@@ -21,15 +22,17 @@ class Summing(Work):
         Its parameters.
     classes : array
         All labels.
+    taken : Rows
+        Which samples of each chunk.
     """
 
-    def __init__(self, path: Path, head: RidgeHead, classes: np.ndarray) -> None:
-        self.path, self.head, self.classes = path, head, classes
+    def __init__(self, path: Path, head: RidgeHead, classes: np.ndarray, taken: Rows) -> None:
+        self.path, self.head, self.classes, self.taken = path, head, classes, taken
 
     def __call__(self, share: tuple[range, list[int]]) -> RidgeHead:
         """A head with the sums of these chunks, before which there were so many of each class."""
         chunks, before = share
         head: RidgeHead = clone(self.head)
-        for features, labels in shared(self.path).batches(chunks):
+        for features, labels in self.taken.batches(shared(self.path), chunks):
             head.partial_fit(features, labels, self.classes, before=before)
         return head

@@ -60,6 +60,8 @@ class ArraySource:
     labels : int64 array, shape (N,), optional
     input_shape, input_bits
         Of the network; see `bitlight.data.fit`.
+    classes : tuple of str
+        Names of the labels, where they have any.
     """
 
     def __init__(
@@ -69,9 +71,10 @@ class ArraySource:
         labels: np.ndarray | None,
         input_shape: tuple[int, ...],
         input_bits: int = 8,
+        classes: tuple[str, ...] = (),
     ) -> None:
         self.name = name
-        self.classes: tuple[str, ...] = ()
+        self.classes = classes
         self._images, self._labels = images, labels
         self._fit = input_shape, input_bits
 

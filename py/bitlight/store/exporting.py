@@ -45,7 +45,10 @@ def _npz(store: FeatureStore, out: Path, progress: Progress) -> None:
     features = np.empty(store.shape, store.dtype)
     _copied(store, lambda rows: store[rows], features, progress)
     manifest = store.manifest
-    FeatureFile(features, store.labels(), manifest.network, manifest.projection).save(out)
+    file = FeatureFile(
+        features, store.labels(), manifest.network, manifest.projection, manifest.classes
+    )
+    file.save(out)
 
 
 def _safetensors(store: FeatureStore, out: Path, progress: Progress) -> None:

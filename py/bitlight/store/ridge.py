@@ -9,6 +9,7 @@ from sklearn.base import clone
 
 from bitlight.errors import DataError
 from bitlight.heads.ridge import RidgeHead
+from bitlight.store.rows import Rows
 from bitlight.store.store import FeatureStore
 
 RANGES = 4  # for each worker: what one that dies has lost
@@ -21,6 +22,7 @@ def ridge_over(
     head: RidgeHead,
     client: Any = None,
     progress: Callable[[int], None] = lambda samples: None,
+    taken: Rows = Rows(),  # noqa: B008  it is frozen
 ) -> RidgeHead:
     """Train a head on all samples of a store, reading each chunk once.
 
@@ -37,6 +39,8 @@ def ridge_over(
         As `bitlight.cluster.connected` gives it; the store is on a file system that workers share.
     progress : callable
         Called with the number of samples that have been seen.
+    taken : Rows
+        Which samples; all by default.
 
     Returns
     -------
@@ -62,17 +66,17 @@ def ridge_over(
         head.class_weight = dict(zip(classes.tolist(), weights.tolist(), strict=True))
     seen = 0
     if client is None:
-        for features, theirs in store.batches():
+        for features, theirs in taken.batches(store):
             head.partial_fit(features, theirs, classes)
             progress(seen := seen + len(theirs))
         return head
     from bitlight.cluster.spreading import spread
     from bitlight.cluster.summing import Summing
 
-    work = Summing(Path(store.path).resolve(), head, classes)
+    work = Summing(Path(store.path).resolve(), head, classes, taken)
     count = RANGES * max(1, len(client.nthreads()))
     found: RidgeHead | None = None
-    shares = _shares(store, labels, classes, count)
+    shares = _shares(store, labels, classes, count, taken)
     for (chunks, _), part in spread(client, work, shares, _called, ahead=1):
         found = part if found is None else found.merge(part)
         del part  # before the next one comes
@@ -82,13 +86,14 @@ def ridge_over(
 
 
 def _shares(
-    store: FeatureStore, labels: np.ndarray, classes: np.ndarray, count: int
+    store: FeatureStore, labels: np.ndarray, classes: np.ndarray, count: int, taken: Rows
 ) -> Iterator[Share]:
     """Ranges of chunks, and how many samples of each class come before them."""
     for chunks in np.array_split(np.arange(store.manifest.chunks), count):
         if len(chunks):
             first = store.manifest.span(int(chunks[0])).start
-            before = np.bincount(np.searchsorted(classes, labels[:first]), minlength=len(classes))
+            earlier = labels[:first][taken.chosen(range(first))]
+            before = np.bincount(np.searchsorted(classes, earlier), minlength=len(classes))
             yield range(int(chunks[0]), int(chunks[-1]) + 1), before.tolist()
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from bitlight.classes import translation
 from bitlight.data import image_files, open_image
 from bitlight.errors import TrainingError
 from bitlight.training.augmentation import cropped, moved
@@ -34,6 +35,18 @@ class Samples(ABC):
     """Images with labels, in batches of uint8 pixels (n, H, W, C) or (n, features)."""
 
     classes: int
+    names: tuple[str, ...] = ()  # of the classes, where they have any
+
+    def renumbered(self, names: Sequence[str]) -> "Samples":
+        """The same samples with the labels that other ones have for classes of these names.
+
+        Raises
+        ------
+        DataError
+            If a class is unknown there, or only one side has names.
+        """
+        table = translation(self.names, names, "the test set")
+        return self if not len(table) else _Renumbered(self, table, tuple(names))
 
     @abstractmethod
     def __len__(self) -> int:
@@ -66,6 +79,23 @@ class Samples(ABC):
         return self._load(parts, [0] * len(parts), None)
 
 
+class _Renumbered(Samples):
+    """Samples with other labels."""
+
+    def __init__(self, samples: Samples, table: np.ndarray, names: tuple[str, ...]) -> None:
+        self.samples, self.table = samples, torch.from_numpy(table)
+        self.classes, self.names = len(names), names
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def _load(
+        self, parts: Sequence[torch.Tensor], seeds: Sequence[int], recipe: Recipe | None
+    ) -> Iterator[Batch]:
+        for pixels, labels in self.samples._load(parts, seeds, recipe):
+            yield pixels, self.table[labels]
+
+
 class Arrays(Samples):
     """Images that are in memory.
 
@@ -73,14 +103,16 @@ class Arrays(Samples):
     ----------
     images : uint8 array, shape (N, H, W, C) or (N, n)
     labels : int64 array, shape (N,)
+    names : sequence of str
+        Of the classes, where they have any.
 
     Raises
     ------
     TrainingError
-        If there is not one label, 0 or more, for each image.
+        If there is not one label, 0 or more, for each image, or not a name for each label.
     """
 
-    def __init__(self, images: np.ndarray, labels: np.ndarray) -> None:
+    def __init__(self, images: np.ndarray, labels: np.ndarray, names: Sequence[str] = ()) -> None:
         if len(labels) != len(images) or len(labels) == 0:
             raise TrainingError(
                 f"needs a label for each image, not {len(images)} images and {len(labels)} labels"
@@ -88,7 +120,11 @@ class Arrays(Samples):
         if labels.min() < 0:
             raise TrainingError(f"labels must be 0 or more, not {labels.min()}")
         self.pixels, self.labels = torch.tensor(images), torch.tensor(labels)
-        self.classes = int(labels.max()) + 1
+        self.classes, self.names = int(labels.max()) + 1, tuple(names)
+        if self.names:
+            if self.classes > len(self.names):
+                raise TrainingError(f"label {labels.max()} has none of {len(self.names)} names")
+            self.classes = len(self.names)
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -118,12 +154,20 @@ class Photographs(Samples):
     classes : int
     workers : int
         Processes that read; 0 reads in this one.
+    names : sequence of str
+        Of the classes, where they have any.
     """
 
     def __init__(
-        self, dataset: Dataset, shape: tuple[int, int, int], classes: int, workers: int = 0
+        self,
+        dataset: Dataset,
+        shape: tuple[int, int, int],
+        classes: int,
+        workers: int = 0,
+        names: Sequence[str] = (),
     ) -> None:
         self.dataset, self.shape, self.classes, self.workers = dataset, shape, classes, workers
+        self.names = tuple(names)
 
     @classmethod
     def of_folder(
@@ -137,7 +181,7 @@ class Photographs(Samples):
             If there is no such folder, or a class has no images.
         """
         files, labels, names = image_files(path)
-        return cls(_Files(files, labels), shape, len(names), workers)
+        return cls(_Files(files, labels), shape, len(names), workers, names)
 
     def __len__(self) -> int:
         return len(self.dataset)  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from torch import nn
 
 from bitlight import zoo
 from bitlight.comparison import count_differences
-from bitlight.errors import FreezingError
+from bitlight.errors import FreezingError, TrainingError
 from bitlight.files import replacing
 from bitlight.freezing import freeze
 from bitlight.network import Network
@@ -80,6 +80,9 @@ class Session:
             As `bitlight.training.train`.
         """
         topology = self.topology.classifying(samples.classes)
+        if tests is not None:
+            tests = tests.renumbered(samples.names)
+        self._check_teacher(samples.names)
         module = self._module(topology)
         history = train(
             module,
@@ -101,6 +104,7 @@ class Session:
             "loss": history[-1].loss,
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
+            "classes": list(samples.names),
         }
         if self.float_twin:
             if tests is not None:
@@ -125,6 +129,17 @@ class Session:
             pad_bit=self.recipe.pad_bit,
             dropout=self.recipe.dropout,
         )
+
+    def _check_teacher(self, names: tuple[str, ...]) -> None:
+        """See that a teacher's outputs stand for the same classes, as far as that is recorded."""
+        path = None if self.teacher is None else Path(self.teacher) / "result.json"
+        if path is None or not path.is_file():
+            return
+        theirs = json.loads(path.read_text()).get("classes") or list(names)
+        if theirs != list(names):
+            raise TrainingError(
+                f"the teacher in {self.teacher} knows other classes, or in another order: {theirs}"
+            )
 
     def _teacher(self, topology: Topology) -> nn.Module | None:
         if self.teacher is None:

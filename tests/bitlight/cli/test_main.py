@@ -170,6 +170,51 @@ def test_a_head_is_trained_shown_and_exported(run, tmp_path, kind):
     assert "digits_predict" in (tmp_path / "h.h").read_text()
 
 
+def test_classes_are_matched_by_name(run, tmp_path):
+    """A set that lacks a class numbers the others differently, and is as right as before."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(300) % 3
+    features = (rng.random((300, 60)) < 0.2 + 0.6 * (np.arange(60) // 20 == labels[:, None])) + 0
+    classes = ("ant", "bee", "cat")
+    FeatureFile(features.astype(np.uint8), labels, "a" * 64, None, classes).save(tmp_path / "a")
+    kept = labels > 0
+    few = features[kept].astype(np.uint8), labels[kept] - 1, "a" * 64, None
+    FeatureFile(*few, ("bee", "cat")).save(tmp_path / "b")
+    FeatureFile(*few, ("bee", "dog")).save(tmp_path / "c")
+    FeatureFile(few[0], few[1] + 1, *few[2:]).save(tmp_path / "d")
+    figures = tmp_path / "figures.json"
+    assert run("head", "train", tmp_path / "a", tmp_path / "h", "--json", figures)[0] == 0
+    trained = json.loads(figures.read_text())
+    assert trained["images_held_out"] == 60
+    assert trained["accuracy_held_out"] > 0.9
+    assert run("head", "score", tmp_path / "h", tmp_path / "b", "--json", figures)[0] == 0
+    assert json.loads(figures.read_text())["accuracy"] > 0.9
+    code, _, err = run("head", "score", tmp_path / "h", tmp_path / "c")
+    assert code == 2
+    assert "has the class 'dog', which is none of ant, bee, cat" in err
+    code, _, err = run("head", "score", tmp_path / "h", tmp_path / "d", "--json", figures)
+    assert code == 0
+    assert "has no class names: labels are compared by their numbers" in err
+    assert json.loads(figures.read_text())["accuracy"] > 0.9
+
+
+def test_the_accuracy_that_is_told_is_of_images_that_were_not_seen(run, tmp_path):
+    """Noise is learnt by heart: all right in training, chance on what was held out."""
+    rng = np.random.default_rng(0)
+    features = rng.integers(0, 2, (200, 400), dtype=np.uint8)
+    FeatureFile(features, rng.integers(0, 2, 200), "a" * 64).save(tmp_path / "a")
+    figures = tmp_path / "figures.json"
+    assert run("head", "train", tmp_path / "a", tmp_path / "h", "--json", figures)[0] == 0
+    trained = json.loads(figures.read_text())
+    assert trained["training_accuracy"] > 0.95
+    assert trained["accuracy_held_out"] < 0.7
+    code, _, _ = run("head", "train", tmp_path / "a", tmp_path / "h", "--hold-out", 0)
+    assert code == 0
+    code, _, err = run("head", "train", tmp_path / "a", tmp_path / "h", "--names", "one")
+    assert code == 2
+    assert "--names gives 1 names, and there are 2 classes" in err
+
+
 def test_what_heads_refuse(run, tmp_path, net, images, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run("features", net, images, "unlabelled.npz")

@@ -92,3 +92,17 @@ def test_refuses_bad_samples(folder):
     (folder / "ant" / "0.png").write_bytes(b"no image")
     with pytest.raises(DataError, match="0.png is not an image"):
         listed(Photographs.of_folder(folder, (8, 8, 3)).in_order(12))
+
+
+def test_labels_of_a_test_set_are_matched_by_name():
+    images = np.zeros((4, 3), np.uint8)
+    tests = Arrays(images, np.array([0, 1, 1, 0]), ["cat", "ant"])
+    found = tests.renumbered(["ant", "bee", "cat"])
+    assert (found.classes, len(found)) == (3, 4)
+    assert [labels.tolist() for _, labels in found.in_order(3)] == [[2, 0, 0], [2]]
+    with pytest.raises(DataError, match="the test set has the class 'cat'"):
+        tests.renumbered(["ant", "bee"])
+    nameless = Arrays(images, np.array([0, 1, 1, 0]))
+    assert nameless.renumbered(()) is nameless
+    with pytest.raises(DataError, match="only be matched by name"):
+        nameless.renumbered(["ant", "bee"])
