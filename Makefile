@@ -35,9 +35,10 @@ test: $(READY)  ## All tests but the slow ones.
 test-slow: $(READY)  ## The proofs that take minutes.
 	@$(BIN)/python -m pytest -n auto -m slow
 
-fuzz: $(READY)  ## Networks and faults by the hundred in RTL, damaged files by the thousand.
+fuzz: $(READY)  ## Networks and faults by the hundred in RTL, damaged files and odd environments by the thousand.
 	@$(BIN)/python -m pytest -n auto -m fuzz
 	@PYTHONPATH=tests $(BIN)/python -m fuzzing --json build/fuzz-files.json
+	@PYTHONPATH=tests $(BIN)/python -m fuzzing.environments --json build/fuzz-environments.json
 
 topologies: $(READY)  ## Published topologies in RTL, three images each; AlexNet takes minutes.
 	@mkdir -p build/topologies
