@@ -1,8 +1,10 @@
-"""The threshold of a binary layer, from the batch norm and the sign behind it.
+"""The threshold of a binary layer, from what stands between its sums and the sign behind them.
 
 It is not calculated from batch norm's parameters but found: over the integers that the sum can be,
-by the very call that torch makes in eval mode, so that ties fall as they fall in torch.
+by the very calls that torch makes in eval mode, so that ties fall as they fall in torch.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -40,11 +42,30 @@ def thresholds(norm: BatchNorm, reach: int) -> tuple[np.ndarray, np.ndarray]:
     (array([ 5, -3], dtype=int32), array([False,  True]))
     """
 
-    def bits(sums: torch.Tensor) -> torch.Tensor:
-        return sign(normalized(norm, sums)) > 0
-
     assert norm.running_mean is not None
-    ends = torch.full((norm.num_features,), reach, device=norm.running_mean.device)
+    device = norm.running_mean.device
+    return crossings(
+        lambda sums: sign(normalized(norm, sums)) > 0, norm.num_features, reach, device
+    )
+
+
+def crossings(
+    bits: Callable[[torch.Tensor], torch.Tensor], channels: int, reach: int, device: torch.device
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find where a bit becomes 1, for `thresholds` and for other steps between sums and sign.
+
+    Parameters
+    ----------
+    bits : function
+        int64 sums, shape (channels,), to bool, shape (channels,); monotonic in each channel.
+    channels, reach : int
+    device : torch.device
+
+    Returns
+    -------
+    As `thresholds`.
+    """
+    ends = torch.full((channels,), reach, device=device)
     flipped = bits(-ends) & ~bits(ends)
     direction = torch.where(flipped, -1, 1)
     below = torch.zeros_like(ends)  # how many of the sums have the bit 0

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from bitlight import FreezingError, freeze
-from bitlight.nn import BinaryConv2d, BinaryLinear, Scale, Sign, sign
+from bitlight.nn import BinaryConv2d, BinaryLinear, Sign, sign
 
 
 def conv(**parameters):
@@ -25,6 +25,12 @@ def not_finite(norm):
 
 class OtherConvolution(BinaryConv2d):
     """Whatever a class does that is derived from a layer, nobody has proven it exact."""
+
+
+def falling():
+    norm = nn.BatchNorm2d(4)
+    norm.weight.data[1] = -1
+    return norm
 
 
 class Residual(nn.Module):
@@ -58,13 +64,13 @@ REFUSALS = {
         [OtherConvolution(1, 4, 3, input_bits=8), nn.BatchNorm2d(4), Sign()],
         "0 (OtherConvolution): no binary network can compute this",
     ),
-    "no batch norm": (
-        [nn.Sequential(conv(), Sign())],
-        "0.0 (BinaryConv2d): must be followed by BatchNorm2d, not by 0.1 (Sign)",
+    "no sign": (
+        [nn.Sequential(conv(), conv())],
+        "0.0 (BinaryConv2d): must be followed by Sign, not by 0.1 (BinaryConv2d)",
     ),
     "a convolution at the end": (
         [conv()],
-        "0 (BinaryConv2d): must be followed by BatchNorm2d, not by the end",
+        "0 (BinaryConv2d): must be followed by Sign, not by the end",
     ),
     "wrong batch norm": (
         [conv(), nn.BatchNorm1d(4), Sign()],
@@ -94,13 +100,13 @@ REFUSALS = {
         [half(conv()), nn.BatchNorm2d(4), Sign()],
         "0 (BinaryConv2d): weight must be float32, not torch.float16",
     ),
-    "pooling before sign": (
-        [conv(), nn.BatchNorm2d(4), nn.MaxPool2d(2), Sign()],
-        "1 (BatchNorm2d): must be followed by Sign, not by 2 (MaxPool2d)",
+    "pooling at the end": (
+        [conv(), nn.BatchNorm2d(4), nn.MaxPool2d(2)],
+        "2 (MaxPool2d): must be followed by Sign, not by the end",
     ),
     "ReLU": (
         [conv(), nn.BatchNorm2d(4), nn.ReLU()],
-        "1 (BatchNorm2d): must be followed by Sign, not by 2 (ReLU)",
+        "2 (ReLU): must be followed by Sign, not by the end",
     ),
     "pooling of pixels": (
         [nn.MaxPool2d(2), *BLOCK],
@@ -117,10 +123,36 @@ REFUSALS = {
         "3 (MaxPool2d): return_indices must be False",
     ),
     "sign alone": ([*BLOCK, Sign()], "3 (Sign): does not stand behind a binary layer"),
-    "scale in the middle": (
-        [nn.Flatten(), BinaryLinear(64, 4, input_bits=8), Scale(2), nn.BatchNorm1d(4), Sign()],
-        "1 (BinaryLinear): must be followed by BatchNorm1d, not by 2 (Scale)",
+    "a slope that falls": (
+        [conv(), nn.PReLU(4, -0.25), Sign()],
+        "1 (PReLU): has a negative slope, -0.25: it rises and falls",
     ),
+    "slopes of another size": ([conv(), nn.PReLU(3), Sign()], "1 (PReLU): has 3 slopes behind 4"),
+    "two pools around what falls": (
+        [conv(), nn.MaxPool2d(2), falling(), nn.MaxPool2d(2), Sign()],
+        "3 (MaxPool2d): stands behind 2 (BatchNorm2d), which falls behind another MaxPool",
+    ),
+    "what falls behind a pool, at the end": (
+        [conv(), nn.MaxPool2d(2), falling(), Sign()],
+        "2 (BatchNorm2d): falls behind a MaxPool, and no layer follows",
+    ),
+    "what falls behind a pool, and padding": (
+        [conv(), nn.MaxPool2d(2), falling(), Sign(), BinaryConv2d(4, 2, 3, padding=1), Sign()],
+        "4 (BinaryConv2d): pads beside bits that 2 (BatchNorm2d), which falls behind a MaxPool",
+    ),
+    "flattened sums": (
+        [conv(), nn.Flatten(), nn.BatchNorm1d(144), Sign()],
+        "1 (Flatten): flattens sums; it must stand behind their Sign",
+    ),
+    "batch norm on the scores": (
+        [nn.Flatten(), BinaryLinear(64, 4, input_bits=8), nn.BatchNorm1d(4)],
+        "2 (BatchNorm1d): changes scores",
+    ),
+    "softmax in the middle": (
+        [nn.Flatten(), BinaryLinear(64, 4, input_bits=8), nn.Softmax(1), Sign()],
+        "2 (Softmax): must stand at the end, not before 3 (Sign)",
+    ),
+    "softmax of bits": ([*BLOCK, nn.Softmax(1)], "3 (Softmax): must stand behind the scores"),
     "no flatten": (
         [*BLOCK, BinaryLinear(144, 2)],
         "3 (BinaryLinear): needs an nn.Flatten before it: its input is (6, 6, 4)",
@@ -158,7 +190,7 @@ REFUSALS = {
 def test_refuses(name, monkeypatch):
     modules, message = REFUSALS[name]
     if name == "sums too large":
-        monkeypatch.setattr("bitlight.freezing._INEXACT", 16320)
+        monkeypatch.setattr("bitlight.modulereader.INEXACT", 16320)
     with pytest.raises(FreezingError, match=re.escape(message)):
         freeze(nn.Sequential(*modules), (8, 8, 1), input_bits=8)
 

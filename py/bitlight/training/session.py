@@ -16,7 +16,7 @@ from bitlight.errors import FreezingError, TrainingError
 from bitlight.files import replacing
 from bitlight.freezing import freeze
 from bitlight.network import Network
-from bitlight.nn import float_twin
+from bitlight.nn import float_twin, pixels_to_floats
 from bitlight.topologies import Topology
 from bitlight.training.distributed import Team
 from bitlight.training.loop import evaluate, train
@@ -26,6 +26,8 @@ from bitlight.training.samples import Samples
 
 # Images on which every layer of the frozen network is compared with torch.
 COMPARED = 1000
+# Images that show freezing what the first layer's values are.
+SAMPLE = 100
 BATCH = 500
 
 
@@ -152,8 +154,9 @@ class Session:
     def _frozen(
         self, module: nn.Module, topology: Topology, images: Samples, scored: bool
     ) -> dict[str, Any]:
-        net = freeze(module, topology.input_shape, topology.input_bits)
         pixels = _first(images, COMPARED)
+        sample = pixels_to_floats(torch.from_numpy(pixels[:SAMPLE]))
+        net = freeze(module, topology.input_shape, topology.input_bits, sample)
         differences = count_differences(module, net, pixels)
         if any(differences):
             raise FreezingError(f"frozen and torch differ, values for each layer: {differences}")
