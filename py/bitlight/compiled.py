@@ -46,8 +46,25 @@ def compiled(loop: Callable[..., Any] | None = None, *, keep: bool = True, **opt
     return dispatcher
 
 
+class _Place(caching.UserProvidedCacheLocator):
+    """Our folder, also where it can only be read: Numba would take another then."""
+
+    @classmethod
+    def from_function(cls, py_func: Any, py_file: str) -> Any:
+        """The place of a function's files."""
+        return cls(py_func, py_file)
+
+
+class _Kind(caching.CompileResultCacheImpl):
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._locator_classes = [_Place]
+        super().__init__(function)
+
+
 class _Cache(caching.FunctionCache):
     """Numba's own, but for its files, and but for what it does on a full disk."""
+
+    _impl_class = _Kind
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
@@ -62,7 +79,8 @@ class _Cache(caching.FunctionCache):
 
     def _save_overload(self, sig: Any, data: Any) -> None:
         with contextlib.suppress(OSError, CacheError):  # it is compiled again next time
-            own_section(NAME, room=ROOM)
+            if not os.environ.get("NUMBA_CACHE_DIR"):
+                own_section(NAME, room=ROOM)
             super()._save_overload(sig, data)
 
 

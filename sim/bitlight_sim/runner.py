@@ -74,9 +74,9 @@ def run_bench(
     content = hashlib.sha256(f"{simulator}{waves}{public}{verilog}".encode()).hexdigest()[:12]
     build = folder / f"{simulator}-{content}"
     build.mkdir(exist_ok=True)
-    (build / f"{top}.sv").write_text(verilog)
+    (build / f"{top}.sv").write_text(verilog, encoding="utf-8")
     if public and simulator == "verilator":
-        (build / "public.vlt").write_text(f"`verilator_config\n{public}\n")
+        (build / "public.vlt").write_text(f"`verilator_config\n{public}\n", encoding="utf-8")
     (build / "test.log").unlink(missing_ok=True)
     with _environment(simulator):
         try:
@@ -149,7 +149,9 @@ def broken_rule(output: str) -> str | None:
 
 
 def _check_rules(log: Path) -> None:
-    found = broken_rule(log.read_text(errors="replace")) if log.is_file() else None
+    found = (
+        broken_rule(log.read_text(encoding="utf-8", errors="replace")) if log.is_file() else None
+    )
     if found:
         raise SimulationError(found)
 

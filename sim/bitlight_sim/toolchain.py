@@ -112,7 +112,7 @@ def _environment(root: Path) -> dict[str, str]:
 
 
 def _version(path: str) -> tuple[int, ...]:
-    text = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
+    text = _said(path, "--version")
     found = re.search(r"Verilator (\d+)\.(\d+)", text)
     return tuple(map(int, found.groups())) if found else (0, 0)
 

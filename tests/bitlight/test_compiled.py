@@ -7,6 +7,7 @@ import pickle
 import numba
 import numpy as np
 import pytest
+from numba.core import caching
 
 from bitlight import cache, compiled
 
@@ -96,3 +97,17 @@ def test_without_compiling_ours_are_compiled(folder, monkeypatch):
     assert not ran()
     assert numba.config.DISABLE_JIT == 1
     assert numba.njit(add) is add
+
+
+def test_a_cache_that_can_only_be_read(folder, tmp_path, monkeypatch):
+    """It is read, and Numba's other places stay as they are."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert not ran()
+    monkeypatch.setattr(caching._CacheLocator, "ensure_cache_path", refuse)
+    monkeypatch.setattr(caching.tempfile, "TemporaryFile", refuse)
+    assert ran()
+    assert not (tmp_path / "home").exists()
+
+
+def refuse(*arguments, **options):
+    raise PermissionError

@@ -424,7 +424,7 @@ def allowed(line):
     """Lines of stderr that may stand beside an error."""
     return (
         not line.strip()
-        or line.startswith(("working without a cache: ", "Usage: ", "Try '"))
+        or line.startswith(("working without a cache: ", "libgomp: ", "Usage: ", "Try '"))
         or "compiling" in line
     )
 

@@ -115,7 +115,7 @@ class _Run:
         try:
             placed = self.step(commands.place(netlist, self.target, placer, freq_mhz, seed))
         except StepFailure as failure:
-            excess = placement.excess(failure.log.read_text(errors="replace"))
+            excess = placement.excess(failure.log.read_text(encoding="utf-8", errors="replace"))
             if excess is None:
                 raise
             raise SynthesisError(
@@ -135,4 +135,4 @@ def _make(folder: Path) -> None:
 
 
 def _json(file: Path) -> dict:
-    return json.loads(file.read_text())
+    return json.loads(file.read_text(encoding="utf-8"))

@@ -56,7 +56,7 @@ def version(program: str, native: bool = False) -> str:
     """What tells one version of a program from another."""
     if native:
         said = subprocess.run(
-            [path(program, native), "--version"], capture_output=True, text=True, check=False
+            [path(program, native), "--version"], capture_output=True, errors="replace", check=False
         )
         return said.stdout + said.stderr
     package = PACKAGES.get(program, program)
@@ -94,6 +94,6 @@ def call(command: Sequence[str], work: Path, log: Path, say: Callable[[str], Non
             running.kill()
             raise
     # Afterwards, because most of the programs write that file themselves.
-    with log.open("a") as file:
+    with log.open("a", encoding="utf-8") as file:
         file.writelines(printed)
     return running.returncode

@@ -63,7 +63,7 @@ class StepFailure(SynthesisError):
     """A tool that ended with an error; `log` is what it wrote."""
 
     def __init__(self, step: Step, log: Path) -> None:
-        said = log.read_text(errors="replace")
+        said = log.read_text(encoding="utf-8", errors="replace")
         errors = REASON.findall(said) or [said.strip().rpartition("\n")[2]]
         super().__init__(f"{step.program} failed: {errors[-1].strip()}; see {log}")
         self.log = log
@@ -83,7 +83,9 @@ def run(step: Step, say: Say, native: bool = False) -> Result:
     key = _key(step, programs.version(step.program, native))
     found = kept.find(SECTION, key)
     if found is not None:
-        return Result(found.path, json.loads((found.path / SECONDS).read_text()), cached=True)
+        return Result(
+            found.path, json.loads((found.path / SECONDS).read_text(encoding="utf-8")), cached=True
+        )
     say(step.label)
     try:
         with kept.work(SECTION) as work:
@@ -97,7 +99,7 @@ def _run(step: Step, program: str, say: Say, work: Path, key: str) -> Result:
         if isinstance(content, Path):
             shutil.copyfile(content, work / name)
         else:
-            (work / name).write_text(content)
+            (work / name).write_text(content, encoding="utf-8")
     # The tools of the pip packages take relative paths only.
     start = time.perf_counter()
     code = programs.call([program, *step.arguments], work, work / step.log, say)

@@ -16,7 +16,11 @@ from bitlight.cli.plan import plan
 from bitlight.cli.reproduce import reproduce
 from bitlight.cli.software import demo, inspect
 from bitlight.cli.store import store
-from bitlight.cli.surroundings import say_in_any_encoding, share_cache
+from bitlight.cli.surroundings import (
+    keep_own_files_readable,
+    say_in_any_encoding,
+    share_cache,
+)
 from bitlight.cli.training import train
 from bitlight.errors import BitlightError
 
@@ -79,6 +83,7 @@ for command in (
 def main() -> None:
     """Run the command line."""
     debug = "--debug" in sys.argv[1:2]
+    keep_own_files_readable()
     say_in_any_encoding()
     share_cache()
     try:

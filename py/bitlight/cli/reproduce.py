@@ -194,5 +194,5 @@ def _run(
     folder.mkdir(parents=True, exist_ok=True)
     with steps() as say:
         experiment.run(experiment.Setting(folder=folder, **setting), say)
-    console.print((folder / "table.md").read_text(), markup=False, soft_wrap=True)
+    console.print((folder / "table.md").read_text(encoding="utf-8"), markup=False, soft_wrap=True)
     console.print(f"raw results, table and figure are in {folder}", soft_wrap=True)

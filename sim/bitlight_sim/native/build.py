@@ -55,8 +55,8 @@ def build(acc: Accelerator) -> tuple[Path, bool]:
     sources = {
         "visible.vlt": VISIBLE,
         "accelerator.sv": acc.verilog("simulation"),
-        "harness.cpp": here.joinpath("harness.cpp").read_text(),
-        "drive.hpp": here.joinpath("drive.hpp").read_text(),
+        "harness.cpp": here.joinpath("harness.cpp").read_text(encoding="utf-8"),
+        "drive.hpp": here.joinpath("drive.hpp").read_text(encoding="utf-8"),
     }
     identity = f"{toolchain.identity()}\n{toolchain.verilator_identity()}"
     compiler = shlex.join(toolchain.compiler())

@@ -25,7 +25,7 @@ def build(acc: Accelerator) -> tuple[Path, bool]:
     """
     text, rows = source.write(netlist.read(acc))
     sources: dict[str, str | bytes] = {
-        name: resources.files(package).joinpath(name).read_text()
+        name: resources.files(package).joinpath(name).read_text(encoding="utf-8")
         for package, name in (
             ("bitlight_sim.sliced", "harness.cpp"),
             ("bitlight_sim.sliced", "model.hpp"),
