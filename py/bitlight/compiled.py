@@ -39,11 +39,22 @@ def compiled(loop: Callable[..., Any] | None = None, *, keep: bool = True, **opt
     """
     if loop is None:
         return lambda function: compiled(function, keep=keep, **options)
+    disabled = config.DISABLE_JIT
     with _configured():
         dispatcher = numba.njit(**options)(loop)
+        if disabled:  # then Numba's own functions, which ours call, are not compiled either
+            dispatcher.compile = _enabled(dispatcher.compile)
         if keep:
             dispatcher._cache = _cache(loop)
     return dispatcher
+
+
+def _enabled(compile: Callable[..., Any]) -> Callable[..., Any]:
+    def enabled(signature: Any) -> Any:
+        with _configured():
+            return compile(signature)
+
+    return enabled
 
 
 class _Place(caching.UserProvidedCacheLocator):

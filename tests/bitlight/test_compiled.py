@@ -3,6 +3,8 @@
 import logging
 import os
 import pickle
+import subprocess
+import sys
 
 import numba
 import numpy as np
@@ -111,3 +113,18 @@ def test_a_cache_that_can_only_be_read(folder, tmp_path, monkeypatch):
 
 def refuse(*arguments, **options):
     raise PermissionError
+
+
+@pytest.mark.slow
+def test_the_golden_model_where_numba_is_disabled(tmp_path):
+    """Compiled from nothing: in a process of its own, where Numba's own functions are disabled."""
+    program = """
+import numpy as np
+from bitlight import Linear, Network
+rng = np.random.default_rng(0)
+net = Network((20,), 8, [Linear(rng.random((40, 20)) < 0.5, rng.integers(-9, 9, 40))])
+x = rng.integers(0, 256, (3, 20), np.uint8)
+assert (net.forward(x) == net.forward(x, engine="plain")).all()
+"""
+    environment = os.environ | {"NUMBA_DISABLE_JIT": "1", "BITLIGHT_CACHE": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True)

@@ -210,7 +210,7 @@ class Case:
             }.get(home) or os.fspath(self.make("home" if home == "there" else "home a b"))
         drawn = {
             "LC_ALL": ["C.UTF-8", "C", "POSIX", "xx_YY.ISO-8859-1", ""],
-            "PYTHONIOENCODING": [None, "ascii", "latin-1", "utf-16", "ascii:strict"],
+            "PYTHONIOENCODING": [None, "ascii", "latin-1", "utf-8", "ascii:strict"],
             "PYTHONUTF8": [None, "0", "1"],
             "PYTHONWARNINGS": [None, "ignore", "always"],
             "NUMBA_DISABLE_JIT": [None, "1"],
@@ -488,6 +488,8 @@ def main():
             if wrong or given.number is not None:
                 print(f"--number {number}: {wrong or 'right'}; {', '.join(drawn)}", flush=True)
             failed += [number] if wrong else []
+            if (number + 1) % 50 == 0:
+                print(f"{number + 1 - numbers[0]} cases, {answers} answered", flush=True)
     figures = {
         "cases": len(numbers),
         "answers": answers,
