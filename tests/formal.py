@@ -19,7 +19,7 @@ from amaranth.hdl import Assert, Assume, Elaboratable
 from bitlight_hw import family as families
 from bitlight_hw.family import Family
 from bitlight_hw.units import Unit
-from bitlight_hw.units.rules import StreamRules
+from bitlight_hw.units.rules import StreamRules, watch
 
 # Memories become registers; assertions at a clock edge become assertions about a state.
 LOWER = """\
@@ -82,7 +82,7 @@ class Contract(Elaboratable):
         m.domains += self.clock
         m.submodules.unit = unit = self.unit
         m.submodules.rules = rules = StreamRules({"o": len(unit.o.payload)})
-        rules.watch(m, 0, unit.o)
+        watch(m, rules, 0, unit.o)
         m.d.comb += [
             unit.i.valid.eq(self.valid),
             unit.i.payload.eq(self.payload),

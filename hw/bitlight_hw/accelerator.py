@@ -18,7 +18,8 @@ from bitlight_hw.chain import Chain, Stage
 from bitlight_hw.estimate import Estimate
 from bitlight_hw.optics import Projection
 from bitlight_hw.units import Unit, Window
-from bitlight_hw.units.rules import StreamRules
+from bitlight_hw.units.rules import StreamRules, watch
+from bitlight_hw.units.separate import separate
 
 # Images that a chain is tried with before it is stepped until it settles.
 TRIALS = (4, 16, 64)
@@ -164,40 +165,47 @@ class Accelerator(wiring.Component):
         return {name: unit.estimate(family) for name, unit in self.units.items()}
 
     def verilog(self, target: str = "xc7") -> str:
-        """The whole accelerator as SystemVerilog text; same network and folding, same text.
+        """The whole accelerator as Verilog text; same network and folding, same text.
 
         Parameters
         ----------
-        target : "xc7", "ecp5", "ice40" or "simulation"
-            Family of FPGAs whose memories and look-up tables it is written for, or the form that
-            Verilator runs fastest. All are right everywhere and equal cycle by cycle.
+        target : "xc7", "ecp5", "ice40", "generic" or "simulation"
+            Family of FPGAs whose memories and look-up tables it is written for. "generic" asks no
+            tool for a kind of memory, and is for every other FPGA; one family's text may ask for
+            what another does not have. "simulation" is the form that Verilator runs fastest,
+            SystemVerilog with assertions; the others are Verilog-2001. All are equal cycle by
+            cycle.
         """
+        from bitlight_hw import heading
         from bitlight_hw.verilog import convert
 
-        return convert(self, name="accelerator", target=target)
+        families.named(target)
+        text = heading.accelerator(self, target)
+        return convert(self, name="accelerator", target=target, heading=text)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        units = self.units
-        for name, unit in units.items():
-            m.submodules[name] = unit
-        givers = [wiring.flipped(self.i), *(unit.o for unit in units.values())]
-        takers = [*(unit.i for unit in units.values()), wiring.flipped(self.o)]
+        units = [separate(m, platform, name, unit) for name, unit in self.units.items()]
+        givers = [wiring.flipped(self.i), *(unit.o for unit in units)]
+        takers = [*(unit.i for unit in units), wiring.flipped(self.o)]
         for giver, taker in zip(givers, takers, strict=True):
             wiring.connect(m, giver, taker)
         if families.of(platform) is families.SIMULATION:
-            self._watch(m, givers)
+            self._watch(m, platform, givers)
         return m
 
-    def _watch(self, m: Module, links: Sequence[Any]) -> None:
+    def _watch(self, m: Module, platform: Any, links: Sequence[Any]) -> None:
         """Hold each link to the stream rules."""
         widths = [len(link.payload) for link in links]
-        m.submodules.rules = rules = StreamRules(dict(zip(self.links, widths, strict=True)))
+        rules = StreamRules(dict(zip(self.links, widths, strict=True)))
+        watcher = separate(m, platform, "rules", rules)
         for index, link in enumerate(links):
-            rules.watch(m, index, link)
+            watch(m, watcher, index, link)
         # The native simulator reads them here, to count beats and to tell where a chain hangs.
-        waiting, moved = Signal.like(rules.waiting), Signal.like(rules.moved)
-        m.d.comb += [waiting.eq(rules.waiting), moved.eq(rules.moved)]
+        keep = {"keep": 1}
+        waiting = Signal(len(links), attrs=keep)
+        moved = Signal(len(links), attrs=keep)
+        m.d.comb += [waiting.eq(watcher.waiting), moved.eq(watcher.moved)]
 
 
 def _parts(stages: list[Stage]) -> list[timing.Part]:

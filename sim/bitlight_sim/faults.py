@@ -20,7 +20,7 @@ from bitlight_hw.units import MatrixVector
 from bitlight_sim.native import beats
 from bitlight_sim.runner import SimulatorName, run_bench
 
-PUBLIC = 'public_flat_rw -module "rom_*" -var "words"'
+PUBLIC = 'public_flat_rw -module "*__rom*" -var "words"'
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from bitlight_hw.axi.framing import Framing
 from bitlight_hw.axi.gate import Gate
 from bitlight_hw.axi.path import Path
 from bitlight_hw.axi.sender import Sender
+from bitlight_hw.units.separate import separate
 from bitlight_sim.axi_cosimulation import cosimulate_axi, input_frames, output_frames
 
 # Of the networks that are drawn: scores, results that come before the image is whole, words that
@@ -132,8 +133,8 @@ def test_the_deep_one_passes(deep, tmp_path):
         (Path, "early_beats", 0, "at_full_rate", "nothing moves any more"),
         (
             accelerator,
-            "ResetInserter",
-            lambda _: lambda part: part,
+            "separate",
+            lambda m, platform, name, part, restart=None: separate(m, platform, name, part),
             "soft_resets",
             "nothing asked for|result|tuser|cut frame",
         ),

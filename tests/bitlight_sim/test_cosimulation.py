@@ -78,7 +78,7 @@ def small():
 def test_a_broken_design_is_found(small, tmp_path, change, message):
     acc, images = small
     verilog = acc.verilog()
-    begin = verilog.index("module \\accelerator.layer1_window ")
+    begin = verilog.index("module accelerator__layer1_window(")
     broken = verilog[:begin] + verilog[begin:].replace(*change, 1)
     assert broken != verilog
     few = images[:2]

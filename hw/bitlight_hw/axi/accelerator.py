@@ -3,18 +3,20 @@
 from collections.abc import Callable
 from typing import Any
 
-from amaranth import Cat, Module, ResetInserter, Signal, Value
+from amaranth import Cat, Module, Signal, Value
 from amaranth.lib import wiring
-from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
 
+from bitlight_hw import family as families
 from bitlight_hw.accelerator import Accelerator
 from bitlight_hw.axi.framing import Framing
 from bitlight_hw.axi.gate import Gate
 from bitlight_hw.axi.lite import PORTS, AxiLite
 from bitlight_hw.axi.path import SKID, Path
+from bitlight_hw.axi.queue import Queue
 from bitlight_hw.axi.registers import IDENTITY, REGISTERS, VERSION
 from bitlight_hw.axi.sender import Sender
+from bitlight_hw.units.separate import separate
 
 # Tried in turn, where no width is asked for: from what a 32-bit bus has to what AXI4 ends at.
 WIDTHS = (32, 64, 128, 256, 512, 1024)
@@ -81,21 +83,21 @@ class AxiAccelerator(wiring.Component):
         )
 
     def verilog(self, target: str = "xc7") -> str:
-        """SystemVerilog text, module `bitlight_axi`; `target` as in `Accelerator.verilog`."""
+        """Verilog text, module `bitlight_axi`; `target` as in `Accelerator.verilog`."""
+        from bitlight_hw import heading
         from bitlight_hw.verilog import convert
 
-        return convert(self, name="bitlight_axi", target=target)
+        families.named(target)
+        return convert(self, name="bitlight_axi", target=target, heading=heading.bus(self, target))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         frames_in, frames_out = self.frames_in, self.frames_out
-        m.submodules.lite = lite = AxiLite(REGISTERS)
-        m.submodules.framing = framing = Framing(
-            self.data_bits, count=frames_in.words, tail=frames_in.tail
-        )
-        m.submodules.sender = sender = Sender(
-            self.data_bits, count=frames_out.words, tail=frames_out.tail
-        )
+        lite = separate(m, platform, "lite", AxiLite(REGISTERS))
+        framing = Framing(self.data_bits, count=frames_in.words, tail=frames_in.tail)
+        framing = separate(m, platform, "framing", framing)
+        sender = Sender(self.data_bits, count=frames_out.words, tail=frames_out.tail)
+        sender = separate(m, platform, "sender", sender)
         self._connect_ports(m, "s_axil_", lite, prefix="s_axil_")
         self._connect_ports(m, "s_axis_t", framing)
         self._connect_ports(m, "m_axis_t", sender)
@@ -105,7 +107,7 @@ class AxiAccelerator(wiring.Component):
             framing.restart.eq(restart),
             sender.restart.eq(restart),
         ]
-        self._fill(m, framing, sender, ResetInserter(restart))
+        self._fill(m, platform, framing, sender, restart)
         self._tell(m, lite, framing, sender)
         return m
 
@@ -116,35 +118,37 @@ class AxiAccelerator(wiring.Component):
                 port, other = getattr(self, name), getattr(inner, prefix + name[len(begin) :])
                 m.d.comb += other.eq(port) if member.flow == In else port.eq(other)
 
-    def _fill(self, m: Module, framing: Framing, sender: Sender, restarting: Any) -> None:
+    def _fill(
+        self, m: Module, platform: Any, framing: Framing, sender: Sender, restart: Signal
+    ) -> None:
         """What lies between framing and sender, all of which a soft reset empties."""
         path, acc = self.path, self.acc
-        words = SyncFIFO(width=len(path.unpack.i.payload), depth=SKID)
+
+        def part(name: str, component: Any) -> Any:
+            return separate(m, platform, name, component, restart)
+
+        words = part("words", Queue(len(path.unpack.i.payload), SKID))
         # As many as the path can hold, so that it is never held up for a mark.
-        marks = SyncFIFO(width=1, depth=path.most_images)
-        gate = Gate(acc.beats_out.width, count=acc.beats_out.count)
-        results = SyncFIFO(width=self.data_bits, depth=SKID)
-        m.submodules.words = restarting(words)
-        m.submodules.marks = restarting(marks)
-        m.submodules.unpack = restarting(path.unpack)
-        m.submodules.accelerator = restarting(acc)
-        m.submodules.gate = restarting(gate)
-        m.submodules.pack = restarting(path.pack)
-        m.submodules.results = restarting(results)
-        _join(m, framing.marks, marks.w_stream)
-        _join(m, marks.r_stream, gate.marks)
-        _join(m, framing.words, words.w_stream, self.frames_in.narrowed)
-        _join(m, words.r_stream, path.unpack.i)
-        _join(m, path.unpack.o, acc.i)
+        marks = part("marks", Queue(1, path.most_images))
+        unpack = part("unpack", path.unpack)
+        accelerator = part("accelerator", acc)
+        gate = part("gate", Gate(acc.beats_out.width, count=acc.beats_out.count))
+        pack = part("pack", path.pack)
+        results = part("results", Queue(self.data_bits, SKID))
+        _join(m, framing.marks, marks.i)
+        _join(m, marks.o, gate.marks)
+        _join(m, framing.words, words.i, self.frames_in.narrowed)
+        _join(m, words.o, unpack.i)
+        _join(m, unpack.o, accelerator.i)
         if path.queue is None:
-            _join(m, acc.o, gate.i)
+            _join(m, accelerator.o, gate.i)
         else:
-            m.submodules.queue = restarting(path.queue)
-            _join(m, acc.o, path.queue.i)
-            _join(m, path.queue.o, gate.i)
-        _join(m, gate.o, path.pack.i, lambda beat: self.frames_out.widened(m, beat))
-        _join(m, path.pack.o, results.w_stream)
-        _join(m, results.r_stream, sender.i)
+            queue = part("queue", path.queue)
+            _join(m, accelerator.o, queue.i)
+            _join(m, queue.o, gate.i)
+        _join(m, gate.o, pack.i, lambda beat: self.frames_out.widened(m, beat))
+        _join(m, pack.o, results.i)
+        _join(m, results.o, sender.i)
 
     def _tell(self, m: Module, lite: AxiLite, framing: Framing, sender: Sender) -> None:
         """Values of the registers that can only be read."""

@@ -55,8 +55,13 @@ class Framing(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         word = counter(self.count, "word")
-        end, right, wrong, taken = Signal(), Signal(), Signal(), Signal()
-        filling, swallowing, bad = Signal(), Signal(), Signal()
+        end = Signal()
+        right = Signal()
+        wrong = Signal()
+        taken = Signal()
+        filling = Signal()
+        swallowing = Signal()
+        bad = Signal()
         m.d.comb += [
             end.eq(word == self.count - 1),
             right.eq(self.keep == Mux(end, (1 << self.tail) - 1, (1 << self.width // 8) - 1)),

@@ -29,7 +29,8 @@ class Gate(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         beat = counter(self.count, "beat")
-        end, moves = Signal(), Signal()
+        end = Signal()
+        moves = Signal()
         good = self.marks.payload
         m.d.comb += [
             end.eq(beat == self.count - 1),

@@ -79,8 +79,10 @@ class AxiLite(wiring.Component):
             m.d.sync += self.s_axil_rvalid.eq(0)
 
     def _write(self, m: Module) -> None:
-        addressed, given = Signal(), Signal()
-        address, data = Signal(ADDRESS_BITS - 2), Signal(32)
+        addressed = Signal()
+        given = Signal()
+        address = Signal(ADDRESS_BITS - 2)
+        data = Signal(32)
         write = Signal()
         m.d.comb += [
             self.s_axil_awready.eq(~addressed),

@@ -45,7 +45,9 @@ class Sender(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         word = counter(self.count, "word")
-        end, free, cut = Signal(), Signal(), Signal()
+        end = Signal()
+        free = Signal()
+        cut = Signal()
         m.d.comb += [
             end.eq(word == self.count - 1),
             free.eq(self.ready | ~self.valid),

@@ -14,6 +14,7 @@ from bitlight_hw.estimate import Estimate
 from bitlight_hw.optics.steps import STATE, Beat, during, gathered, later, shifted
 from bitlight_hw.timing import AWAIT, GIVE, TAKE, Queue, Step
 from bitlight_hw.units.popcount import number_of, tables_of_number
+from bitlight_hw.units.separate import separate
 from bitlight_hw.units.unit import Unit, counter
 from bitlight_hw.units.window import Window
 
@@ -146,7 +147,7 @@ class Projector(Unit):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         family = families.of(platform)
-        m.submodules.queue = queue = self._queue
+        queue = separate(m, platform, "queue", self._queue)
         # What is in cycle t of a beat at place 0 is in cycle t + n of the same beat at place n.
         passed = self._let_in(m, queue)
         rows = self._rows(m, passed)
@@ -178,7 +179,9 @@ class Projector(Unit):
         """Take beats while there is room for what they give; the beat at each place behind `i`."""
         beat, turn = counter(self.beats, "beat"), counter(self.turns, "turn")
         left = counter(self.line, "left")
-        step, last, given = Signal(), Signal(), Signal()
+        step = Signal()
+        last = Signal()
+        given = Signal()
         # Below zero while there is room, so that one bit tells.
         used = Signal(range(-self.places, 1), init=-self.places)
         m.d.comb += [

@@ -39,7 +39,8 @@ def later(m: Module, value: Value, cycles: int = 1, *, reset: bool = False) -> V
 
 def during(m: Module, begin: Value, end: Value) -> Value:
     """From a cycle with `begin` to one with `end`."""
-    within, begun = Signal(), Signal()
+    within = Signal()
+    begun = Signal()
     m.d.comb += within.eq(begin | begun)
     m.d.sync += begun.eq(within & ~end)
     return within

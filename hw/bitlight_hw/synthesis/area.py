@@ -84,6 +84,7 @@ def of_units(stat: Mapping[str, Any], top: str, target: Target) -> dict[str, Are
                 area += whole(kind)
         return area
 
-    units = {name.removeprefix(f"{top}."): whole(name) for name in modules[top] if name in modules}
+    inside = re.compile(rf"{re.escape(top)}(\.|__)")  # a module is called after what it is in
+    units = {inside.sub("", name, count=1): whole(name) for name in modules[top] if name in modules}
     own = Area.of(modules[top], target)
     return units if own == Area() else units | {"": own}

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from bitlight_hw import family as families
 from bitlight_hw.estimate import Estimate
 from bitlight_hw.units.recall import Recall
+from bitlight_hw.units.separate import separate
 
 
 class Accumulator(wiring.Component):
@@ -63,7 +64,7 @@ class Accumulator(wiring.Component):
         totals = [
             Signal(self.shape, name=f"total{lane}", reset_less=True) for lane in range(self.lanes)
         ]
-        before = self._before(m, totals, families.of(platform))
+        before = self._before(m, totals, platform)
         for lane, total in enumerate(totals):
             # Without a sign, the count is the narrower number: Yosys gives that to the carry chain
             # as it is, and the choice fits into the table of the exclusive or.
@@ -73,7 +74,7 @@ class Accumulator(wiring.Component):
             m.d.comb += self.total[lane].eq(total)
         return m
 
-    def _before(self, m: Module, totals: list[Value], family: families.Family) -> list[Value]:
+    def _before(self, m: Module, totals: list[Value], platform: Any) -> list[Value]:
         """The sums of `turns` steps ago."""
         if self.turns == 1:
             return totals
@@ -81,18 +82,19 @@ class Accumulator(wiring.Component):
             Signal(self.shape, name=f"held{lane}", reset_less=True) for lane in range(self.lanes)
         ]
         if self.turns > 2:
-            totals = self._recalled(m, totals, packed=family is not families.SIMULATION)
+            totals = self._recalled(m, totals, platform)
         with m.If(self.step):
             m.d.sync += [register.eq(total) for register, total in zip(held, totals, strict=True)]
         return held
 
-    def _recalled(self, m: Module, totals: list[Value], packed: bool) -> list[Value]:
+    def _recalled(self, m: Module, totals: list[Value], platform: Any) -> list[Value]:
         """The same, `turns` − 2 steps later: one wide memory, or one for each lane."""
         width, depth = self.shape.width, self.turns - 2
+        packed = families.of(platform) is not families.SIMULATION
         words = [Cat(totals)] if packed else totals
         states = []
         for index, word in enumerate(words):
-            m.submodules[f"memory{index}"] = memory = Recall(len(word), depth)
+            memory = separate(m, platform, f"memory{index}", Recall(len(word), depth))
             m.d.comb += [memory.step.eq(self.step), memory.update.eq(word)]
             states.append(memory.state)
         return [Cat(states).word_select(lane, width) for lane in range(self.lanes)]

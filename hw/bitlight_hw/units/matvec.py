@@ -15,6 +15,7 @@ from bitlight_hw.units.accumulator import Accumulator
 from bitlight_hw.units.pipeline import delayed
 from bitlight_hw.units.popcount import Popcount
 from bitlight_hw.units.rom import LATENCY, Rom
+from bitlight_hw.units.separate import separate
 from bitlight_hw.units.unit import Unit, counter
 from bitlight_hw.units.window import LATENCY as RING
 from bitlight_hw.units.window import Window, ring
@@ -180,18 +181,21 @@ class MatrixVector(Unit):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         family = families.of(platform)
-        m.submodules.popcount = popcounts = self._popcounts(family)
-        m.submodules.accumulator = sums = self._sums(family)
+        stages = self._popcounts(family).stages
+        popcounts = separate(m, platform, "popcount", self._popcounts(family))
+        sums = separate(m, platform, "accumulator", self._sums(family))
         roms = self.roms(family)
-        m.submodules.weight, m.submodules.start = weight, start = roms["weight"], roms["start"]
+        weight, start = (separate(m, platform, name, rom) for name, rom in roms.items())
         # A popcount of fewer stages comes later: words are read, then counted, then added up.
         added = STAGES - 1
-        read = added - popcounts.stages
+        read = added - stages
 
-        step, room = Signal(), Signal()
+        step = Signal()
+        room = Signal()
         address, neuron, fresh, first, last = self._count_through(m, step)
         # Of each register, whether a beat is in it, and whether that completes a sum.
-        valid, done = Signal(added), Signal(STAGES)
+        valid = Signal(added)
+        done = Signal(STAGES)
         m.d.comb += [
             self.i.ready.eq(fresh & (room | ~last)),
             step.eq((self.i.valid | ~fresh) & (room | ~last)),
@@ -213,13 +217,13 @@ class MatrixVector(Unit):
         ]
         for pe in range(self.pe):
             m.d.comb += [
-                popcounts.words[pe].eq(weight.lane(pe)),
-                sums.start[pe].eq(start.lane(pe)),
+                popcounts.words[pe].eq(roms["weight"].lane(pe, weight.data)),
+                sums.start[pe].eq(roms["start"].lane(pe, start.data)),
                 sums.count[pe].eq(popcounts.count[pe]),
                 sums.carry[pe].eq(popcounts.carry[pe]),
             ]
         results = Cat(self._result(total) for total in sums.total)
-        self._give(m, step & last, room, done[-1], results)
+        self._give(m, platform, step & last, room, done[-1], results)
         return m
 
     def _count_through(self, m: Module, step: Value) -> tuple[Value, ...]:
@@ -236,14 +240,16 @@ class MatrixVector(Unit):
             m.d.sync += address.eq(Mux(turned & last, 0, address + 1))
         return address, neuron, fresh, first, last
 
-    def _give(self, m: Module, lent: Value, room: Signal, done: Value, results: Value) -> None:
+    def _give(
+        self, m: Module, platform: Any, lent: Value, room: Signal, done: Value, results: Value
+    ) -> None:
         """Results into the queue, and whether it has room for one more."""
         # Below zero while there is room, so that one bit tells.
         used = Signal(range(-self.places, 1), init=-self.places)
         m.d.sync += used.eq(used + lent - (self.o.valid & self.o.ready))
         m.d.comb += room.eq(used[-1])
         if self.places > 1:
-            m.submodules.queue = queue = self._queue
+            queue = separate(m, platform, "queue", self._queue)
             m.d.comb += [queue.i.valid.eq(done), queue.i.payload.eq(results)]
             wiring.connect(m, queue.o, wiring.flipped(self.o))
             return

@@ -66,7 +66,8 @@ class Pad(Unit):
         m = Module()
         sizes = (self.height + 2 * self.rows, self.across + 2 * self.columns, self.inner)
         y, x, n = counters = [counter(size, name) for size, name in zip(sizes, "yxn", strict=True)]
-        inside, first = Signal(), Signal()
+        inside = Signal()
+        first = Signal()
         above = (y < self.rows) | (x < self.columns)
         below = (y >= self.rows + self.height) | (x >= self.columns + self.across)
         m.d.comb += [

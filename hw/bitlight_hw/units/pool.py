@@ -10,6 +10,7 @@ from bitlight_hw.estimate import Estimate
 from bitlight_hw.family import Family
 from bitlight_hw.timing import GIVE, TAKE, Step
 from bitlight_hw.units.recall import Recall, Strobe
+from bitlight_hw.units.separate import separate
 from bitlight_hw.units.unit import Unit, counter
 
 
@@ -61,9 +62,9 @@ class OrPool(Unit):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         kept = self._kept
-        m.submodules.recall = recall = self._unfinished
-        m.submodules.opening = opening = Strobe(0, self.stride)
-        m.submodules.closing = closing = Strobe(self.kernel - 1, self.stride)
+        recall = separate(m, platform, "recall", self._unfinished)
+        opening = separate(m, platform, "opening", Strobe(0, self.stride))
+        closing = separate(m, platform, "closing", Strobe(self.kernel - 1, self.stride))
         position = counter(self.length, "position")
         step = Signal()
         line_end = Signal()

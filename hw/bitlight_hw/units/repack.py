@@ -128,7 +128,8 @@ class Repack(Unit):
             for index in range(max(turn.after.kept for turn in turns))
         ]
         index = counter(self.beats_in, "index")
-        last, shift = Signal(), Signal()
+        last = Signal()
+        shift = Signal()
         state = Signal(range(max(len(states), 2)))
         m.d.comb += last.eq(index == self.beats_in - 1)
         with m.If(self.i.valid & self.i.ready):

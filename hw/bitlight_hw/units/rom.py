@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 from amaranth import ClockSignal, Const, Elaboratable, Module, Signal, Value
 from amaranth.hdl import Instance
+from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
 
 from bitlight import bits
 from bitlight_hw import family as families
+from bitlight_hw import styles
 from bitlight_hw.estimate import Estimate
 from bitlight_hw.family import Family
 from bitlight_hw.units.pipeline import delayed, register
@@ -19,11 +22,9 @@ from bitlight_hw.units.pipeline import delayed, register
 LATENCY = 2
 # Bits of one constant in the text: tools take time that grows with the square of an initial block.
 CHUNK = 4096
-# Where a ROM goes, in the words of all tools; logic_block is Yosys' own.
-BLOCK, TABLES = '(* rom_style = "block", ram_style = "block" *) ', "(* logic_block *) "
 
 
-class Rom(Elaboratable):
+class Rom(wiring.Component):
     """lane k = words[addr, k], two cycles later, if `en` is set in the cycle between.
 
     For a simulator each lane is a memory of its own, since narrow words are fast there, and reads
@@ -37,20 +38,34 @@ class Rom(Elaboratable):
     words : bool array, shape (depth, lanes, width)
     """
 
+    addr: Any
+    en: Any
+    data: Any
     # Some are made for their places or estimate alone; Amaranth would warn of each.
     _MustUse__silence = True
 
     def __init__(self, words: np.ndarray) -> None:
         self.words = words
         self.depth, self.lanes, self.width = words.shape
-        self.addr = Signal(range(max(self.depth, 2)))
-        self.en = Signal()
-        self.data = [Signal(self.width, name=f"lane{lane}") for lane in range(self.lanes)]
+        super().__init__(
+            {
+                "addr": In(range(max(self.depth, 2))),
+                "en": In(1),
+                "data": Out(self.width).array(self.lanes),
+            }
+        )
 
-    def lane(self, index: int) -> Value:
-        """The word of one lane; a constant where all its words are equal."""
+    def lane(self, index: int, data: Any = None) -> Value:
+        """The word of one lane; a constant where all its words are equal.
+
+        `data` are the outputs, where they are not the component's own.
+        """
         constant = index not in self._stored
-        return Const(_integer(self.words[0, index]), self.width) if constant else self.data[index]
+        return (
+            Const(_integer(self.words[0, index]), self.width)
+            if constant
+            else (data or self.data)[index]
+        )
 
     @cached_property
     def _stored(self) -> list[int]:
@@ -97,7 +112,9 @@ class Rom(Elaboratable):
         if family is families.SIMULATION:
             held = register(m, self.addr, "held")
             for lane in self._stored:
-                m.submodules[f"memory{lane}"] = words = Words(self.words[:, lane])
+                m.submodules[f"memory{lane}"] = words = Words(
+                    self.words[:, lane], name=f"rom{lane}"
+                )
                 m.d.comb += [words.addr.eq(held), words.en.eq(self.en)]
                 m.d.comb += self.data[lane].eq(words.data)
         elif self._stored:
@@ -110,7 +127,8 @@ class Rom(Elaboratable):
         rows, side = self._shape(family)
         packed = self._rows(family)
         block = family.rom_shape(self.depth, width) is not None
-        m.submodules.memory = words = Words(packed, BLOCK if block else TABLES)
+        style = styles.rom(family.name, "block" if block else "tables") if family.block else {}
+        m.submodules.memory = words = Words(packed, styles.text(style))
         # Block RAM is slow to give: nothing but a register is behind it.
         m.d.comb += words.addr.eq(self.addr if block else register(m, self.addr, "held"))
         chosen = register(m, words.data, "row") if block else words.data
@@ -127,8 +145,9 @@ class Words(Elaboratable):
     In Verilog it is a module of our own text, which is quick to make and to read however large.
     """
 
-    def __init__(self, words: np.ndarray, style: str = "") -> None:
+    def __init__(self, words: np.ndarray, style: str = "", name: str = "rom") -> None:
         self.words = words
+        self.name = name
         self.style = style
         self.depth, self.width = words.shape
         self.addr = Signal(range(max(self.depth, 2)))

@@ -49,14 +49,6 @@ class StreamRules(wiring.Component):
         """The payload of a link."""
         return getattr(self, f"payload{index}")
 
-    def watch(self, m: Module, index: int, link: Any) -> None:
-        """Hold a stream to the rules."""
-        m.d.comb += [
-            self.valid[index].eq(link.valid),
-            self.ready[index].eq(link.ready),
-            self.payload(index).eq(link.payload),
-        ]
-
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         valid = Signal.like(self.valid)
@@ -83,3 +75,12 @@ class StreamRules(wiring.Component):
                 message = f"{BROKEN} on {name}: a beat that waited was withdrawn or changed\n"
                 m.d.sync += Assert(~broken[index], message)
         return m
+
+
+def watch(m: Module, rules: Any, index: int, link: Any) -> None:
+    """Hold a stream to the rules, which are given by their ports."""
+    m.d.comb += [
+        rules.valid[index].eq(link.valid),
+        rules.ready[index].eq(link.ready),
+        getattr(rules, f"payload{index}").eq(link.payload),
+    ]

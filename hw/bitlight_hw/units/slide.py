@@ -10,6 +10,7 @@ from bitlight_hw.estimate import Estimate
 from bitlight_hw.family import Family
 from bitlight_hw.timing import GIVE, TAKE, Step
 from bitlight_hw.units.recall import Recall, Strobe
+from bitlight_hw.units.separate import separate
 from bitlight_hw.units.unit import Unit, counter
 
 
@@ -66,9 +67,9 @@ class Slide(Unit):
         m = Module()
         tall, wide = self.kernel
         above = (tall - 1) * self.width
-        m.submodules.lines = lines = self._lines
-        m.submodules.row = row = Strobe(tall - 1, self.stride[0])
-        m.submodules.column = column = Strobe(wide - 1, self.stride[1])
+        lines = separate(m, platform, "lines", self._lines)
+        row = separate(m, platform, "row", Strobe(tall - 1, self.stride[0]))
+        column = separate(m, platform, "column", Strobe(wide - 1, self.stride[1]))
         y = counter(self.height, "y")
         complete = Signal()
         step = Signal()

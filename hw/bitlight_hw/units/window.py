@@ -104,7 +104,9 @@ class Window(Unit):
         # from a full ring to what is filled, and from what is filled to the word that is due.
         room = Signal(self._count, init=-self.depth)
         due = Signal(self._count)
-        taken, given, enable = Signal(), Signal(), Signal()
+        taken = Signal()
+        given = Signal()
+        enable = Signal()
         release = Signal(range(max(self.column_step, self.row_step, self.image_step) + 1))
         step = Signal(self._count)
         m.d.comb += [
@@ -121,7 +123,8 @@ class Window(Unit):
             m.d.sync += write.addr.eq(self._wrapped(write.addr, 1))
         with m.If(enable):
             m.d.sync += self.o.valid.eq(due < 0)
-        freed, on = Signal(self._count), Signal(self._count)
+        freed = Signal(self._count)
+        on = Signal(self._count)
         m.d.comb += [freed.eq(-release), on.eq(step - 1)]
         m.d.sync += [room.eq(_sum(room, freed, taken)), due.eq(_sum(due, on, ~taken))]
         self._count_through(m, given, read.addr, release, step)

@@ -18,10 +18,11 @@ from bitlight.files import replacing
 @click.argument("out", type=Output(dir_okay=False))
 @click.option(
     "--target",
-    type=click.Choice(["xc7", "ecp5", "ice40", "simulation"]),
+    type=click.Choice(["xc7", "ecp5", "ice40", "generic", "simulation"]),
     default="xc7",
     show_default=True,
-    help="Whose memories and look-up tables it is written for; equal in all else.",
+    help="Whose memories and look-up tables it is written for, generic for any other FPGA's; "
+    "equal in all else.",
 )
 @click.option(
     "--bus",

@@ -30,7 +30,7 @@ VERILATE = [
 # own: among the rest, they would keep Verilator from putting conditions together.
 VISIBLE = """\
 `verilator_config
-no_inline -module "accelerator.rules"
+no_inline -module "accelerator__rules"
 public_flat_rd -module "accelerator" -var "waiting"
 public_flat_rd -module "accelerator" -var "moved"
 """
