@@ -52,8 +52,9 @@ def bus(axi: Any, target: str) -> str:
         *(
             (
                 name,
-                f"AXI4-Stream, {axi.data_bits} bits, frames of {f.bytes} bytes of elements of "
-                f"{f.bits} bits in (h, w, c) order",
+                f"AXI4-Stream, {axi.data_bits} bits; {f.bytes} bytes for each image, elements of "
+                f"{f.bits} bits in (h, w, c) order; a frame is one image, or as many as register "
+                "BATCH says",
             )
             for name, f in frames
         ),

@@ -70,10 +70,13 @@ async def with_pauses(dut: Any) -> None:
     assert [await bench.read(name) for name in ("FRAMES_IN", "FRAMES_OUT")] == [0, 0]
 
 
-def deformed(bench: Bench) -> AxiStreamFrame:
+def deformed(bench: Bench, images: int = 1) -> AxiStreamFrame:
     """A frame with a fault in its form, or at times a good one."""
     rng, size = bench.random, bench.size
-    frame, other = bytearray(rng.choice(bench.frames)), rng.choice(bench.frames)
+    chosen = rng.choices(bench.frames, k=images)
+    frame = bytearray(bench.joined(chosen))
+    # What is too much are images too, whose results are known if they should be whole.
+    more = bench.joined(chosen + rng.choices(bench.frames, k=3))
     keep = [1] * len(frame)
     match rng.choice(["good", "short", "word", "long", "longer", "merged", "hole", "lead", "null"]):
         case "short":
@@ -81,11 +84,11 @@ def deformed(bench: Bench) -> AxiStreamFrame:
         case "word":
             del frame[-size:]
         case "long":
-            frame.append(rng.randrange(256))
+            frame.append(more[0])
         case "longer":
-            frame += rng.randbytes(rng.randrange(1, 3 * len(frame) + size))
+            frame = bytearray(more[: rng.randrange(len(frame) + 1, len(more) + 1)])
         case "merged":
-            frame += other
+            frame = bytearray(bench.joined([*chosen, rng.choice(bench.frames)]))
         case "hole":  # null bytes where the others would go on
             place = rng.randrange(len(frame))
             count = rng.randrange(1, size + 1)
@@ -117,6 +120,42 @@ async def framing_errors(dut: Any) -> None:
     found = await bench.counters()
     assert found["FRAMING_ERRORS"] > 0
     assert found["FRAMES_OUT"] >= bench.case.rounds
+
+
+@cocotb.test()
+async def batches(dut: Any) -> None:
+    """Several images in a frame: at full rate, with pauses, faults and soft resets."""
+    bench = Bench(dut)
+    await bench.start()
+    await bench.batch(3)
+    for _ in range(6):
+        bench.source.send_nowait(AxiStreamFrame(bench.joined(bench.frames[:3])))
+    await bench.drained()
+    received = [bench.sink.recv_nowait() for _ in range(bench.sink.count())]
+    ended = [round(frame.sim_time_end) // _steps() for frame in received]
+    assert len(ended) == 6
+    cycles = [after - before for before, after in itertools.pairwise(ended)]
+    # The first frames may still fill the pipeline.
+    assert sum(cycles[-2:]) == 2 * 3 * bench.case.interval, (
+        f"intervals {cycles}, not {3 * bench.case.interval}"
+    )
+    await bench.counters()
+    for turn in range(3 * bench.case.rounds):
+        images = bench.random.choice([0, 1, 2, 2, 3, 5])
+        await bench.batch(images)
+        bench.pause(*bench.random.choice(ODDS))
+        for _ in range(4):
+            chosen = bench.random.choices(bench.frames, k=max(images, 1))
+            good = AxiStreamFrame(bench.joined(chosen))
+            wrong = deformed(bench, bench.random.choice([max(images, 1), 1, images + 1]))
+            bench.source.send_nowait(bench.random.choice([good, good, wrong]))
+        if turn % 3 == 2:
+            await bench.wait(bench.random.randrange(4 * bench.case.interval))
+            await bench.control(SOFT_RESET)
+        bench.source.send_nowait(AxiStreamFrame(bench.joined(chosen)))
+        await bench.drained()
+        await bench.counters()
+    assert bench.board.framing_errors > 0
 
 
 @cocotb.test()
@@ -212,3 +251,10 @@ async def registers(dut: Any) -> None:
     assert (await lite.write(control, bytes([CLEAR]))).resp == AxiResp.OKAY
     assert await bench.read("FRAMES_IN") == 0
     assert await bench.read("CONTROL") == 0
+    # What WSTRB leaves out of a register that keeps its value stays.
+    batch = bench.case.offsets["BATCH"]
+    assert await bench.read("BATCH") == 1
+    assert (await lite.write(batch, b"\x34\x12\xff\xff")).resp == AxiResp.OKAY
+    assert await bench.read("BATCH") == 0x1234
+    assert (await lite.write(batch + 1, b"\x56")).resp == AxiResp.OKAY
+    assert await bench.read("BATCH") == 0x5634

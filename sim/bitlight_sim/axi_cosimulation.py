@@ -57,6 +57,7 @@ def cosimulate_axi(
         "BITS_OUT": axi.frames_out.bits,
         "INTERVAL": axi.cycles_per_image,
         "LATENCY": axi.latency,
+        "BYTES_WORD": axi.data_bits // 8,
     }
     readable = {OFFSETS[name]: value for name, value in values.items()}
     for index, word in enumerate(np.frombuffer(bytes.fromhex(axi.acc.net.id), ">u4")):

@@ -4,7 +4,7 @@ import itertools
 import json
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,6 +114,22 @@ class Bench:
         expected = {name: getattr(self.board, name.lower()) for name in names}
         assert found == expected, f"counters {found}, not {expected}"
         return found
+
+    def joined(self, images: Sequence[bytes]) -> bytes:
+        """A frame of images: each fills its last word, but for the last one."""
+        stride = -(-self.case.bytes_in // self.size) * self.size
+        *others, last = images
+        return b"".join([self._filled(image, stride) for image in others]) + last
+
+    def _filled(self, image: bytes, stride: int) -> bytes:
+        return image + self.random.randbytes(stride - len(image))
+
+    async def batch(self, images: int) -> None:
+        """Let frames have so many images, from the next on."""
+        answer = await self.lite.write(self.case.offsets["BATCH"], images.to_bytes(4, "little"))
+        assert answer.resp == AxiResp.OKAY
+        assert await self.read("BATCH") == images
+        self.board.batch = max(images, 1)
 
     async def read(self, name: str) -> int:
         """A register."""

@@ -86,6 +86,23 @@ class OpenGate(Gate):
         return m
 
 
+class UncutGate(Gate):
+    """Does not tell that a bad image ends a frame that has begun."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        m.d.comb += self.ends.valid.eq(self.marks.ready & self.marks.payload.good)
+        return m
+
+
+class ChangedBatch(Framing):
+    """Takes every image for the last of its frame."""
+
+    def elaborate(self, platform):
+        self.batch = Const(1)
+        return super().elaborate(platform)
+
+
 class LostMark(Framing):
     """Gives no mark for a frame that is too long."""
 
@@ -113,7 +130,7 @@ class DeafSender(Sender):
 
 @icarus
 def test_the_small_one_passes(small, tmp_path):
-    run(small, tmp_path, "at_full_rate", "framing_errors", "soft_resets")
+    run(small, tmp_path, "at_full_rate", "framing_errors", "batches", "soft_resets")
 
 
 @icarus
@@ -127,9 +144,17 @@ def test_the_deep_one_passes(deep, tmp_path):
     [
         (Frames, "tail", property(lambda frames: 1), "at_full_rate", "nothing moves|FRAMES_OUT"),
         (accelerator, "Gate", OpenGate, "framing_errors", "result [0-9]+ is|nothing asked for"),
+        (
+            accelerator,
+            "Gate",
+            UncutGate,
+            "batches",
+            "nothing moves|result|nothing asked|without tu",
+        ),
+        (accelerator, "Framing", ChangedBatch, "batches", "nothing asked for|nothing moves|result"),
         (accelerator, "Framing", LostMark, "framing_errors", "result|nothing|counters"),
         (accelerator, "Framing", DeafFraming, "soft_resets", "counters|result|asked|moves"),
-        (accelerator, "Sender", DeafSender, "soft_resets", "cut frame|without tuser|missing"),
+        (accelerator, "Sender", DeafSender, "soft_resets", "cut frame|without tuser|missing|moves"),
         (Path, "early_beats", 0, "at_full_rate", "nothing moves any more"),
         (
             accelerator,
@@ -139,7 +164,7 @@ def test_the_deep_one_passes(deep, tmp_path):
             "nothing asked for|result|tuser|cut frame",
         ),
     ],
-    ids=["tail", "gate", "mark", "framing", "sender", "queue", "reset"],
+    ids=["tail", "gate", "cut", "batch", "mark", "framing", "sender", "queue", "reset"],
 )
 def test_a_broken_wrapper_is_found(small, tmp_path, monkeypatch, place, name, fault, test, message):
     monkeypatch.setattr(place, name, fault)

@@ -139,3 +139,52 @@ def test_a_hard_reset_is_the_beginning(board):
     board.hard_reset()
     take(board, FRAME)
     assert (board.frames_in, len(board.pending)) == (1, 1)
+
+
+PADDED = RESULT + b"\0"
+
+
+def test_a_batch_is_one_frame(board):
+    board.batch = 2
+    take(board, FRAME + b"\x99" + FRAME)
+    assert (board.frames_in, board.framing_errors, len(board.pending)) == (1, 0, 2)
+    give(board, PADDED + RESULT)
+    assert board.idle
+    assert board.frames_out == 1
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        (RESULT, "result 0 is"),
+        (PADDED, "ends too soon"),
+        (PADDED + PADDED, "result 0 is"),
+    ],
+)
+def test_a_wrong_batch_of_results_is_found(board, result, message):
+    board.batch = 2
+    take(board, FRAME + b"\x99" + FRAME)
+    with pytest.raises(AssertionError, match=message):
+        give(board, result)
+
+
+def test_a_batch_with_too_few_images_is_cut(board):
+    board.batch = 3
+    take(board, FRAME + b"\x99" + FRAME)
+    assert (board.frames_in, board.framing_errors) == (0, 1)
+    give(board, PADDED, last=False)
+    with pytest.raises(AssertionError, match="without tuser"):
+        board.give(Word(b"\0", True, True))
+    board.give(Word(b"\0", True, True, True))
+    assert board.idle
+    assert board.frames_out == 0
+
+
+def test_a_soft_reset_between_images_cuts_the_frame(board):
+    board.batch = 2
+    take(board, FRAME + b"\x99" + FRAME)
+    give(board, PADDED, last=False)
+    board.soft_reset(None)
+    board.give(Word(b"\0", True, True, True))
+    assert board.idle
+    assert (board.frames_out, board.dropped) == (0, 1)

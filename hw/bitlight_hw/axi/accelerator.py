@@ -9,8 +9,8 @@ from amaranth.lib.wiring import In, Out
 
 from bitlight_hw import family as families
 from bitlight_hw.accelerator import Accelerator
-from bitlight_hw.axi.framing import Framing
-from bitlight_hw.axi.gate import Gate
+from bitlight_hw.axi.framing import MARK, Framing
+from bitlight_hw.axi.gate import END_BITS, Gate
 from bitlight_hw.axi.lite import PORTS, AxiLite
 from bitlight_hw.axi.path import SKID, Path
 from bitlight_hw.axi.queue import Queue
@@ -18,12 +18,16 @@ from bitlight_hw.axi.registers import IDENTITY, REGISTERS, VERSION
 from bitlight_hw.axi.sender import Sender
 from bitlight_hw.units.separate import separate
 
+# Results between the gate and the sender: two that are packed, two in front of the sender.
+ENDS = 4
 # Tried in turn, where no width is asked for: from what a 32-bit bus has to what AXI4 ends at.
 WIDTHS = (32, 64, 128, 256, 512, 1024)
 
 
 class AxiAccelerator(wiring.Component):
-    """One frame in for one image, one frame out for its features; see `Frames` for the bytes.
+    """Frames of images in, frames of their features out; see `Frames` for the bytes.
+
+    A frame is one image, or as many as register BATCH says; each begins with a word of its own.
 
     Frames of a wrong form give no result and are counted; those behind them are not affected. See
     `Framing` for what is wrong, `Sender` for what a soft reset does to a frame that is being given,
@@ -105,6 +109,7 @@ class AxiAccelerator(wiring.Component):
         m.d.comb += [
             restart.eq(lite.control[0]),
             framing.restart.eq(restart),
+            framing.batch.eq(lite.batch),
             sender.restart.eq(restart),
         ]
         self._fill(m, platform, framing, sender, restart)
@@ -129,14 +134,17 @@ class AxiAccelerator(wiring.Component):
 
         words = part("words", Queue(len(path.unpack.i.payload), SKID))
         # As many as the path can hold, so that it is never held up for a mark.
-        marks = part("marks", Queue(1, path.most_images))
+        marks = part("marks", Queue(MARK.size, path.most_images))
         unpack = part("unpack", path.unpack)
         accelerator = part("accelerator", acc)
         gate = part("gate", Gate(acc.beats_out.width, count=acc.beats_out.count))
         pack = part("pack", path.pack)
         results = part("results", Queue(self.data_bits, SKID))
+        ends = part("ends", Queue(END_BITS, ENDS))
         _join(m, framing.marks, marks.i)
         _join(m, marks.o, gate.marks)
+        _join(m, gate.ends, ends.i)
+        _join(m, ends.o, sender.ends)
         _join(m, framing.words, words.i, self.frames_in.narrowed)
         _join(m, words.o, unpack.i)
         _join(m, unpack.o, accelerator.i)
@@ -162,14 +170,16 @@ class AxiAccelerator(wiring.Component):
             "bits_out": self.frames_out.bits,
             "interval": self.cycles_per_image,
             "latency": self.latency,
+            "bytes_word": self.data_bits // 8,
         }
         for index in range(8):
             values[f"network{index}"] = int(self.acc.net.id[8 * index : 8 * index + 8], 16)
         marked = framing.marks.valid & framing.marks.ready
+        mark = framing.marks.payload
         events = {
-            "frames_in": marked & framing.marks.payload,
+            "frames_in": marked & mark.good & mark.end,
             "frames_out": sender.valid & sender.ready & sender.last & ~sender.user,
-            "framing_errors": marked & ~framing.marks.payload,
+            "framing_errors": marked & ~mark.good,
         }
         for name, event in events.items():
             values[name] = count = Signal(32, name=name)

@@ -1,27 +1,34 @@
-"""Input frames: exactly so many words for the accelerator, whatever comes, and a mark for each."""
+"""Input frames: exactly so many words for each image, whatever comes, and a mark for each."""
 
 from typing import Any
 
 from amaranth import Module, Mux, Signal
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from bitlight_hw.axi.registers import BATCH_BITS
 from bitlight_hw.units.unit import counter
+
+# Of an image: whether it is good, and whether its frame ends with it.
+MARK = data.StructLayout({"good": 1, "end": 1})
 
 
 class Framing(wiring.Component):
-    """words = the data of each frame, `count` words of it; marks = 1 for a good frame, 0 for a bad.
+    """words = the data of each image, `count` words of it; marks = what became of each image.
 
-    A good frame has `last` with its word `count` and not before, all bytes kept in each word but
-    the last, and the lowest `tail` bytes kept in that. Of a bad one still `count` words are given,
-    since the units behind have begun with it:
+    A frame is `batch` images, each of them `count` words; what the last word of an image holds
+    beyond its lowest `tail` bytes does not matter. A good frame has `last` with its last word and
+    not before, all bytes kept in each word but that one, and the lowest `tail` bytes kept in that.
+    A bad one ends with the image in which its fault is. Of that still `count` words are given,
+    since the units after this have begun with it:
 
     - too short: zeros are given for the words that are missing, while none are taken;
-    - too long: words are taken without being given, until one with `last`;
-    - a wrong `keep`: the frame goes on, and is bad.
+    - too long, or more images after a bad one: words are taken without being given, until one with
+      `last`;
+    - a wrong `keep`: the image goes on, and is bad.
 
     A mark is given in the cycle in which word `count`, or `last` before it, is taken: so before the
-    last word is given to anything behind a register. `ready` depends on no input of the same cycle
+    last word is given to anything after a register. `ready` depends on no input of the same cycle
     but that of `words` and `marks`.
 
     `restart` begins again with the next frame: what is left of a frame that has begun is taken
@@ -30,7 +37,7 @@ class Framing(wiring.Component):
     Parameters
     ----------
     width : int, bits of a word
-    count : int, words of a frame
+    count : int, words of an image
     tail : int, bytes of its last word
     """
 
@@ -40,13 +47,14 @@ class Framing(wiring.Component):
         self.tail = tail
         super().__init__(
             {
+                "batch": In(BATCH_BITS, init=1),
                 "data": In(width),
                 "keep": In(width // 8),
                 "last": In(1),
                 "valid": In(1),
                 "ready": Out(1),
                 "words": Out(stream.Signature(width)),
-                "marks": Out(stream.Signature(1)),
+                "marks": Out(stream.Signature(MARK)),
                 "restart": In(1),
                 "inside": Out(1),
             }
@@ -55,20 +63,25 @@ class Framing(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         word = counter(self.count, "word")
+        image = Signal(BATCH_BITS)  # of the frame
         end = Signal()
+        final = Signal()
         right = Signal()
         wrong = Signal()
         taken = Signal()
         filling = Signal()
         swallowing = Signal()
         bad = Signal()
+        every, lowest = (1 << self.width // 8) - 1, (1 << self.tail) - 1
         m.d.comb += [
             end.eq(word == self.count - 1),
-            right.eq(self.keep == Mux(end, (1 << self.tail) - 1, (1 << self.width // 8) - 1)),
-            wrong.eq(bad | ~right | (end ^ self.last)),
+            final.eq(end & self._of_last_image(m, image)),
+            right.eq(self.keep == Mux(final, lowest, every)),
+            wrong.eq(bad | ~right | (final ^ self.last)),
             taken.eq(self.valid & self.ready),
             self.words.payload.eq(Mux(filling, 0, self.data)),
-            self.marks.payload.eq(~wrong),
+            self.marks.payload.good.eq(~wrong),
+            self.marks.payload.end.eq(final | wrong),
         ]
         with m.If(taken):
             m.d.sync += self.inside.eq(~self.last)
@@ -92,10 +105,20 @@ class Framing(wiring.Component):
                     word.eq(Mux(end, 0, word + 1)),
                     bad.eq(wrong & ~(end | self.last)),
                     filling.eq(self.last & ~end),
-                    swallowing.eq(end & ~self.last),
+                    swallowing.eq(end & ~self.last & (final | wrong)),
                 ]
+                with m.If(end | self.last):
+                    m.d.sync += image.eq(Mux(final | wrong, 0, image + 1))
 
         with m.If(self.restart):
-            m.d.sync += [word.eq(0), bad.eq(0), filling.eq(0)]
+            m.d.sync += [word.eq(0), image.eq(0), bad.eq(0), filling.eq(0)]
             m.d.sync += swallowing.eq(Mux(taken, ~self.last, self.inside))
         return m
+
+    def _of_last_image(self, m: Module, image: Signal) -> Any:
+        """Whether it is the frame's last; `batch` counts as it is when the frame begins."""
+        begun = Signal(BATCH_BITS)
+        batch = Signal(BATCH_BITS)
+        m.d.comb += batch.eq(Mux(self.inside, begun, self.batch))
+        m.d.sync += begun.eq(batch)
+        return (image + 1 == batch) | (batch == 0)

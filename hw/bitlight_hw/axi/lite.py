@@ -42,7 +42,8 @@ class AxiLite(wiring.Component):
 
     A register that is ro is a port of its name, read in the cycle that takes the address. One that
     is rw is a port that is its written bits for one cycle, and 0 otherwise; it reads 0. What WSTRB
-    does not mark is 0 too.
+    does not mark is 0 too. One with a first value is a port that keeps what is written where WSTRB
+    marks it, and reads it.
 
     Parameters
     ----------
@@ -54,7 +55,10 @@ class AxiLite(wiring.Component):
         ports = dict(PORTS)
         for register in registers:
             for name in register.members.values():
-                ports[name] = In(32) if register.access == "ro" else Out(32)
+                width = 32 if register.first is None else len(register.first)
+                ports[name] = (
+                    In(32) if register.access == "ro" else Out(width, init=_init(register))
+                )
         super().__init__(ports)
 
     def elaborate(self, platform: Any) -> Module:
@@ -70,7 +74,8 @@ class AxiLite(wiring.Component):
             with m.Switch(self.s_axil_araddr[2:]):
                 for register in self.registers:
                     for offset, name in register.members.items():
-                        value = getattr(self, name) if register.access == "ro" else 0
+                        told = register.access == "ro" or register.first is not None
+                        value = getattr(self, name) if told else 0
                         with m.Case(offset >> 2):
                             m.d.sync += [self.s_axil_rdata.eq(value), self.s_axil_rresp.eq(OKAY)]
                 with m.Default():
@@ -83,6 +88,7 @@ class AxiLite(wiring.Component):
         given = Signal()
         address = Signal(ADDRESS_BITS - 2)
         data = Signal(32)
+        marked = Signal(4)
         write = Signal()
         m.d.comb += [
             self.s_axil_awready.eq(~addressed),
@@ -92,10 +98,10 @@ class AxiLite(wiring.Component):
         with m.If(self.s_axil_awvalid & self.s_axil_awready):
             m.d.sync += [addressed.eq(1), address.eq(self.s_axil_awaddr[2:])]
         with m.If(self.s_axil_wvalid & self.s_axil_wready):
-            m.d.sync += given.eq(1)
-            for lane, marked in enumerate(self.s_axil_wstrb):
+            m.d.sync += [given.eq(1), marked.eq(self.s_axil_wstrb)]
+            for lane, counts in enumerate(self.s_axil_wstrb):
                 byte = self.s_axil_wdata.word_select(lane, 8)
-                m.d.sync += data.word_select(lane, 8).eq(byte & marked.replicate(8))
+                m.d.sync += data.word_select(lane, 8).eq(byte & counts.replicate(8))
         with m.If(self.s_axil_bready):
             m.d.sync += self.s_axil_bvalid.eq(0)
         with m.If(write):
@@ -107,4 +113,19 @@ class AxiLite(wiring.Component):
                         if register.access == "rw":
                             with m.Case(offset >> 2):
                                 m.d.sync += self.s_axil_bresp.eq(OKAY)
-                                m.d.comb += getattr(self, name).eq(data)
+                                self._keep(m, register, getattr(self, name), data, marked)
+
+    def _keep(
+        self, m: Module, register: Register, port: Signal, data: Signal, marked: Signal
+    ) -> None:
+        """What is written, for a cycle or until the next write."""
+        if register.first is None:
+            m.d.comb += port.eq(data)
+            return
+        for lane in range(-(-len(port) // 8)):
+            with m.If(marked[lane]):
+                m.d.sync += port.word_select(lane, 8).eq(data.word_select(lane, 8))
+
+
+def _init(register: Register) -> int:
+    return 0 if register.first is None else register.first.value

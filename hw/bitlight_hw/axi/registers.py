@@ -16,30 +16,41 @@
 | 0x48 | FRAMES_IN | ro | whole frames taken, modulo 2³² |
 | 0x4C | FRAMES_OUT | ro | whole frames given, modulo 2³² |
 | 0x50 | FRAMING_ERRORS | ro | frames dropped for their form, modulo 2³² |
+| 0x54 | BATCH | rw | images of a frame, from the next one on: 1, as for 0, to 65535 |
+| 0x58 | BYTES_WORD | ro | bytes of a word of the streams |
 
 Registers are 32 bits; the two lowest address bits are ignored. An address that is not in the table,
 or a write to a register that is ro, is answered with SLVERR and changes nothing. CONTROL takes a
-write only where WSTRB marks its lowest byte, and reads 0.
+write only where WSTRB marks its lowest byte, and reads 0; BATCH keeps the bytes that WSTRB does not
+mark.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
+from amaranth import Const
+
 # Bits of an address: 4 KiB, the least that an interconnect gives a subordinate.
 ADDRESS_BITS = 12
+# Of the number of images in a frame.
+BATCH_BITS = 16
 IDENTITY = int.from_bytes(b"bitl", "big")
-VERSION = 1 << 16
+VERSION = 1 << 16 | 1
 
 
 @dataclass(frozen=True)
 class Register:
-    """One row of the map; `words` registers that follow each other."""
+    """One row of the map; `words` registers that follow each other.
+
+    One with `first` keeps as many of its lowest bits as that has, and begins with it.
+    """
 
     offset: int
     name: str
     access: Literal["ro", "rw"]
     meaning: str
     words: int = 1
+    first: Const | None = None
 
     @property
     def members(self) -> dict[int, str]:
@@ -83,6 +94,14 @@ REGISTERS = (
     Register(0x48, "FRAMES_IN", "ro", "whole frames taken, modulo 2³²"),
     Register(0x4C, "FRAMES_OUT", "ro", "whole frames given, modulo 2³²"),
     Register(0x50, "FRAMING_ERRORS", "ro", "frames dropped for their form, modulo 2³²"),
+    Register(
+        0x54,
+        "BATCH",
+        "rw",
+        "images of a frame, from the next one on: 1, as for 0, to 65535",
+        first=Const(1, BATCH_BITS),
+    ),
+    Register(0x58, "BYTES_WORD", "ro", "bytes of a word of the streams"),
 )
 OFFSETS = {register.name: register.offset for register in REGISTERS}
 

@@ -12,16 +12,25 @@ SIZE = WIDTH // 8
 ALL = (1 << SIZE) - 1
 
 
-def judged(frame, count, tail):
-    """The words that a frame becomes, and its mark, as the rules say."""
-    keeps = [keep for _, keep in frame]
-    good = keeps == [ALL] * (count - 1) + [(1 << tail) - 1]
-    data = [word for word, _ in frame[:count]]
-    return data + [0] * (count - len(data)), int(good)
+def judged(frame, count, tail, batch=1):
+    """The words that a frame becomes, and the marks (good, end) of its images, by the rules."""
+    words, marks = [], []
+    for image in range(batch):
+        part = frame[image * count : (image + 1) * count]
+        end = image == batch - 1
+        keeps = [ALL] * (count - 1) + [(1 << tail) - 1 if end else ALL]
+        good = [keep for _, keep in part] == keeps
+        good = good and (len(frame) == batch * count if end else len(frame) > (image + 1) * count)
+        words += [word for word, _ in part] + [0] * (count - len(part))
+        marks.append((int(good), int(end or not good)))
+        if not good:
+            break
+    return words, marks
 
 
-def drawn(rng, count, tail):
+def drawn(rng, count, tail, batch=1):
     """A frame of (data, keep): good, or of a wrong length, or with a hole."""
+    count *= batch
     frame = [(rng.getrandbits(WIDTH), ALL) for _ in range(count)]
     frame[-1] = (frame[-1][0], (1 << tail) - 1)
     match rng.choice(["good", "good", "short", "long", "keep"]):
@@ -39,7 +48,8 @@ def drawn(rng, count, tail):
 class Run:
     """Drives frames through, with pauses, and resets in the cycles of `restarts`."""
 
-    def __init__(self, frames, count, tail, *, idle=0.0, busy=0.0, restarts=(), seed=0):
+    def __init__(self, frames, count, tail, *, idle=0.0, busy=0.0, restarts=(), seed=0, batch=1):
+        self.batch = batch
         self.words = [
             (data, keep, place == len(frame) - 1)
             for frame in frames
@@ -57,6 +67,7 @@ class Run:
     async def _bench(self, ctx):
         unit, sent, offering, quiet = self.unit, 0, False, 0
         cycle = -1
+        ctx.set(unit.batch, self.batch)
         while quiet < 20:
             cycle += 1
             assert cycle < 5000, "the stream stands still"
@@ -76,7 +87,8 @@ class Run:
             taken = offering and ctx.get(unit.ready)
             inside = ctx.get(unit.inside)
             if ctx.get(unit.marks.valid) and ctx.get(unit.marks.ready):
-                self.marks.append(ctx.get(unit.marks.payload))
+                mark = unit.marks.payload
+                self.marks.append((ctx.get(mark.good), ctx.get(mark.end)))
                 self.events.append(("mark", cycle))
             if ctx.get(unit.words.valid) and ctx.get(unit.words.ready):
                 self.given.append(ctx.get(unit.words.payload))
@@ -101,8 +113,25 @@ def test_frames_become_words_and_marks(count, tail, pauses):
     run = Run(frames, count, tail, idle=idle, busy=busy)
     expected = [judged(frame, count, tail) for frame in frames]
     assert run.given == [word for words, _ in expected for word in words]
-    assert run.marks == [mark for _, mark in expected]
-    assert {0, 1} == set(run.marks)
+    assert run.marks == [mark for _, marks in expected for mark in marks]
+    assert {0, 1} == {good for good, _ in run.marks}
+
+
+@pytest.mark.parametrize("batch", [2, 3])
+@pytest.mark.parametrize(("count", "tail"), [(1, 2), (4, 1), (3, 3)])
+def test_frames_of_several_images(count, tail, batch):
+    rng = random.Random(count + tail + batch)
+    frames = [drawn(rng, count, tail, rng.choice([batch, batch, 1])) for _ in range(60)]
+    run = Run(frames, count, tail, idle=0.3, busy=0.3, batch=batch)
+    expected = [judged(frame, count, tail, batch) for frame in frames]
+    assert run.given == [word for words, _ in expected for word in words]
+    assert run.marks == [mark for _, marks in expected for mark in marks]
+    assert {(1, 0), (1, 1), (0, 1)} == set(run.marks)
+
+
+def test_a_batch_of_none_is_of_one():
+    run = Run([[(7, ALL)] * 2] * 3, 2, SIZE, batch=0)
+    assert run.marks == [(1, 1)] * 3
 
 
 @pytest.mark.parametrize(("count", "tail"), [(1, 2), (4, 1)])
@@ -133,4 +162,4 @@ def test_a_restart_goes_on_with_the_next_frame(seed):
     begun = next((index for index, end in enumerate(ends) if end >= taken[-1]), len(frames))
     expected = [judged(frame, count, tail) for frame in frames[begun:]]
     assert run.given == [word for words, _ in expected for word in words]
-    assert run.marks == [mark for _, mark in expected]
+    assert run.marks == [mark for _, marks in expected for mark in marks]

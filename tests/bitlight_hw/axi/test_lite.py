@@ -3,6 +3,7 @@
 import itertools
 
 import pytest
+from amaranth import Const
 from amaranth.sim import Simulator
 
 from bitlight_hw.axi.lite import OKAY, SLVERR, AxiLite
@@ -12,6 +13,7 @@ REGISTERS = [
     Register(0x00, "FIRST", "ro", ""),
     Register(0x04, "SWITCH", "rw", ""),
     Register(0x08, "ROW", "ro", "", words=2),
+    Register(0x20, "KEPT", "rw", "", first=Const(5, 12)),
 ]
 VALUES = {"first": 0x12345678, "row0": 0xDEADBEEF, "row1": 7}
 # Cycles that a channel is late.
@@ -130,3 +132,19 @@ def test_the_next_write_may_come_before_the_answer_is_taken():
         assert not ctx.get(unit.s_axil_bvalid)
 
     assert run(bench) == [1, 2]
+
+
+def test_a_register_with_a_first_value_keeps_what_is_written():
+    async def bench(ctx, unit):
+        found = []
+        for data, strobe in [(None, 0), (0xFFFFF123, 0b1111), (0x0004, 0b0001), (0xFFFF, 0b1100)]:
+            if data is not None:
+                await sent(ctx, unit, "aw", 0, awaddr=0x20)
+                await sent(ctx, unit, "w", 0, wdata=data, wstrb=strobe)
+                assert await answered(ctx, unit, "b", 0, "bresp") == [OKAY]
+            await sent(ctx, unit, "ar", 0, araddr=0x20)
+            found.append((await answered(ctx, unit, "r", 0, "rdata", "rresp"))[0])
+            assert ctx.get(unit.kept) == found[-1]
+        assert found == [5, 0x123, 0x104, 0x104]
+
+    assert run(bench) == []

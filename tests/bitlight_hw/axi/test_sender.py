@@ -5,23 +5,30 @@ import random
 import pytest
 from amaranth.sim import Simulator
 
+from bitlight_hw.axi.gate import CUT, LAST, MORE
 from bitlight_hw.axi.sender import Sender
 
 WIDTH = 16
 FULL, CLOSING = 0b11, (0, 1, 1, 1)
 
 
-def played(count, tail, *, odds=0.0, restarts=(), words=60, seed=0):
-    """Words as (data, keep, last, user), with a mark None at each restart, when all are offered."""
+def played(count, tail, *, odds=0.0, restarts=(), words=60, seed=0, ends=None):
+    """Words as (data, keep, last, user), with a mark None at each restart, when all are offered.
+
+    `ends` are those of the results; by default each is a frame.
+    """
+    ends = [LAST] * words if ends is None else ends
     rng = random.Random(seed)
     unit = Sender(WIDTH, count=count, tail=tail)
     received, entered = [], []
 
     async def bench(ctx):
-        waiting, sent = None, 0
+        waiting, sent, ended = None, 0, 0
         for cycle in range(words * 5 + 20):
             ctx.set(unit.i.valid, sent < words and (rng.random() >= odds))
             ctx.set(unit.i.payload, sent)
+            ctx.set(unit.ends.valid, ended < len(ends))
+            ctx.set(unit.ends.payload, ends[min(ended, len(ends) - 1)])
             ctx.set(unit.ready, 0)
             before = ctx.get(unit.valid)
             ctx.set(unit.ready, rng.random() >= odds)
@@ -41,6 +48,7 @@ def played(count, tail, *, odds=0.0, restarts=(), words=60, seed=0):
             if moved:
                 entered.append(sent)
                 sent += 1
+            ended += ctx.get(unit.ends.valid) and ctx.get(unit.ends.ready)
             await ctx.tick()
         assert (sent, waiting) == (words, None)
 
@@ -70,6 +78,17 @@ def expected(entered, count, tail):
 def test_words_of_frames(count, tail, odds):
     received, entered = played(count, tail, odds=odds)
     assert received == expected(entered, count, tail)
+
+
+def test_results_of_one_frame():
+    """Three of two words each; then one, after which the frame is cut; then one alone."""
+    ends = [MORE, MORE, LAST, MORE, CUT, LAST]
+    received, _ = played(2, 1, odds=0.3, words=10, ends=ends)
+    numbers = [n for n in range(8)] + [None, 8, 9]
+    last = {5, 9}
+    assert received == [
+        CLOSING if n is None else (n, 1 if n in last else FULL, int(n in last), 0) for n in numbers
+    ]
 
 
 @pytest.mark.parametrize("seed", range(20))
