@@ -20,6 +20,7 @@ from bitlight.errors import (
 )
 from bitlight.layers import Conv2d, Linear, MaxPool2d
 from bitlight.network import Network
+from bitlight.surroundings import OutputScale
 
 # Loaded at first use, so that `import bitlight` needs neither torch nor scikit-learn.
 _LAZY = {
@@ -67,6 +68,7 @@ __all__ = [
     "OpticalFeatures",
     "OpticalProjection",
     "OpticsError",
+    "OutputScale",
     "RidgeHead",
     "SimulationError",
     "StoreError",

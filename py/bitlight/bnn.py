@@ -1,7 +1,8 @@
 """The .bnn file: safetensors of packed weights and thresholds, with one JSON header.
 
 The header holds the format's version, the network's id and the layers' parameters; the tensors
-`N.weight` (uint8, packed rows) and `N.threshold` (int32) belong to layer N.
+`N.weight` (uint8, packed rows) and `N.threshold` (int32) belong to layer N. What version 1 cannot
+say is version 2: `input.codes` (uint8), `output.multiplier` and `output.offset` (float64).
 """
 
 import hashlib
@@ -23,17 +24,25 @@ from bitlight.files import replacing
 from bitlight.headers import read_safetensors
 from bitlight.layers import Conv2d, Layer, Linear, MaxPool2d
 from bitlight.network import Network
+from bitlight.surroundings import OutputScale
 
 FORMAT = "bitlight.network"
 VERSION = 1
+SURROUNDED = 2  # with codes of pixels, or a scale of the scores
+FIELDS = {"format", "version", "id", "network"}
 
 
 def _describe(net: Network) -> dict[str, Any]:
-    return {
+    described: dict[str, Any] = {
         "input_shape": list(net.input_shape),
         "input_bits": net.input_bits,
         "layers": [_describe_layer(layer) for layer in net.layers],
     }
+    if net.codes is not None:
+        described["codes"] = list(net.codes.shape)
+    if net.output_scale is not None:
+        described["output_scale"] = net.output_scale.offset.size
+    return described
 
 
 def _describe_layer(layer: Layer) -> dict[str, Any]:
@@ -61,6 +70,11 @@ def _tensors(net: Network) -> Iterator[tuple[str, np.ndarray]]:
         if layer.threshold is not None:
             yield f"{index}.threshold", layer.threshold.astype("<i4")
         yield f"{index}.weight", bits.pack(layer.weight.reshape(len(layer.weight), -1))
+    if net.codes is not None:
+        yield "input.codes", net.codes
+    if net.output_scale is not None:
+        yield "output.multiplier", net.output_scale.multiplier.astype("<f8")
+        yield "output.offset", net.output_scale.offset.astype("<f8")
 
 
 def digest(net: Network) -> str:
@@ -83,7 +97,8 @@ def digest(net: Network) -> str:
 
 def save(net: Network, path: str | os.PathLike[str]) -> None:
     """Write the network; the name never stands for half a file."""
-    header = {"format": FORMAT, "version": VERSION, "id": net.id, "network": _describe(net)}
+    version = SURROUNDED if net.codes is not None or net.output_scale is not None else VERSION
+    header = {"format": FORMAT, "version": version, "id": net.id, "network": _describe(net)}
     # One key alone, because the order of several would differ between runs.
     metadata = {"bitlight": json.dumps(header, sort_keys=True)}
     with replacing(path) as file:
@@ -96,12 +111,16 @@ def load(path: str | os.PathLike[str]) -> Network:
         raise NetworkError(f"no such file: {path}")
     try:
         header, tensors = read_safetensors(path)
-        found, wanted = (header["format"], header["version"]), (FORMAT, VERSION)
-        if found != wanted:
+        kind, version = header["format"], header["version"]
+        if kind != FORMAT or version not in (VERSION, SURROUNDED) or version is True:
             raise NetworkError(
-                f"it is {found[0]!r} version {found[1]!r}, "
-                f"this bitlight reads {FORMAT} version {VERSION}"
+                f"it is {kind!r:.80} version {version!r:.80}, "
+                f"this bitlight reads {FORMAT} versions {VERSION} and {SURROUNDED}"
             )
+        if header.keys() != FIELDS:
+            raise NetworkError(f"its header should have the fields {', '.join(sorted(FIELDS))}")
+        if (version == SURROUNDED) != bool({"codes", "output_scale"} & header["network"].keys()):
+            raise NetworkError(f"it says more or less than version {version} can")
         net = _rebuild(header["network"], tensors)
         if _text(_describe(net)) != _text(header["network"]):
             raise NetworkError("its header says more than a network has, or says it otherwise")
@@ -123,9 +142,18 @@ def _rebuild(description: dict[str, Any], tensors: dict[str, np.ndarray]) -> Net
         )
         for index, layer in enumerate(description["layers"])
     ]
+    codes, scale = tensors.pop("input.codes", None), None
+    if (codes is None) != ("codes" not in description):
+        raise NetworkError("its codes of pixels are missing, or stand where none are wanted")
+    if "output_scale" in description:
+        parts = [tensors.pop(f"output.{name}") for name in ("multiplier", "offset")]
+        if any(part.dtype != np.float64 for part in parts):
+            raise NetworkError("its scale of the scores is not float64")
+        scale = OutputScale(*parts)
     if tensors:
         raise NetworkError(f"tensor {min(tensors)!r:.80} belongs to no layer")
-    return Network(tuple(description["input_shape"]), description["input_bits"], layers)
+    shape, input_bits = tuple(description["input_shape"]), description["input_bits"]
+    return Network(shape, input_bits, layers, codes=codes, output_scale=scale)
 
 
 def _rebuild_layer(

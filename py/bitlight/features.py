@@ -72,6 +72,11 @@ class BinaryFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         NetworkError
             If the engine is unknown, the network gives scores rather than bits, or X is not uint8
             of shape (N, H, W, C), (N, H·W·C) or (N, n).
+
+        Notes
+        -----
+        X holds the values that `Network.forward` takes; of a network with a table of codes it holds
+        8-bit pixels, of which `Network.encode` makes these.
         """
         if self.engine not in ENGINES:
             raise NetworkError(f"engine must be 'golden' or 'rtl', not {self.engine!r}")
@@ -131,5 +136,7 @@ def _as_images(network: Network, X: Any) -> np.ndarray:
     size = int(np.prod(network.input_shape))
     if X.ndim == 2 and X.shape[1] == size:
         X = X.reshape(len(X), *network.input_shape)
+    if network.codes is not None:
+        return network.encode(X)
     network.check_images(X)
     return X

@@ -10,6 +10,7 @@ import numpy as np
 from bitlight import forks  # noqa: F401, notes every fork from here on
 from bitlight.errors import NetworkError
 from bitlight.layers import Conv2d, Layer, Linear, MaxPool2d, Shape
+from bitlight.surroundings import OutputScale, check_codes, encode
 
 Engine = Literal["packed", "plain"]
 
@@ -24,6 +25,11 @@ class Network:
         Bits of a pixel. 1: the input is bits and the first layer is a binary layer.
     layers : sequence of Conv2d, Linear, MaxPool2d
         A Linear without thresholds gives integer scores and must be the last.
+    codes : uint8 array, shape (256,) or (C, 256), optional
+        The code of each value of an 8-bit pixel, where that is not its upper bits: what a trained
+        network does to pixels before its first layer. See `encode`.
+    output_scale : OutputScale, optional
+        What a trained network does to its scores: see `logits`. For networks that give scores.
 
     Raises
     ------
@@ -38,13 +44,26 @@ class Network:
            [0]], dtype=uint8)
     """
 
-    def __init__(self, input_shape: Shape, input_bits: int, layers: Iterable[Layer]) -> None:
+    def __init__(
+        self,
+        input_shape: Shape,
+        input_bits: int,
+        layers: Iterable[Layer],
+        *,
+        codes: np.ndarray | None = None,
+        output_scale: OutputScale | None = None,
+    ) -> None:
         self.input_shape = _input_shape(input_shape)
         if not isinstance(input_bits, int | np.integer) or not 1 <= input_bits <= 8:
             raise NetworkError(f"input_bits must be 1 to 8, not {input_bits!r}")
         self.input_bits = int(input_bits)
         self.layers: tuple[Layer, ...] = tuple(layers)
         self.shapes: tuple[Shape, ...] = tuple(self._shapes())
+        channels = self.input_shape[-1]
+        self.codes = None if codes is None else check_codes(codes, channels, self.input_bits)
+        self.output_scale = output_scale
+        if output_scale is not None:
+            self._check_output_scale(output_scale)
 
     def _shapes(self) -> Iterable[Shape]:
         if not self.layers:
@@ -76,6 +95,14 @@ class Network:
         if isinstance(layer, Conv2d | Linear) and layer.fan_in << bits >= 1 << 30:
             raise NetworkError(
                 f"layer {index}: sums over {layer.fan_in} inputs do not fit in 32 bits"
+            )
+
+    def _check_output_scale(self, scale: OutputScale) -> None:
+        if not self.gives_scores:
+            raise NetworkError("output_scale is for scores, and the last layer gives bits")
+        if scale.offset.size != self.n_features:
+            raise NetworkError(
+                f"output_scale must have {self.n_features} classes, not {scale.offset.size}"
             )
 
     def depth(self, index: int) -> int:
@@ -123,8 +150,46 @@ class Network:
         return (
             self
             if k == len(self.layers)
-            else Network(self.input_shape, self.input_bits, self.layers[:k])
+            else Network(self.input_shape, self.input_bits, self.layers[:k], codes=self.codes)
         )
+
+    def encode(self, pixels: np.ndarray) -> np.ndarray:
+        """Turn 8-bit pixels into the codes that `forward` takes.
+
+        Parameters
+        ----------
+        pixels : uint8 array, shape (N, H, W, C) or (N, n)
+
+        Returns
+        -------
+        uint8 array of the same shape
+            By the table `codes`, or the upper `input_bits` of each pixel where there is none.
+
+        Raises
+        ------
+        NetworkError
+            If the images have another shape or dtype.
+        """
+        self._check_form(pixels)
+        return encode(pixels, self.codes, self.input_bits)
+
+    def logits(self, scores: np.ndarray) -> np.ndarray:
+        """Turn the scores that `forward` gives into what the trained network gave: float64.
+
+        Raises
+        ------
+        NetworkError
+            If the network gives bits.
+        """
+        if not self.gives_scores:
+            raise NetworkError("the network gives bits: a head makes classes of them")
+        if self.output_scale is None:
+            return scores.astype(np.float64)
+        return self.output_scale.logits(scores)
+
+    def classify(self, x: np.ndarray) -> np.ndarray:
+        """Number of the best class for each of the images that `forward` takes, int64 (N,)."""
+        return self.logits(self.forward(x)).argmax(axis=1)
 
     def forward(
         self, x: np.ndarray, upto: int | None = None, *, engine: Engine = "packed"
@@ -161,15 +226,21 @@ class Network:
 
     def check_images(self, x: np.ndarray) -> None:
         """Raise NetworkError unless `x` is a batch of images as this network takes them."""
+        self._check_form(x)
+        top = (1 << self.input_bits) - 1
+        if self.input_bits < 8 and x.size and x.max() > top:
+            raise NetworkError(
+                f"images must have values of 0 to {top}, not {x.max()}: `encode` makes them of "
+                "8-bit pixels"
+            )
+
+    def _check_form(self, x: np.ndarray) -> None:
         if not isinstance(x, np.ndarray) or x.dtype != np.uint8:
             kind = x.dtype if isinstance(x, np.ndarray) else type(x).__name__
             raise NetworkError(f"images must be a uint8 array, not {kind}")
         if x.shape[1:] != self.input_shape:
             wanted = ", ".join(map(str, self.input_shape))
             raise NetworkError(f"images must have the shape (N, {wanted}), not {x.shape}")
-        top = (1 << self.input_bits) - 1
-        if self.input_bits < 8 and x.size and x.max() > top:
-            raise NetworkError(f"images must have values of 0 to {top}, not {x.max()}")
 
     @cached_property
     def id(self) -> str:

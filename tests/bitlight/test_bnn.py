@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from networks import draw_images, draw_network, seeds
 
 from bitlight import Linear, Network, NetworkError
+from bitlight.surroundings import OutputScale
 
 
 @given(seeds())
@@ -90,7 +91,14 @@ def deep(header, inner):
 
 
 REFUSED = {
-    "version 2, this bitlight reads .* version 1": lambda header, inner: inner.update(version=2),
+    "version 3, this bitlight reads .* versions 1 and 2": (
+        lambda header, inner: inner.update(version=3)
+    ),
+    "it says more or less than version 2 can": lambda header, inner: inner.update(version=2),
+    "its header should have the fields": lambda header, inner: inner.update(hidden=1),
+    "it says more or less than version 1 can": (
+        lambda header, inner: inner["network"].update(codes=[256])
+    ),
     "its header says more than a network has": (
         lambda header, inner: inner["network"]["layers"][0].update(more=1)
     ),
@@ -153,3 +161,46 @@ def test_a_header_that_asks_for_more_than_the_file_has(saved):
     saved.write_bytes(struct.pack("<Q", 1 << 60) + content[8:])
     with pytest.raises(NetworkError, match="not a whole .bnn file"):
         Network.load(saved)
+
+
+def surrounded(seed=0):
+    """A network with a table of codes and a scale of its scores."""
+    rng = np.random.default_rng(seed)
+    layers = [Linear(rng.random((6, 12)) < 0.5, rng.integers(-20, 20, 6))]
+    layers.append(Linear(rng.random((3, 6)) < 0.5, None))
+    codes = np.sort(rng.integers(0, 8, (3, 256), np.uint8), axis=1)
+    scale = OutputScale(rng.normal(size=3), rng.normal(size=3))
+    return Network((2, 2, 3), 3, layers, codes=codes, output_scale=scale)
+
+
+def test_codes_and_scale_are_kept_and_are_of_the_id(tmp_path):
+    net, path = surrounded(), tmp_path / "a.bnn"
+    net.save(path)
+    again = Network.load(path)
+    assert again.id == net.id
+    assert np.array_equal(again.codes, net.codes)
+    assert np.array_equal(again.output_scale.offset, net.output_scale.offset)
+    assert np.array_equal(again.output_scale.multiplier, net.output_scale.multiplier)
+    plain = Network(net.input_shape, 3, net.layers)
+    halves = (
+        Network(net.input_shape, 3, net.layers, codes=net.codes),
+        Network(net.input_shape, 3, net.layers, output_scale=net.output_scale),
+    )
+    assert len({found.id for found in (net, plain, *halves)}) == 4
+    body = net.upto(1)
+    assert np.array_equal(body.codes, net.codes)
+    assert body.output_scale is None
+    again.save(tmp_path / "b.bnn")
+    assert (tmp_path / "b.bnn").read_bytes() == path.read_bytes()
+
+
+def test_every_bit_of_a_file_of_version_2(tmp_path):
+    net, path = surrounded(), tmp_path / "a.bnn"
+    net.save(path)
+    whole = path.read_bytes()
+    for bit in range(0, 8 * len(whole), 5):
+        changed = bytearray(whole)
+        changed[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(changed)
+        with pytest.raises(NetworkError, match=r"a\.bnn"):
+            Network.load(path)

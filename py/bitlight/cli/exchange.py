@@ -5,7 +5,7 @@ import dataclasses
 import click
 
 from bitlight.cli import sources
-from bitlight.cli.layers import show_layers
+from bitlight.cli.layers import describe_codes, show_layers
 from bitlight.cli.paths import NETWORK, Input, Output
 from bitlight.cli.report import json_option, show_table, write_json
 from bitlight.files import size_of
@@ -14,18 +14,22 @@ from bitlight.files import size_of
 @click.command("import")
 @click.argument("model", type=Input())
 @click.argument("out", type=Output(dir_okay=False))
+@click.option(
+    "--body", is_flag=True, help="End before the first layer of other weights: its head is yours."
+)
 @json_option
-def import_(model: str, out: str, json_file: str | None) -> None:
+def import_(model: str, out: str, body: bool, json_file: str | None) -> None:
     """Read MODEL, a bipolar network in QONNX as Brevitas exports it, and write OUT, a .bnn file.
 
-    What comes before the first quantiser and behind the last sums is floats and no part of OUT; it
-    is shown. In Python, bitlight.import_qonnx gives it as functions beside the network. A node that
-    no binary network can compute is named.
+    What the graph does to its input before the first quantiser becomes a table in OUT: the code of
+    each value p of an 8-bit pixel, the graph taking p/255. What it does to the last sums becomes
+    a scale and an offset for each class. Both are shown. A node that no binary network can compute
+    is named.
     """
     from bitlight.inspection import inspect
     from bitlight.qonnx import Code, import_qonnx
 
-    imported = import_qonnx(model)
+    imported = import_qonnx(model, body=body)
     imported.network.save(out)
     figures = inspect(imported.network)
     show_layers(f"{out}, id {figures.id}", figures, imported.nodes)
@@ -33,6 +37,7 @@ def import_(model: str, out: str, json_file: str | None) -> None:
     ends = {
         "input": imported.input.description,
         "output": "bits" if isinstance(output, Code) else output.description,
+        "pixels": describe_codes(imported.network),
     }
     show_table("", ["", "x is what the graph takes, and its sums"], list(ends.items()))
     write_json(json_file, dataclasses.asdict(figures) | ends | {"nodes": imported.nodes})
@@ -44,8 +49,11 @@ def import_(model: str, out: str, json_file: str | None) -> None:
 @click.option(
     "--batch", type=click.IntRange(1), default=1, show_default=True, help="Images at once."
 )
+@click.option(
+    "--bare", is_flag=True, help="Without the codes of pixels and the scale of scores, if any."
+)
 @json_option
-def export(network: str, out: str, batch: int, json_file: str | None) -> None:
+def export(network: str, out: str, batch: int, bare: bool, json_file: str | None) -> None:
     """Write NETWORK to OUT, an .onnx file in QONNX for qonnx and FINN.
 
     The graph takes float32 (batch, C, H, W) or (batch, n): pixels as they are, bits as −1 and +1.
@@ -54,7 +62,7 @@ def export(network: str, out: str, batch: int, json_file: str | None) -> None:
     from bitlight.qonnx import export_qonnx
 
     net = sources.network(network, whole=True)
-    export_qonnx(net, out, batch)
+    export_qonnx(net, out, batch, bare=bare)
     figures = {
         "network": net.id,
         "input": "BIPOLAR" if net.input_bits == 1 else f"UINT{net.input_bits}",

@@ -4,6 +4,19 @@ from collections.abc import Sequence
 
 from bitlight.cli.report import show_table
 from bitlight.inspection import Inspection
+from bitlight.network import Network
+
+
+def describe_codes(net: Network) -> str:
+    """How 8-bit pixels become what a network takes."""
+    if net.codes is not None:
+        return "codes by the network's table" + (", for each channel" * (net.codes.ndim > 1))
+    return "as they are" if net.input_bits == 8 else f"their upper {net.input_bits} bits"
+
+
+def describe_scores(net: Network) -> str:
+    """What is done to the scores before classes are compared."""
+    return "compared as they are" if net.output_scale is None else "scaled, by class"
 
 
 def show_layers(title: str, figures: Inspection, nodes: Sequence[str] = ()) -> None:

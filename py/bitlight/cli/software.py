@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 
 from bitlight.cli import sources
-from bitlight.cli.layers import show_layers
+from bitlight.cli.layers import describe_codes, describe_scores, show_layers
 from bitlight.cli.paths import NETWORK, Output
-from bitlight.cli.report import json_option, write_json
+from bitlight.cli.report import json_option, show_table, write_json
 
 
 @click.command()
@@ -21,7 +21,11 @@ def inspect(network: str, json_file: str | None) -> None:
     net = sources.network(network, whole=True)
     figures = rows_of(net)
     show_layers(f"{network}, id {net.id}", figures)
-    write_json(json_file, dataclasses.asdict(figures))
+    around = {"pixels": describe_codes(net)}
+    if net.gives_scores:
+        around["scores"] = describe_scores(net)
+    show_table("", ["", ""], list(map(list, around.items())))
+    write_json(json_file, dataclasses.asdict(figures) | around)
 
 
 @click.command()

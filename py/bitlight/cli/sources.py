@@ -71,15 +71,16 @@ def _source(name: str, net: Network) -> ImageSource:
     named = named_images(name)
     if named is not None:
         images, labels, classes = named
-        return ArraySource(name, images, labels, net.input_shape, net.input_bits, classes)
+        form = net.input_shape, net.input_bits
+        return ArraySource(name, images, labels, *form, classes, net.codes)
     kind, _, count = name.partition(":")
     if kind == "random" and (count.isdecimal() or not count):
         return RandomSource(int(count or 100), net.input_shape, net.input_bits)
     path = Path(name)
     if path.is_dir():
-        return FolderSource(path, net.input_shape)  # type: ignore[arg-type]
+        return FolderSource(path, net.input_shape, net.input_bits, net.codes)
     if path.suffix == ".npy" and path.is_file():
-        return FileSource(path)
+        return FileSource(path, net.input_shape, net.input_bits, net.codes)
     raise DataError(
         f"no images {name!r}: give animals, animals:train, animals:test, digits, "
         "fashion-mnist:train, fashion-mnist:test, random or random:COUNT, a .npy file, "

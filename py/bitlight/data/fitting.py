@@ -1,5 +1,6 @@
 """Images of one shape for networks of another."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -7,12 +8,43 @@ from PIL import Image
 
 from bitlight.data.folder import MODES
 from bitlight.errors import DataError
+from bitlight.surroundings import encode
 
 # MNIST's 28×28 became 32×32 with a frame (LeCun et al. 1998); larger steps are stretched.
 FRAME = 4
 
 
-def fit(images: np.ndarray, input_shape: tuple[int, ...], input_bits: int = 8) -> np.ndarray:
+def photograph_shape(input_shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """(H, W, C) of the images that a network takes, also where it takes them flattened.
+
+    Raises
+    ------
+    DataError
+        If that many values are no square image, grey or RGB.
+
+    Examples
+    --------
+    >>> photograph_shape((784,)), photograph_shape((32, 32, 3))
+    ((28, 28, 1), (32, 32, 3))
+    """
+    if len(input_shape) == 3:
+        height, width, channels = input_shape
+        return height, width, channels
+    for channels in MODES:
+        side = math.isqrt(input_shape[0] // channels)
+        if side * side * channels == input_shape[0]:
+            return side, side, channels
+    raise DataError(
+        f"photographs cannot become {input_shape[0]} values: that is no square image, grey or RGB"
+    )
+
+
+def fit(
+    images: np.ndarray,
+    input_shape: tuple[int, ...],
+    input_bits: int = 8,
+    codes: np.ndarray | None = None,
+) -> np.ndarray:
     """Bring 8-bit images to a network's input: frame or stretch, grey to RGB, flatten, binarise.
 
     Parameters
@@ -23,7 +55,9 @@ def fit(images: np.ndarray, input_shape: tuple[int, ...], input_bits: int = 8) -
         Images up to four pixels smaller get a frame of zeros, others are stretched with Pillow's
         bilinear filter. (n,) takes images of n values, flattened.
     input_bits : int
-        The upper bits of each value are kept.
+        The upper bits of each value are kept,
+    codes : uint8 array, optional
+        or, with the table of a network, its codes are taken; see `Network.encode`.
 
     Returns
     -------
@@ -43,7 +77,7 @@ def fit(images: np.ndarray, input_shape: tuple[int, ...], input_bits: int = 8) -
     """
     if images.shape[1:] != tuple(input_shape):
         images = _flat(images, input_shape) if len(input_shape) == 1 else _fit(images, input_shape)
-    return images >> (8 - input_bits) if input_bits < 8 else images
+    return encode(images, codes, input_bits)
 
 
 def _flat(images: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:

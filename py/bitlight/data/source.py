@@ -5,11 +5,11 @@ import os
 from collections.abc import Sequence
 from math import prod
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from bitlight.data.fitting import fit
+from bitlight.data.fitting import fit, photograph_shape
 from bitlight.data.folder import image_files, read_images
 from bitlight.errors import DataError, reason
 from bitlight.npyfile import map_npy
@@ -62,6 +62,8 @@ class ArraySource:
         Of the network; see `bitlight.data.fit`.
     classes : tuple of str
         Names of the labels, where they have any.
+    codes : uint8 array, optional
+        Of the network.
     """
 
     def __init__(
@@ -72,11 +74,12 @@ class ArraySource:
         input_shape: tuple[int, ...],
         input_bits: int = 8,
         classes: tuple[str, ...] = (),
+        codes: np.ndarray | None = None,
     ) -> None:
         self.name = name
         self.classes = classes
         self._images, self._labels = images, labels
-        self._fit = input_shape, input_bits
+        self._fit = input_shape, input_bits, codes
 
     def __len__(self) -> int:
         return len(self._images)
@@ -109,14 +112,31 @@ class ArraySource:
 class FileSource(ArraySource):
     """Images in a .npy file, which is mapped rather than read.
 
+    They are pixels, brought to the network's input as those of a folder are. Only what has the
+    network's own shape, for a network of fewer than 8 bits without a table of codes, are codes
+    already: the values that `Network.forward` takes.
+
+    Parameters
+    ----------
+    path : path
+    input_shape, input_bits, codes
+        Of the network; by default the images are taken as they are.
+
     Raises
     ------
     DataError
         If the file is missing or no such array.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        input_shape: tuple[int, ...] | None = None,
+        input_bits: int = 8,
+        codes: np.ndarray | None = None,
+    ) -> None:
         self._path = Path(path).resolve()
+        self._form = input_shape, input_bits, codes
         try:
             images = map_npy(self._path)
         except (ValueError, OSError, EOFError) as error:
@@ -126,17 +146,22 @@ class FileSource(ArraySource):
                 f"{path}: images (N, H, W, C) or (N, n) must be a uint8 array, not {images.dtype} "
                 f"{images.shape}"
             )
-        super().__init__(str(path), images, None, images.shape[1:])
+        shape = images.shape[1:] if input_shape is None else input_shape
+        if images.shape[1:] == shape and codes is None:
+            input_bits = 8  # codes already
+        super().__init__(str(path), images, None, shape, input_bits, codes=codes)
+        if len(images):
+            self.images(range(1))  # what cannot be fitted is refused before any work
 
     def digest(self, rows: range) -> str:
         """Of the file's size and time, and how many images of it are taken."""
         return _digest_files([self._path], self._path.parent, f"{rows}")
 
-    def __getstate__(self) -> Path:
-        return self._path
+    def __getstate__(self) -> Any:
+        return self._path, *self._form
 
-    def __setstate__(self, path: Path) -> None:
-        self.__init__(path)  # type: ignore[misc]
+    def __setstate__(self, state: Any) -> None:
+        self.__init__(*state)  # type: ignore[misc]
 
 
 class FolderSource:
@@ -145,8 +170,9 @@ class FolderSource:
     Parameters
     ----------
     path : path
-    shape : (H, W, C)
-        What they are stretched to.
+    input_shape, input_bits, codes
+        Of the network. Images are stretched to (H, W, C); where it takes (n,) values, to the square
+        of as many, and flattened.
 
     Raises
     ------
@@ -154,8 +180,16 @@ class FolderSource:
         If there is no such folder, or a class has no images; later, if a file is no image.
     """
 
-    def __init__(self, path: str | os.PathLike[str], shape: tuple[int, int, int]) -> None:
-        self.name, self._root, self._shape = str(path), Path(path).resolve(), shape
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        input_shape: tuple[int, ...],
+        input_bits: int = 8,
+        codes: np.ndarray | None = None,
+    ) -> None:
+        self.name, self._root = str(path), Path(path).resolve()
+        self._shape = photograph_shape(input_shape)
+        self._fit = input_shape, input_bits, codes
         self._files, self._labels, self.classes = image_files(self._root)
 
     def __len__(self) -> int:
@@ -163,7 +197,7 @@ class FolderSource:
 
     def images(self, rows: range) -> np.ndarray:
         """Images, read now."""
-        return read_images(self._files[rows.start : rows.stop], self._shape)
+        return fit(read_images(self._files[rows.start : rows.stop], self._shape), *self._fit)
 
     def labels(self, rows: range) -> np.ndarray:
         """Index into the class names."""

@@ -149,7 +149,8 @@ class BinaryHead(Head):
         NetworkError
             If the network does not give as many bits as the head takes.
         """
-        return Network(net.input_shape, net.input_bits, [*net.layers, self.layer()])
+        layers = [*net.layers, self.layer()]
+        return Network(net.input_shape, net.input_bits, layers, codes=net.codes)
 
     def _begin(self, y: np.ndarray, classes: Any) -> None:
         self._descent = None

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 import onnx
 
-from bitlight.errors import NetworkError
+from bitlight.errors import ExchangeError, NetworkError
 from bitlight.layers import Conv2d, Layer, Linear, MaxPool2d
 from bitlight.qonnx.constants import Constants
-from bitlight.qonnx.file import refusal
+from bitlight.qonnx.file import describe, refusal
 from bitlight.qonnx.imported import Code, InputCode, Sums
 from bitlight.qonnx.layout import Layout
 from bitlight.qonnx.quantisers import Quantiser
@@ -18,6 +18,22 @@ from bitlight.qonnx.steps import INEXACT, Step, find_thresholds
 
 # Values between two layers of one image; AlexNet has 290 thousand.
 LARGEST_IMAGE = 1 << 26
+
+
+class NotBinary(ExchangeError):
+    """A layer whose weights are not ±s: the head of a body that is binary, perhaps.
+
+    Parameters
+    ----------
+    node : onnx.NodeProto
+    why : str
+    """
+
+    def __init__(self, node: onnx.NodeProto, why: str) -> None:
+        super().__init__(
+            f"{describe(node)}: {why}; where it is the last layer, `--body` (body=True) reads what "
+            "comes before it, and the head is yours to train"
+        )
 
 
 class Padding(NamedTuple):
@@ -37,6 +53,9 @@ class Pending:
     sums: Sums
     reach: int
     pools: list[tuple[onnx.NodeProto, MaxPool2d]] = field(default_factory=list)
+    # Channels in which the values fell after a pool: the maximum of what was pooled there is the
+    # smallest of what comes, so that the pool takes the bits turned over, and gives them so.
+    turned: np.ndarray | None = None
 
 
 class Chain:
@@ -63,6 +82,14 @@ class Chain:
         self.pending: Pending | None = None
         self.layers: list[Layer] = []
         self.nodes: list[str] = []
+        self.turned: np.ndarray | None = None  # channels of the last values that are turned over
+        self.last: onnx.NodeProto | None = None  # after which nothing may come
+
+    def end(self, node: onnx.NodeProto) -> None:
+        """Leave out a node that makes nothing but a choice of the scores."""
+        if self.pending is None:
+            raise refusal(node, "must stand behind scores")
+        self.last = node
 
     def constant(self, node: onnx.NodeProto, index: int) -> np.ndarray:
         """The node's input of that index, which must be constant."""
@@ -95,10 +122,10 @@ class Chain:
         if self.pending is None:
             self.input_steps.append(step)
             return
-        if self.pending.pools and not step.rises:
-            raise refusal(
-                node, "falls in some channels, behind a MaxPool that stands before the sign"
-            )
+        if self.pending.pools and step.falls.any():
+            before = self.pending.turned
+            none = np.zeros(len(self.pending.layer.weight), bool)
+            self.pending.turned = (none if before is None else before) ^ step.falls
         sums = self.pending.sums
         self.pending.sums = replace(sums, steps=(*sums.steps, step))
 
@@ -121,6 +148,7 @@ class Chain:
                 tuple(self.input_steps),
                 quantiser.apply,
                 quantiser.text,
+                quantiser is self.annotation,
             )
         self.code = quantiser.code
 
@@ -131,6 +159,11 @@ class Chain:
             pending.reach,
             len(layer.weight),
         )
+        if pending.turned is not None and pending.turned.any():
+            # The bit's opposite, of which the pools take the maximum: ¬[a ≥ t] is [−a ≥ 2 − t].
+            threshold = np.where(pending.turned, 2 - threshold, threshold).astype(np.int32)
+            flipped = flipped ^ pending.turned
+            self.turned = pending.turned
         weight = layer.weight ^ flipped.reshape(-1, *[1] * (layer.weight.ndim - 1))
         self._append(pending.node, replace(layer, weight=weight, threshold=threshold))
         for node, pool in pending.pools:
@@ -148,15 +181,32 @@ class Chain:
         reach = code.top * layer.fan_in
         if 2 * reach >= INEXACT:
             raise refusal(node, f"its sums reach {reach}, too large to be exact in float32")
-        self.reshape(node, layer)
         weight_sum = 2 * weight.sum(1, dtype=np.int64) - layer.fan_in
+        layer = self._turned_over(node, layer)
+        self.reshape(node, layer)
         self.pending = Pending(node, layer, Sums(code, weight_sum, scale), reach)
         self.code = None
+
+    def _turned_over(self, node: onnx.NodeProto, layer: Conv2d | Linear) -> Conv2d | Linear:
+        """A layer that takes some channels turned over: its weights for them are, too."""
+        turned, self.turned = self.turned, None
+        if turned is None:
+            return layer
+        if isinstance(layer, Conv2d) and any(layer.padding):
+            raise refusal(
+                node,
+                "pads what a MaxPool gives before a batch norm of negative gain, which is "
+                "padded with both bits",
+            )
+        repeated = np.tile(turned, layer.weight.shape[-1] // len(turned))
+        return replace(layer, weight=layer.weight ^ repeated)
 
     def pool(self, node: onnx.NodeProto, pool: MaxPool2d) -> None:
         """Pool bits, or sums on their way to the sign."""
         if self.pending is None and self.codes(node).bits > 1:
             raise refusal(node, "pools pixels; a binary network pools bits")
+        if self.turned is not None:
+            raise refusal(node, "pools once more after a MaxPool and a batch norm of negative gain")
         self.reshape(node, pool)
         if self.pending is not None:
             self.pending.pools.append((node, pool))
@@ -183,6 +233,11 @@ class Chain:
 
     def output(self) -> Sums | Code:
         """What the last values are; sums become the scores of a last Linear."""
+        if self.turned is not None:
+            raise ExchangeError(
+                "the graph ends in a MaxPool before a batch norm of negative gain, whose bits are "
+                "turned over: no layer is left to take that back"
+            )
         if self.pending is None:
             assert self.code is not None
             return self.code

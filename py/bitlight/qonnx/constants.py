@@ -11,7 +11,16 @@ from bitlight.errors import ExchangeError
 from bitlight.qonnx.file import attributes, refusal, to_array
 
 DOMAIN = "qonnx.custom_op.general"
-_DOMAINS = ("", "ai.onnx", DOMAIN)
+# Names under which the same operations were written before, or by others; qonnx takes them too.
+_ALIASES = ("onnx.brevitas", "finn.custom_op.general", "qonnx.custom_op.general")
+
+
+def domain_of(node: onnx.NodeProto) -> str:
+    """A node's domain by its present name: "" for ONNX itself, or `DOMAIN`."""
+    if node.domain in ("", "ai.onnx"):
+        return ""
+    return DOMAIN if node.domain in _ALIASES else node.domain
+
 
 Inputs = Sequence[np.ndarray]
 
@@ -31,6 +40,7 @@ class Constants:
     """
 
     def __init__(self, graph: onnx.GraphProto) -> None:
+        self.widths: dict[str, int] = {}  # bits of those that a Quant gave, also when turned
         self.arrays = {tensor.name: to_array(tensor) for tensor in graph.initializer}
         self._budget = 6 * graph.ByteSize() + (1 << 18)
 
@@ -49,7 +59,8 @@ class Constants:
             If it is no operation on constants that Brevitas writes, or its result is too large.
         """
         inputs = [self.arrays[name] for name in node.input if name]
-        if node.domain not in _DOMAINS or node.op_type not in _FOLDS or len(node.output) != 1:
+        known = domain_of(node) in ("", DOMAIN) and node.op_type in _FOLDS
+        if not known or len(node.output) != 1:
             raise refusal(node, "is not among the operations on constants that are read")
         try:
             self._budget -= 8 * _FOLDED_SIZES.get(node.op_type, _size_of_first)(inputs)
@@ -61,6 +72,10 @@ class Constants:
         except (ValueError, TypeError, LookupError) as error:
             raise refusal(node, f"cannot be computed: {error}") from error
         self.arrays[node.output[0]] = result
+        if node.op_type == "Quant":
+            self.widths[node.output[0]] = int(inputs[3].item())
+        elif node.op_type in ("Transpose", "Reshape", "Identity") and node.input[0] in self.widths:
+            self.widths[node.output[0]] = self.widths[node.input[0]]
 
 
 def bipolar(x: np.ndarray, scale: np.ndarray) -> np.ndarray:
@@ -103,6 +118,47 @@ def _power(inputs: Inputs, attribute: Mapping[str, Any]) -> np.ndarray:
     return np.sqrt(inputs[0]) if np.all(inputs[1] == 0.5) else np.power(*inputs)
 
 
+def quantise(
+    attribute: Mapping[str, Any],
+    x: np.ndarray,
+    scale: np.ndarray,
+    zero: np.ndarray,
+    bits: np.ndarray,
+) -> np.ndarray:
+    """QONNX's Quant of constants: the nearest of 2^bits levels, float32."""
+    signed, narrow = bool(attribute.get("signed", 1)), bool(attribute.get("narrow", 0))
+    mode = attribute.get("rounding_mode", b"ROUND").upper()
+    if mode not in (b"ROUND", b"HALF_EVEN") or bits.size != 1 or not 1 <= bits.item() <= 32:
+        raise ValueError("it rounds otherwise, or to another number of bits than 1 to 32")
+    width = 2.0 ** float(bits.item())
+    low = -width / 2 + (signed and narrow) if signed else 0.0
+    high = width / 2 - 1 if signed else width - 1 - narrow
+    levels = np.rint(np.clip(x / scale + zero, low, high))
+    return ((levels - zero) * scale).astype(np.float32)
+
+
+def _constant_of_shape(inputs: Inputs, attribute: Mapping[str, Any]) -> np.ndarray:
+    value = to_array(attribute["value"]) if "value" in attribute else np.zeros(1, np.float32)
+    return np.full([int(n) for n in inputs[0]], value.item(), value.dtype)
+
+
+def _slice(inputs: Inputs, attribute: Mapping[str, Any]) -> np.ndarray:
+    array, starts, ends = inputs[:3]
+    axes = inputs[3] if len(inputs) > 3 else np.arange(len(starts))
+    steps = inputs[4] if len(inputs) > 4 else np.ones(len(starts), np.int64)
+    index: list[slice] = [slice(None)] * array.ndim
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        size = array.shape[int(axis)]
+        stop = None if step < 0 and end < -size else int(end)
+        index[int(axis)] = slice(int(start), stop, int(step))
+    return array[tuple(index)]
+
+
+def _cast(inputs: Inputs, attribute: Mapping[str, Any]) -> np.ndarray:
+    kinds = {1: np.float32, 6: np.int32, 7: np.int64, 11: np.float64}
+    return inputs[0].astype(kinds[attribute["to"]])
+
+
 def _sum_size(inputs: Inputs) -> int:
     return sum(x.size for x in inputs)
 
@@ -111,6 +167,14 @@ _FOLDS: dict[str, Callable[[Inputs, Mapping[str, Any]], Any]] = {
     "Constant": _constant,
     "Identity": lambda inputs, attribute: inputs[0],
     "BipolarQuant": lambda inputs, attribute: bipolar(*inputs),
+    "Quant": lambda inputs, attribute: quantise(attribute, *inputs),
+    "ConstantOfShape": _constant_of_shape,
+    "Slice": _slice,
+    "Cast": _cast,
+    "Squeeze": lambda inputs, attribute: np.squeeze(
+        inputs[0], tuple(int(n) for n in (inputs[1] if inputs[1:] else attribute["axes"]))
+    ),
+    "Neg": lambda inputs, attribute: np.negative(inputs[0]),
     "Transpose": lambda inputs, attribute: inputs[0].transpose(attribute.get("perm")),
     "Reshape": _reshape,
     "Unsqueeze": _unsqueeze,
@@ -126,6 +190,8 @@ _FOLDS: dict[str, Callable[[Inputs, Mapping[str, Any]], Any]] = {
 
 _FOLDED_SIZES: dict[str, Callable[[Inputs], int]] = {
     **dict.fromkeys(["Add", "Sub", "Mul", "Div", "Pow", "BipolarQuant"], _size_of_broadcast),
+    "Quant": lambda inputs: _size_of_broadcast(inputs[:3]),
+    "ConstantOfShape": lambda inputs: math.prod(int(n) for n in inputs[0]),
     "Concat": _sum_size,
     "Gather": lambda inputs: math.prod(inputs[0].shape[1:]) * inputs[1].size + inputs[0].size,
 }

@@ -152,7 +152,17 @@ def attributes(node: onnx.NodeProto) -> dict[str, Any]:
 _GRAPHS = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
 _ATTRIBUTES: dict[str, int] = {
     **dict.fromkeys(
-        ["axis", "ceil_mode", "group", "narrow", "signed", "training_mode", "transA", "transB"],
+        [
+            "axis",
+            "ceil_mode",
+            "group",
+            "narrow",
+            "signed",
+            "to",
+            "training_mode",
+            "transA",
+            "transB",
+        ],
         onnx.AttributeProto.INT,
     ),
     **dict.fromkeys(
@@ -160,7 +170,7 @@ _ATTRIBUTES: dict[str, int] = {
         onnx.AttributeProto.INTS,
     ),
     **dict.fromkeys(
-        ["alpha", "beta", "epsilon", "out_bias", "out_scale", "value_float"],
+        ["alpha", "beta", "epsilon", "max", "min", "out_bias", "out_scale", "value_float"],
         onnx.AttributeProto.FLOAT,
     ),
     **dict.fromkeys(

@@ -7,7 +7,9 @@ import numpy as np
 
 from bitlight.errors import ExchangeError
 from bitlight.network import Network
+from bitlight.qonnx.layout import Layout
 from bitlight.qonnx.steps import Step
+from bitlight.surroundings import OutputScale
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,26 @@ class Sums:
         scaled = ["x × scale of the output"] if factor.size > 1 else scaled
         return ", ".join([*scaled, *(step.text for step in self.steps)]) or "x"
 
+    def scale_of_scores(self) -> OutputScale | None:
+        """What follows the integer sums as factor and summand of each class; None for neither.
+
+        Raises
+        ------
+        ExchangeError
+            If it is something else.
+        """
+        code, scale = self.code, np.float64(self.code.scale) * self.scale
+        factor = code.gain / 2 * scale
+        shift = (code.gain / 2 * code.top + code.lowest) * self.weight_sum * scale
+        for step in self.steps:
+            if step.affine is None:
+                raise ExchangeError(f"{step.text} stands behind the scores, where only a scale may")
+            factor, shift = step.affine[0] * factor, step.affine[0] * shift + step.affine[1]
+        factor, shift = np.broadcast_arrays(factor + 0.0 * shift, shift + 0.0 * factor)
+        if (factor == factor[0]).all() and factor[0] > 0 and (shift == shift[0]).all():
+            return None  # the order of the classes is that of the scores
+        return OutputScale(factor, shift)
+
     def floats(self, a: np.ndarray) -> np.ndarray:
         """int sums (..., outputs) to the float32 values behind the last step."""
         code = self.code
@@ -97,6 +119,8 @@ class InputCode:
         float32 array to codes, as uint8.
     text : str
         The quantiser as one writes it.
+    annotated : bool
+        Whether there is no quantiser: the graph takes codes.
     """
 
     graph_shape: tuple[int, ...]
@@ -105,6 +129,23 @@ class InputCode:
     steps: tuple[Step, ...]
     quantise: Callable[[np.ndarray], np.ndarray]
     text: str
+    annotated: bool = False
+
+    def table(self, channels: int) -> np.ndarray | None:
+        """Codes of the 256 values of a pixel p, the graph taking p/255: uint8 (256,) or (C, 256).
+
+        None where the graph takes codes as they are, or these are the pixel's upper bits.
+        """
+        if self.annotated:
+            return None
+        pixels = np.arange(256, dtype=np.float32) / np.float32(255)
+        x = np.repeat(pixels[:, np.newaxis], channels, axis=1)
+        found = self.quantise(_apply(self.steps, x)).T
+        if (found == found[0]).all():
+            found = found[0]
+            if np.array_equal(found, np.arange(256) >> (8 - self.code.bits)):
+                return None
+        return np.ascontiguousarray(found)
 
     def encode(self, x: np.ndarray) -> np.ndarray:
         """Floats as the graph takes them, shape (N, *graph_shape), to uint8 images (N, H, W, C).
@@ -148,6 +189,8 @@ class Imported:
         What the graph's output is: floats of integer scores, or values of bits.
     nodes : tuple of str
         For each layer, the name of the node that became it.
+    layout : Layout
+        Of the graph's output.
 
     Examples
     --------
@@ -160,15 +203,18 @@ class Imported:
     input: InputCode
     output: Sums | Code
     nodes: tuple[str, ...]
+    layout: Layout
 
     def decode(self, features: np.ndarray) -> np.ndarray:
-        """What `network.forward` gives, (N, features), as the graph's own float32 values.
+        """What `network.forward` gives, (N, features), as the graph's own output, float32.
 
-        Bits stay in the network's order (h, w, c).
+        In the graph's own shape and order too: (N, C, H, W), say, where `features` are (h, w, c).
         """
-        if isinstance(self.output, Code):
-            return self.output.values(features)
-        return self.output.floats(features)
+        if isinstance(self.output, Sums):
+            return self.output.floats(features)
+        ordered = np.empty_like(features)
+        ordered[:, self.layout.columns()] = features
+        return self.output.values(ordered).reshape(len(features), *self.layout.graph_shape[1:])
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """The graph's output for float32 inputs, shape (N, *input.graph_shape)."""

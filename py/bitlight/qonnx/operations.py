@@ -9,10 +9,10 @@ import onnx
 from bitlight.errors import NetworkError
 from bitlight.layers import Conv2d, Linear, MaxPool2d
 from bitlight.qonnx import quantisers
-from bitlight.qonnx.chain import Chain, Padding
+from bitlight.qonnx.chain import Chain, NotBinary, Padding
 from bitlight.qonnx.constants import DOMAIN
 from bitlight.qonnx.file import attributes, refusal
-from bitlight.qonnx.steps import arithmetic, normalisation
+from bitlight.qonnx.steps import arithmetic, clipping, leaking, normalisation
 
 
 def _arithmetic(chain: Chain, node: onnx.NodeProto) -> None:
@@ -25,9 +25,9 @@ def _arithmetic(chain: Chain, node: onnx.NodeProto) -> None:
 
 def _batch_norm(chain: Chain, node: onnx.NodeProto) -> None:
     attribute = attributes(node)
-    if attribute.get("training_mode", 0) or chain.pending is None:
-        raise refusal(node, "must stand behind a layer's sums, in eval mode")
-    channels = len(chain.pending.layer.weight)
+    if attribute.get("training_mode", 0):
+        raise refusal(node, "must be in eval mode")
+    channels = chain.layout.n_channels
     constants = [chain.constant(node, index) for index in range(1, 5)]
     if any(constant.shape != (channels,) for constant in constants):
         raise refusal(node, f"must have {channels} channels")
@@ -36,6 +36,41 @@ def _batch_norm(chain: Chain, node: onnx.NodeProto) -> None:
     if not (variance + epsilon > 0).all():
         raise refusal(node, "has a variance that is not positive")
     chain.step(node, normalisation(gain, bias, mean, variance, epsilon))
+
+
+def _clip(chain: Chain, node: onnx.NodeProto) -> None:
+    attribute = attributes(node)
+    limits = [attribute.get("min", -np.inf), attribute.get("max", np.inf)]
+    for index in (1, 2):
+        if len(node.input) > index and node.input[index]:
+            limits[index - 1] = float(chain.constant(node, index).reshape(-1)[0])
+    if not limits[0] <= limits[1]:
+        raise refusal(node, f"clips to nothing: {limits[0]:g} to {limits[1]:g}")
+    chain.step(node, clipping(*limits))
+
+
+def _relu(chain: Chain, node: onnx.NodeProto) -> None:
+    chain.step(node, clipping(0.0, np.inf))
+
+
+def _leaky_relu(chain: Chain, node: onnx.NodeProto) -> None:
+    _leak(chain, node, np.array([attributes(node).get("alpha", 0.01)], np.float32))
+
+
+def _prelu(chain: Chain, node: onnx.NodeProto) -> None:
+    _leak(chain, node, chain.channels(node, 1))
+
+
+def _leak(chain: Chain, node: onnx.NodeProto, slope: np.ndarray) -> None:
+    step = leaking(slope)
+    if step is None:
+        raise refusal(node, f"falls below 0, its slope being {slope.min():g}: no threshold does so")
+    chain.step(node, step)
+
+
+def _best(chain: Chain, node: onnx.NodeProto) -> None:
+    """Softmax and ArgMax: they say which score is best, which a Network leaves to its user."""
+    chain.end(node)
 
 
 def _bipolar_quant(chain: Chain, node: onnx.NodeProto) -> None:
@@ -68,7 +103,7 @@ def _conv(chain: Chain, node: onnx.NodeProto) -> None:
     for name, wanted in ("group", 1), ("dilations", [1, 1]):
         if attribute.get(name, wanted) != wanted:
             raise refusal(node, f"{name} must be {wanted}, not {attribute[name]}")
-    ones, scale = _binary(node, weight)
+    ones, scale = _binary(chain, node, weight)
     padding = _padding(chain, node, attribute)
     chain.padding = None
     pad_value = code.code_of(padding.value) if any(padding.size) else code.top
@@ -142,18 +177,25 @@ def _linear(chain: Chain, node: onnx.NodeProto, weight: np.ndarray) -> None:
     columns = chain.layout.columns()
     if weight.shape[1] != len(columns):
         raise refusal(node, f"has {weight.shape[1]} inputs, but {len(columns)} values come in")
-    ones, scale = _binary(node, weight)
+    ones, scale = _binary(chain, node, weight)
     chain.sum(node, Linear(ones[:, columns], None), scale)
 
 
-def _binary(node: onnx.NodeProto, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _binary(
+    chain: Chain, node: onnx.NodeProto, weight: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Weights of ±s as bool, and s for each output."""
     if 0 in weight.shape:
         raise refusal(node, f"has weights of shape {weight.shape}")
     rows = np.abs(weight.reshape(len(weight), -1))
     scale = rows[:, :1]
     if not (rows == scale).all() or not scale.all():
-        raise refusal(node, "its weights must be ±s, with one s > 0 for each output")
+        bits = chain.constants.widths.get(node.input[1])
+        sizes = np.unique(rows[0]).size
+        found = f"{bits} bits" if bits else f"{sizes} sizes" if sizes > 1 else "the size 0"
+        raise NotBinary(
+            node, f"its weights must be ±s, with one s > 0 for each output; they have {found}"
+        )
     return weight > 0, scale[:, 0].astype(np.float32)
 
 
@@ -217,16 +259,24 @@ def _nothing(chain: Chain, node: onnx.NodeProto) -> None:
 
 READERS: dict[tuple[str, str], Callable[[Chain, onnx.NodeProto], None]] = {
     **dict.fromkeys([("", name) for name in ("Add", "Sub", "Mul", "Div")], _arithmetic),
+    ("", "ArgMax"): _best,
     ("", "BatchNormalization"): _batch_norm,
+    ("", "Clip"): _clip,
     ("", "Conv"): _conv,
     ("", "Dropout"): _nothing,
     ("", "Flatten"): _flatten,
     ("", "Gemm"): _gemm,
     ("", "Identity"): _nothing,
+    ("", "LeakyRelu"): _leaky_relu,
+    ("", "LogSoftmax"): _best,
     ("", "MatMul"): _matmul,
     ("", "MaxPool"): _max_pool,
+    ("", "PRelu"): _prelu,
     ("", "Pad"): _pad,
+    ("", "Relu"): _relu,
     ("", "Reshape"): _reshape,
+    ("", "Softmax"): _best,
+    ("", "TopK"): _best,
     ("", "Transpose"): _transpose,
     (DOMAIN, "BipolarQuant"): _bipolar_quant,
     (DOMAIN, "MultiThreshold"): _multi_threshold,

@@ -8,16 +8,16 @@ import onnx
 
 from bitlight.errors import ExchangeError, NetworkError
 from bitlight.network import Network
-from bitlight.qonnx.chain import LARGEST_IMAGE, Chain
-from bitlight.qonnx.constants import Constants
+from bitlight.qonnx.chain import LARGEST_IMAGE, Chain, NotBinary
+from bitlight.qonnx.constants import Constants, domain_of
 from bitlight.qonnx.file import attributes, read_graph, refusal, shorten
-from bitlight.qonnx.imported import Imported
+from bitlight.qonnx.imported import Imported, Sums
 from bitlight.qonnx.layout import Layout
 from bitlight.qonnx.operations import READERS
 from bitlight.qonnx.quantisers import annotated
 
 
-def import_qonnx(path: str | os.PathLike[str]) -> Imported:
+def import_qonnx(path: str | os.PathLike[str], *, body: bool = False) -> Imported:
     """Read a bipolar network from a QONNX file, such as Brevitas writes with `export_qonnx`.
 
     The graph is a chain: a quantiser of the input; Conv, MatMul or Gemm with weights of ±1 times a
@@ -30,6 +30,9 @@ def import_qonnx(path: str | os.PathLike[str]) -> Imported:
     ----------
     path : path of an .onnx file
         It is taken for untrusted: sizes are compared before memory is taken, nothing is executed.
+    body : bool
+        Whether to end before the first layer whose weights are not binary: the network then gives
+        bits, and a head for them is yours to train.
 
     Returns
     -------
@@ -48,18 +51,23 @@ def import_qonnx(path: str | os.PathLike[str]) -> Imported:
     graph = read_graph(path)
     try:
         with np.errstate(all="ignore"):  # what overflows is infinite here as it is in torch
-            return _imported(_read(graph))
+            return _imported(_read(graph, body))
     except ExchangeError as error:
         raise ExchangeError(f"{path}: {error}") from error
 
 
-def _read(graph: onnx.GraphProto) -> Chain:
+def _read(graph: onnx.GraphProto, body: bool = False) -> Chain:
     constants = Constants(graph)
     name, layout = _input(graph, constants)
     chain = Chain(constants, layout, annotated(graph, name))
     for node in graph.node:
         if name in node.input:
-            name = _follow(chain, node, name)
+            try:
+                name = _follow(chain, node, name)
+            except NotBinary:
+                if body and chain.layers and chain.pending is None:
+                    return chain
+                raise
         elif all(taken in constants for taken in node.input if taken):
             constants.fold(node)
         else:
@@ -113,10 +121,12 @@ def _follow(chain: Chain, node: onnx.NodeProto, name: str) -> str:
     attributes(node)  # refused where one is a graph, whether it is read or not
     if len(node.output) != 1 or node.output[0] in chain.constants:
         raise refusal(node, "must give one output of its own")
-    if (node.domain, node.op_type) == ("", "Shape"):
+    if chain.last is not None:
+        raise refusal(node, f"stands behind {chain.last.op_type}, which must be the end")
+    if (domain_of(node), node.op_type) == ("", "Shape"):
         chain.constants.arrays[node.output[0]] = np.array(chain.layout.graph_shape, np.int64)
         return name
-    read = READERS.get((node.domain.replace("ai.onnx", ""), node.op_type))
+    read = READERS.get((domain_of(node), node.op_type))
     if read is None:
         raise refusal(node, "no binary network can compute this")
     if chain.padding is not None and node.op_type != "Conv":
@@ -132,7 +142,13 @@ def _imported(chain: Chain) -> Imported:
         raise ExchangeError("the graph has no layer of ±1 weights behind a quantiser")
     output = chain.output()
     try:
-        network = Network(chain.input_layout.shape, chain.input.code.bits, chain.layers)
+        network = Network(
+            chain.input_layout.shape,
+            chain.input.code.bits,
+            chain.layers,
+            codes=chain.input.table(chain.input_layout.n_channels),
+            output_scale=output.scale_of_scores() if isinstance(output, Sums) else None,
+        )
     except NetworkError as error:
         raise ExchangeError(str(error)) from error
-    return Imported(network, chain.input, output, tuple(chain.nodes))
+    return Imported(network, chain.input, output, tuple(chain.nodes), chain.layout)

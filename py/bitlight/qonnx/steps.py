@@ -27,11 +27,21 @@ class Step:
         Whether no channel falls where its input rises.
     apply : function
         float32 array (..., channels) to the same.
+    affine : pair of float64 arrays, shape (1,) or (channels,), optional
+        Factor and summand, where the step is factor·x + summand but for rounding.
     """
 
     text: str
     rises: bool
     apply: Callable[[np.ndarray], np.ndarray]
+    affine: tuple[np.ndarray, np.ndarray] | None = None
+
+    @property
+    def falls(self) -> np.ndarray:
+        """In which channels the result falls where the input rises: bool (1,) or (channels,)."""
+        if self.affine is None:
+            return np.zeros(1, bool)  # only rising steps come without
+        return self.affine[0] < 0
 
 
 def arithmetic(operation: str, constant: np.ndarray, constant_first: bool) -> Step | None:
@@ -58,9 +68,39 @@ def arithmetic(operation: str, constant: np.ndarray, constant_first: bool) -> St
     if constant_first:
         rises = operation != "Sub" and (operation == "Add" or bool((constant >= 0).all()))
         text = f"{value} {sign} x"
-        return Step(text, rises, lambda x: ufunc(constant, x))
+        return Step(text, rises, lambda x: ufunc(constant, x), _affine(operation, constant, True))
     rises = operation in ("Add", "Sub") or bool((constant >= 0).all())
-    return Step(f"x {sign} {value}", rises, lambda x: ufunc(x, constant))
+    affine = _affine(operation, constant, False)
+    return Step(f"x {sign} {value}", rises, lambda x: ufunc(x, constant), affine)
+
+
+def _affine(operation: str, constant: np.ndarray, first: bool) -> tuple[np.ndarray, np.ndarray]:
+    c = constant.astype(np.float64)
+    one, zero = np.ones_like(c), np.zeros_like(c)
+    return {
+        "Add": (one, c),
+        "Sub": (-one, c) if first else (one, -c),
+        "Mul": (c, zero),
+        "Div": (np.divide(one, c, out=zero.copy(), where=c != 0), zero),
+    }[operation]
+
+
+def clipping(low: float, high: float) -> Step:
+    """Clip, Hardtanh and ReLU: what is below or above becomes the limit."""
+    text = f"clip(x, {low:.6g}, {high:.6g})"
+    return Step(text, True, lambda x: np.clip(x, np.float32(low), np.float32(high)))
+
+
+def leaking(slope: np.ndarray) -> Step | None:
+    """PReLU and LeakyReLU: slope·x below 0; None where that falls.
+
+    Parameters
+    ----------
+    slope : float32 array, shape (1,) or (channels,)
+    """
+    if (slope < 0).any():
+        return None
+    return Step("prelu(x)", True, lambda x: np.where(x < 0, x * slope, x))
 
 
 _OPERATIONS = {
@@ -88,6 +128,7 @@ def normalisation(
         "batch norm",
         bool((factor >= 0).all()),
         lambda x: _multiply_add(x, factor, summand),
+        (factor.astype(np.float64), summand.astype(np.float64)),
     )
 
 

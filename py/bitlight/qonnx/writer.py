@@ -25,7 +25,9 @@ from bitlight.qonnx.steps import INEXACT
 _OPSET, _IR_VERSION = 13, 8
 
 
-def export_qonnx(net: Network, path: str | os.PathLike[str], batch: int = 1) -> None:
+def export_qonnx(
+    net: Network, path: str | os.PathLike[str], batch: int = 1, *, bare: bool = False
+) -> None:
     """Write a network as QONNX, for qonnx and FINN. Same network, same bytes.
 
     The graph takes float32 of the shape (batch, C, H, W) or (batch, n): pixels as they are, or bits
@@ -38,11 +40,15 @@ def export_qonnx(net: Network, path: str | os.PathLike[str], batch: int = 1) -> 
     path : path of the file
     batch : int
         How many images the graph takes at once; FINN wants one.
+    bare : bool
+        Write the layers of a network that has a table of codes or an output scale, without these:
+        the graph then takes codes, and gives scores that no scale has met.
 
     Raises
     ------
     ExchangeError
-        If the sums of a layer are too large to be exact in float32, or the file would be too large.
+        If the network has codes or an output scale and is not to be written bare, the sums of a
+        layer are too large to be exact in float32, or the file would be too large.
     BitlightError
         If the file cannot be written.
 
@@ -50,6 +56,13 @@ def export_qonnx(net: Network, path: str | os.PathLike[str], batch: int = 1) -> 
     --------
     >>> export_qonnx(extractors.features(), "fashion28.onnx")      # doctest: +SKIP
     """
+    around = {"a table of codes": net.codes, "an output scale": net.output_scale}
+    kept = [name for name, value in around.items() if value is not None]
+    if kept and not bare:
+        raise ExchangeError(
+            f"the network has {' and '.join(kept)}, which the graph would not have: `--bare` "
+            "(bare=True) writes its layers alone, which take codes and give scores"
+        )
     content = to_model(net, batch).SerializeToString(deterministic=True)
     with replacing(path) as file:
         file.write(content)

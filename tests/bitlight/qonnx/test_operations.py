@@ -89,6 +89,14 @@ def unknown_constant():
     return graph
 
 
+def eight_bits():
+    graph = chain(1, 8)
+    end, graph.last = graph.last, graph.constant(np.linspace(-1, 1, 32, dtype=np.float32))
+    graph.quant(0.01, 0, 8).node("Reshape", np.array([8, 4]))
+    weight, graph.last = graph.last, end
+    return graph.node("MatMul", weight)
+
+
 REFUSED = {
     "a shortcut": (fork, "node 'Add_0' (Add): takes 'y2' as well: only chains are read"),
     "a branch": (
@@ -154,7 +162,20 @@ REFUSED = {
         lambda: conv().node("Flatten"),
         "node 'Flatten_0' (Flatten): flattens sums; it must stand behind their quantiser",
     ),
-    "a float activation": (lambda: linear().node("Relu"), "node 'Relu_0' (Relu): no binary"),
+    "a float activation": (lambda: linear().node("Relu"), "stands behind the scores, where only"),
+    "a slope that falls": (
+        lambda: linear().node("PRelu", np.float32([-0.5])).bipolar(),
+        "node 'PRelu_0' (PRelu): falls below 0, its slope being -0.5",
+    ),
+    "a layer behind the best class": (
+        lambda: linear().node("Softmax").node("Mul", np.float32(2)),
+        "node 'Mul_0' (Mul): stands behind Softmax, which must be the end",
+    ),
+    "weights of eight bits": (
+        eight_bits,
+        "node 'MatMul_0' (MatMul): its weights must be ±s, with one s > 0 for each output; they "
+        "have 8 bits",
+    ),
     "an unknown operation": (
         lambda: unnamed(linear().node("Sign2", domain="elsewhere")),
         "node of output 'y2' (elsewhere.Sign2): no binary network can compute this",
@@ -200,7 +221,7 @@ REFUSED = {
     ),
     "a falling factor behind a pool": (
         lambda: conv().node("MaxPool", kernel_shape=[2, 2]).node("Mul", np.float32(-1)).bipolar(),
-        "node 'Mul_0' (Mul): falls in some channels, behind a MaxPool",
+        "the graph ends in a MaxPool before a batch norm of negative gain",
     ),
     "a pool of pixels": (
         lambda: Graph(1, 2, 6, 6).quant(1, 0, 4).node("MaxPool", kernel_shape=[2, 2]),
@@ -212,7 +233,7 @@ REFUSED = {
     ),
     "batch norm of the input": (
         lambda: Graph(1, 4).node("BatchNormalization", ones, ones, ones, ones),
-        "node 'BatchNormalization_0' (BatchNormalization): must stand behind a layer's sums",
+        "the graph has no layer of ±1 weights behind a quantiser",
     ),
     "a negative variance": (
         lambda: linear().node("BatchNormalization", ones, ones, ones, -ones),

@@ -1,9 +1,12 @@
 """Graphs by hand give what qonnx gives for them."""
 
 import re
+import warnings
 
 import numpy as np
+import onnx
 import pytest
+import torch
 from onnxgraphs import QONNX, Graph, execute
 
 from bitlight import Conv2d, ExchangeError, Linear, MaxPool2d
@@ -93,7 +96,64 @@ def one_bit_of_padding(rng):
     return graph.node("Reshape", np.array([N, -1])), [Conv2d]
 
 
+def monotonic_activations(rng):
+    graph = Graph(N, 20).bipolar().node("MatMul", signs(rng, 20, 8))
+    norm(rng, graph, 8).node("Clip", graph.floats(-0.75), graph.floats(0.5))
+    graph.node("PRelu", rng.random(8).astype(np.float32)).node("Sub", graph.floats(0.1)).bipolar()
+    graph.node("MatMul", signs(rng, 8, 8)).node("Relu").node("Sub", graph.floats(1.5)).bipolar()
+    graph.node("MatMul", signs(rng, 8, 8)).node("LeakyRelu", alpha=0.25).bipolar()
+    return head(rng, graph, 8), [Linear] * 4
+
+
+def pool_before_batch_norm_of_both_signs(rng):
+    graph = Graph(N, 2, 9, 9).bipolar().node("Conv", signs(rng, 6, 2, 2, 2))
+    norm(rng, graph.node("MaxPool", kernel_shape=[2, 2], strides=[2, 2]), 6).bipolar()
+    graph.node("Conv", signs(rng, 8, 6, 2, 2))
+    norm(rng, norm(rng, graph, 8).node("MaxPool", kernel_shape=[2, 2], strides=[1, 1]), 8).bipolar()
+    return head(rng, graph, 8 * 4), [Conv2d, MaxPool2d, Conv2d, MaxPool2d, Linear]
+
+
+def batch_norm_of_the_input(rng):
+    graph = norm(rng, Graph(N, 3, 4, 4), 3).quant(0.125, 0, 4)
+    return head(rng, graph, 48), [Linear]
+
+
+def older_domains(rng):
+    """As the public model zoo has them."""
+    graph = Graph(N, 20)
+    graph.node("BipolarQuant", graph.floats(1), domain="onnx.brevitas")
+    graph.node("MatMul", signs(rng, 20, 6))
+    graph.node("BipolarQuant", graph.floats(1), domain="onnx.brevitas")
+    return head(rng, graph, 6), [Linear, Linear]
+
+
+def bias_that_is_quantised(rng):
+    graph = Graph(N, 20).bipolar().node("MatMul", signs(rng, 20, 6))
+    end, graph.last = graph.last, graph.floats(rng.normal(size=6))
+    graph.quant(0.25, 0, 4)
+    bias, graph.last = graph.last, end
+    return head(rng, graph.node("Add", bias).bipolar(), 6), [Linear, Linear]
+
+
+def flattened_bits(rng):
+    """In the graph's order, which is not the network's."""
+    graph = Graph(N, 2, 5, 5).bipolar().node("Conv", signs(rng, 6, 2, 3, 3)).bipolar()
+    return graph.node("Flatten", axis=1), [Conv2d]
+
+
+def bits_of_images(rng):
+    graph = Graph(N, 2, 5, 5).bipolar().node("Conv", signs(rng, 6, 2, 3, 3)).bipolar()
+    return graph.node("MaxPool", kernel_shape=[2, 2]), [Conv2d, MaxPool2d]
+
+
 READ = [
+    monotonic_activations,
+    pool_before_batch_norm_of_both_signs,
+    batch_norm_of_the_input,
+    older_domains,
+    bias_that_is_quantised,
+    flattened_bits,
+    bits_of_images,
     zero_padding_of_signed_pixels,
     unsigned_pixels_with_a_zero_point,
     narrow_pixels,
@@ -137,3 +197,102 @@ def test_encode_refuses(tmp_path):
         imported.input.encode(x * np.nan)
     with pytest.raises(ExchangeError, match=re.escape("takes the shape (N, 8), not (1, 4)")):
         imported.input.encode(x[:, :4])
+
+
+def test_a_domain_of_finn(tmp_path):
+    """Which qonnx runs only where FINN is installed."""
+    found = []
+    for domain in (QONNX, "finn.custom_op.general", "onnx.brevitas"):
+        graph = Graph(1, 8)
+        graph.node("BipolarQuant", graph.floats(1), domain=domain)
+        graph.node("MatMul", np.ones((8, 4), np.float32))
+        graph.node("BipolarQuant", graph.floats(1), domain=domain)
+        found.append(import_qonnx(graph.save(tmp_path / "a.onnx")).network.id)
+    assert len(set(found)) == 1
+
+
+@pytest.mark.parametrize("kind", ["Softmax", "ArgMax", "LogSoftmax"])
+def test_a_choice_at_the_end_is_left_out(kind, tmp_path):
+    graph = Graph(1, 8).bipolar().node("MatMul", np.ones((8, 4), np.float32)).node(kind)
+    imported = import_qonnx(graph.save(tmp_path / "a.onnx"))
+    assert imported.network.gives_scores
+
+
+def test_the_scale_of_the_scores_is_kept(tmp_path):
+    """The best class is the graph's, which need not be that of the largest score."""
+    rng = np.random.default_rng(0)
+    graph = Graph(500, 40).bipolar(0.5).node("MatMul", signs(rng, 40, 6, scale=0.25))
+    norm(rng, graph, 6).node("Mul", graph.floats(-0.5)).node("Add", rng.normal(size=6).astype("f4"))
+    imported = import_qonnx(graph.save(tmp_path / "a.onnx"))
+    x = rng.normal(size=(500, 40)).astype(np.float32)
+    expected = execute(tmp_path / "a.onnx", x)
+    codes = imported.input.encode(x)
+    scores = imported.network.forward(codes)
+    np.testing.assert_allclose(imported.network.logits(scores), expected, rtol=1e-4, atol=1e-4)
+    assert np.array_equal(imported.network.classify(codes), expected.argmax(1))
+    assert np.count_nonzero(scores.argmax(1) != expected.argmax(1)) > 100
+
+
+def test_what_is_done_to_pixels_is_kept(tmp_path):
+    rng = np.random.default_rng(0)
+    graph = Graph(50, 3, 4, 4).node("Sub", rng.random((3, 1, 1)).astype(np.float32))
+    graph.node("Div", (rng.random((3, 1, 1)) + 0.2).astype(np.float32)).quant(0.25, 0, 4)
+    graph.node("Flatten", axis=1).node("MatMul", signs(rng, 48, 9)).bipolar()
+    imported = import_qonnx(graph.save(tmp_path / "a.onnx"))
+    pixels = rng.integers(0, 256, (50, 4, 4, 3), np.uint8)
+    net = imported.network
+    assert net.codes.shape == (3, 256)
+    assert np.array_equal(net.encode(pixels), imported.input.encode_pixels(pixels))
+    x = (pixels.astype(np.float32) / np.float32(255)).transpose(0, 3, 1, 2)
+    expected = execute(tmp_path / "a.onnx", np.ascontiguousarray(x)) > 0
+    assert np.array_equal(net.forward(net.encode(pixels)), expected)
+
+
+def test_a_body_ends_before_other_weights(tmp_path):
+    rng = np.random.default_rng(0)
+    graph = Graph(N, 2, 5, 5).bipolar().node("Conv", signs(rng, 6, 2, 3, 3)).bipolar()
+    graph.node("Flatten", axis=1).node("MatMul", rng.normal(size=(54, 4)).astype(np.float32))
+    path = graph.node("Softmax").save(tmp_path / "a.onnx")
+    with pytest.raises(ExchangeError, match=r"they have \d+ sizes; .*`--body` \(body=True\) reads"):
+        import_qonnx(path)
+    imported = import_qonnx(path, body=True)
+    assert [type(layer) for layer in imported.network.layers] == [Conv2d]
+    assert not imported.network.gives_scores
+    assert imported(np.zeros((1, 2, 5, 5), np.float32)).shape == (1, 54)
+
+
+def test_padding_of_bits_that_are_turned_over_is_refused(tmp_path):
+    rng = np.random.default_rng(0)
+    graph = Graph(N, 2, 9, 9).bipolar().node("Conv", signs(rng, 6, 2, 2, 2))
+    norm(rng, graph.node("MaxPool", kernel_shape=[2, 2], strides=[2, 2]), 6).bipolar()
+    graph.node("Pad", np.array([0, 0, 1, 1] * 2), graph.floats(1.0))
+    graph.node("Conv", signs(rng, 8, 6, 2, 2)).bipolar()
+    with pytest.raises(ExchangeError, match="pads what a MaxPool gives before a batch norm"):
+        import_qonnx(graph.save(tmp_path / "a.onnx"))
+
+
+def test_what_torchscript_writes(tmp_path):
+    """Padding worked out from constants, limits of Hardtanh, slopes of PReLU."""
+    from torch import nn
+
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.ConstantPad2d(1, 1.0), nn.Conv2d(2, 4, 3, bias=False), nn.Hardtanh())
+    module.append(nn.PReLU(4))
+    with torch.no_grad():
+        module[1].weight.sign_()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(module, torch.zeros(N, 2, 5, 5), str(tmp_path / "t.onnx"), dynamo=False)
+    model = onnx.load(tmp_path / "t.onnx")
+    graph = Graph(N, 2, 5, 5).bipolar()
+    for node in model.graph.node:
+        for index, name in enumerate(node.input):
+            if name == model.graph.input[0].name:
+                node.input[index] = graph.last
+    graph.nodes.extend(model.graph.node)
+    graph.tensors.extend(model.graph.initializer)
+    graph.last = model.graph.output[0].name
+    graph.bipolar()
+    x = np.random.default_rng(0).normal(size=(N, 2, 5, 5)).astype(np.float32)
+    imported = import_qonnx(graph.save(tmp_path / "a.onnx"))
+    np.testing.assert_array_equal(imported(x), execute(tmp_path / "a.onnx", x))
