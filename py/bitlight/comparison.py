@@ -16,7 +16,9 @@ BATCH = 500
 CHECKED = 16
 
 
-def count_differences(module: nn.Module, net: Network, images: np.ndarray) -> list[int]:
+def count_differences(
+    module: nn.Module, net: Network, images: np.ndarray, reading: Reading | None = None
+) -> list[int]:
     """How many values of each layer's output differ between torch in eval mode and `net`.
 
     Parameters
@@ -25,6 +27,8 @@ def count_differences(module: nn.Module, net: Network, images: np.ndarray) -> li
         The module that was frozen; it is not changed.
     net : Network
     images : uint8 array, shape (N, H, W, C) or (N, n)
+    reading : Reading, optional
+        Of the module, where there is one already.
 
     Returns
     -------
@@ -39,7 +43,7 @@ def count_differences(module: nn.Module, net: Network, images: np.ndarray) -> li
     FreezingError
         If the layers, called one after the other, give something else than `module` itself.
     """
-    reading = read(module, net.input_shape, net.input_bits)
+    reading = reading or read(module, net.input_shape, net.input_bits)
     module = unwrapped(module)
     if len(reading.layers) != len(net.layers):
         raise ValueError(f"the module has {len(reading.layers)} layers, not {len(net.layers)}")

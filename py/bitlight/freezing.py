@@ -11,6 +11,7 @@ from bitlight.errors import FreezingError, NetworkError
 from bitlight.layers import Layer, Shape
 from bitlight.modulereader import Reading, read
 from bitlight.network import Network
+from bitlight.surroundings import PIXELS, encode
 
 
 def freeze(
@@ -24,12 +25,14 @@ def freeze(
     The module, `nn.Sequential` or one with a `forward` of its own, calls one layer after the other,
     in blocks: BinaryConv2d or BinaryLinear, what rises or falls (BatchNorm, F.batch_norm,
     arithmetic with constants, ReLU, Hardtanh, clamp, PReLU), Sign, and MaxPool2d before or behind
-    the Sign. A last BinaryLinear, with or without one positive factor, gives scores; a softmax
-    behind it is left out. Flatten stands before a BinaryLinear that follows images, Identity,
-    Dropout, `.float()` and the like anywhere; asserts on shapes hold for `input_shape`. What
-    `torch.compile`, DataParallel and DistributedDataParallel put around a module is taken off. A
-    network's features are always in the order (h, w, c), torch flattens to (c, h, w): the columns
-    of a BinaryLinear are permuted, and a Flatten at the end is left out.
+    the Sign. A last BinaryLinear gives scores; factors, bias and batch norm behind it become the
+    network's `output_scale`, a Scale or softmax is left out. What stands before the first layer,
+    `(x - mean) / std` and a sign or a rounding, becomes its table `codes`. Flatten stands before a
+    BinaryLinear that follows images, Identity, Dropout, `.float()` and the like anywhere; asserts
+    on shapes hold for `input_shape`. What `torch.compile`, DataParallel and DistributedDataParallel
+    put around a module is taken off. A network's features are always in the order (h, w, c), torch
+    flattens to (c, h, w): the columns of a BinaryLinear are permuted, and a Flatten at the end is
+    left out.
 
     Parameters
     ----------
@@ -59,22 +62,33 @@ def freeze(
     ((16,), (4,), (2,))
     """
     readings: list[Reading] = []
+    largest = None if sample is None or not len(sample) else float(torch.as_tensor(sample).max())
 
     def layers() -> Iterator[Layer]:  # after Network has checked shape and bits
-        readings.append(read(module, input_shape, input_bits))
+        readings.append(read(module, input_shape, input_bits, largest))
         yield from readings[0].layers
 
     try:
         net = Network(input_shape, input_bits, layers())
+        (reading,) = readings
+        codes, scale = _unusual(reading.codes, input_bits), reading.output_scale
+        if codes is not None or scale is not None:
+            net = Network(input_shape, input_bits, net.layers, codes=codes, output_scale=scale)
     except NetworkError as error:
         raise FreezingError(str(error)) from error
-    (reading,) = readings
     if sample is None:
         inputrange.check_statistics(reading, input_bits)
         return net
-    codes = inputrange.codes_of(sample, reading, net)
-    inputrange.check_sample(codes, reading, net)
-    differences = comparison.count_differences(module, net, codes)
+    images = inputrange.codes_of(sample, reading, net)
+    inputrange.check_sample(images, reading, net)
+    differences = comparison.count_differences(module, net, images, reading)
     if any(differences):
         raise FreezingError(f"frozen and torch differ, values for each layer: {differences}")
     return net
+
+
+def _unusual(codes: np.ndarray | None, input_bits: int) -> np.ndarray | None:
+    """A table of codes, unless it is what a network does without one."""
+    if codes is None or np.array_equal(codes, encode(np.arange(PIXELS), None, input_bits)):
+        return None
+    return codes

@@ -13,6 +13,7 @@ from bitlight.errors import FreezingError
 from bitlight.modulereader import Reading, as_torch_sees
 from bitlight.network import Network
 from bitlight.nn.layers import Binary
+from bitlight.surroundings import PIXELS
 
 # Between those of floats (0 … 1 or standardised: 4·K at most, or some of it) and of pixels, whose
 # own variance is 400 for very dark images and 6,000 for even ones.
@@ -53,13 +54,15 @@ def codes_of(sample: torch.Tensor | np.ndarray, reading: Reading, net: Network) 
     if x.shape[1:] != wanted or not len(x):
         shape = ", ".join(map(str, wanted))
         raise FreezingError(f"sample must have the shape (N, {shape}), not {tuple(x.shape)}")
-    top = (1 << net.input_bits) - 1
+    top = (1 << net.input_bits) - 1 if reading.codes is None else PIXELS - 1
     kind = "±1" if reading.signed else "the integers 0 to " + str(top)
     kind = kind if reading.divisor == 1 else f"{kind} divided by {reading.divisor}"
     exact = x.double()
     codes = (exact + 1) / 2 if reading.signed else (exact * reading.divisor).round()
     good = (codes >= 0) & (codes <= top) & (codes == codes.round())
-    good &= reading.given(codes) == x.float()
+    # float32 as the network's training divides: 1/255 is none of its numbers.
+    again = 2 * codes - 1 if reading.signed else codes.float() / reading.divisor
+    good &= again == x.float()
     if not good.all():
         value = exact[~good][0].item()
         raise FreezingError(
@@ -72,7 +75,8 @@ def codes_of(sample: torch.Tensor | np.ndarray, reading: Reading, net: Network) 
             f"{kind}: {_PUT_RIGHT.format(top=top)}"
         )
     images = codes.permute(0, 2, 3, 1) if codes.ndim == 4 else codes
-    return np.ascontiguousarray(images.to(torch.uint8).numpy())
+    found = np.ascontiguousarray(images.to(torch.uint8).numpy())
+    return found if reading.codes is None else net.encode(found)
 
 
 @torch.no_grad()

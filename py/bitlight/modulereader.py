@@ -6,6 +6,7 @@ its sums with these very steps. A pool of what rises is the OR of the bits behin
 behind a pool gives the bits turned over, and the next layer turns its weights for them.
 """
 
+import copy
 import math
 import warnings
 from dataclasses import dataclass, field
@@ -23,12 +24,14 @@ from bitlight.nn.layers import BinaryConv2d, BinaryLinear, Scale, Sign
 from bitlight.nn.modes import evaluating
 from bitlight.nn.monotonic import NORMS, STEPS, falls
 from bitlight.nn.unwrapping import check_readable, eager, unwrapped
+from bitlight.surroundings import PIXELS, OutputScale
 from bitlight.thresholds import crossings
 
 # Sums of this size and more are no longer exact in torch's float32.
 INEXACT = 1 << 24
 # As many images are traced: a number that hardly stands in anybody's code.
 TRACED = 3
+_AFFINE = ("add", "sub", "mul", "div", "neg", "batch_norm")
 
 
 class Mark(NamedTuple):
@@ -65,6 +68,10 @@ class Reading:
         The batch norm right behind it.
     divisor : int
         By which the module takes codes divided: 2^b − 1 where it multiplies them itself.
+    codes : uint8 array, shape (256,) or (C, 256), or None
+        Of 8-bit pixels, where the module makes codes of them itself; it takes pixels / divisor.
+    output_scale : OutputScale or None
+        What the module does to its scores, but for a Scale alone.
     signed : bool
         Whether the module takes ±1 where the network takes bits.
     """
@@ -76,9 +83,13 @@ class Reading:
     norm: nn.Module | None = None
     divisor: int = 1
     signed: bool = False
+    codes: np.ndarray | None = None
+    output_scale: OutputScale | None = None
 
     def given(self, codes: torch.Tensor) -> torch.Tensor:
-        """Codes 0 … 2^b − 1 as float32 in the form that the module takes."""
+        """Codes 0 … 2^b − 1, channels second, as float32 in the form that the module takes."""
+        if self.codes is not None:
+            codes = _a_pixel_of(codes, self.codes)
         codes = codes.float()
         if self.signed:
             return 2 * codes - 1
@@ -94,14 +105,17 @@ class _Pending:
     weight: np.ndarray  # bool, as a Network has it
     reach: int
     last: Leaf
+    index: int  # of the leaf
     steps: list[Leaf] = field(default_factory=list)
     pools: list[MaxPool2d] = field(default_factory=list)
     falling: Leaf | None = None  # the first step behind a pool that falls somewhere
     turned: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
 
 
-def read(module: nn.Module, input_shape: Shape, input_bits: int) -> Reading:
-    """Read a module that `bitlight.freeze` takes.
+def read(
+    module: nn.Module, input_shape: Shape, input_bits: int, largest: float | None = None
+) -> Reading:
+    """Read a module that `bitlight.freeze` takes, whose inputs go up to `largest`, if known.
 
     Raises
     ------
@@ -109,7 +123,7 @@ def read(module: nn.Module, input_shape: Shape, input_bits: int) -> Reading:
         As `freeze`.
     """
     check_readable(module)
-    return _Reader(unwrapped(module), input_shape, input_bits).read()
+    return _Reader(unwrapped(module), input_shape, input_bits, largest).read()
 
 
 def as_torch_sees(shape: Shape) -> tuple[int, ...]:
@@ -120,7 +134,10 @@ def as_torch_sees(shape: Shape) -> tuple[int, ...]:
 class _Reader:
     """Goes through the leaves from first to last and keeps track of what is between them."""
 
-    def __init__(self, module: nn.Module, input_shape: Shape, input_bits: int) -> None:
+    def __init__(
+        self, module: nn.Module, input_shape: Shape, input_bits: int, largest: float | None
+    ) -> None:
+        self.largest = largest
         self.device = next((tensor.device for tensor in module.parameters()), torch.device("cpu"))
         example = torch.zeros((TRACED, *as_torch_sees(input_shape)), device=self.device)
         leaves = [leaf for leaf in chain(module, example) if not leaf.is_idle]
@@ -163,7 +180,7 @@ class _Reader:
             BinaryConv2d,
             BinaryLinear,
         ):
-            self._binary(leaf, module)
+            self._binary(index, leaf, module)
         elif kind is Sign and self.pending is not None:
             self._close(index, self.pending)
         elif kind in (nn.Softmax, nn.LogSoftmax):
@@ -219,7 +236,7 @@ class _Reader:
             self.pending.pools.append(layer)
             self.pending.last = leaf
 
-    def _binary(self, leaf: Leaf, layer: BinaryConv2d | BinaryLinear) -> None:
+    def _binary(self, index: int, leaf: Leaf, layer: BinaryConv2d | BinaryLinear) -> None:
         if self.pending is not None:
             last = self.pending.last
             raise last.refusal(f"must be followed by Sign, not by {leaf.name}")
@@ -234,7 +251,7 @@ class _Reader:
         self._reshape(leaf, self._layer(layer, weight, np.zeros(len(weight), np.int32)))
         weight = self._turned_over(leaf, layer, weight)
         none = np.zeros(len(weight), bool)
-        self.pending = _Pending(leaf, layer, weight, reach, leaf, turned=none)
+        self.pending = _Pending(leaf, layer, weight, reach, leaf, index, turned=none)
 
     def _layer(
         self, layer: BinaryConv2d | BinaryLinear, weight: np.ndarray, threshold: np.ndarray | None
@@ -365,16 +382,11 @@ class _Reader:
         last = pending.last
         if isinstance(pending.layer, BinaryConv2d) or pending.pools:
             raise last.refusal("must be followed by Sign, not by the end")
-        for leaf in pending.steps:
-            if not _is_positive_factor(leaf):
-                raise leaf.refusal(
-                    "changes scores; behind the last layer stands one positive factor at most"
-                )
+        # A fixed factor for training is left out, as `Scale` says.
+        if not all(isinstance(leaf.module, Scale) for leaf in pending.steps):
+            self.reading.output_scale = _scale_of(pending.steps, len(pending.weight))
         self.reading.layers.append(self._layer(pending.layer, pending.weight, None))
-        behind = len(pending.steps) + (self.ended is not None)
-        self.reading.marks.append(
-            Mark(len(self.reading.leaves) - 1 - behind, len(self.reading.layers) - 1, None)
-        )
+        self._mark(pending.index)
         if self.ended is not None:
             warnings.warn(
                 f"{self.ended.name} is left out: it does not change which class is best",
@@ -384,26 +396,65 @@ class _Reader:
     def _check_input(self, leaf: Leaf, bits: int | None) -> None:
         """What stands before the first layer must give the codes that the layer takes."""
         reading, top = self.reading, (1 << self.bits) - 1
-        codes = torch.arange(top + 1, device=self.device)
+        if (bits or 1) != self.bits:
+            raise leaf.refusal(f"input_bits must be {self.bits} here, not {bits}")
+        # Whether inputs may be 0 … 1, and whether integers.
+        unit = self.largest is None or self.largest <= 1
+        whole = self.largest is None or self.largest > 1 or top == 1
+        tables = self._tables(top, bits)
+        if unit and self._keeps_codes(top, bits):
+            reading.divisor = PIXELS - 1 if PIXELS - 1 in tables else top
+        elif whole and self._keeps_codes(1, bits):
+            return
+        else:
+            last = self.input_steps[-1]
+            if not tables:
+                makes = self._of_inputs(1, 1, bits)[0][0, -1].item()
+                kind = "±1" if bits is None else f"the integers 0 to {top}"
+                raise last.refusal(
+                    f"makes {makes:g} of the input 1, but {leaf.name} takes {kind}: train on "
+                    "pixels as they are, or bring them back to these codes in the module"
+                )
+            if len(tables) > 1 and self.largest is None:
+                raise last.refusal(
+                    "makes codes of pixels 0…255 as well as of 0…1: give freeze a sample of the "
+                    "inputs"
+                )
+            wanted = PIXELS - 1 if self.largest is not None and unit else 1
+            reading.divisor = wanted if wanted in tables else next(iter(tables))
+        table = tables.get(reading.divisor)
+        if table is not None:
+            reading.codes = table[0] if (table == table[0]).all() else table
+
+    def _keeps_codes(self, divisor: int, bits: int | None) -> bool:
+        """Whether inputs u / divisor reach the first layer as the codes u."""
+        top = (1 << self.bits) - 1
+        _, seen = self._of_inputs(top, divisor, bits)
+        return torch.equal(seen, torch.arange(top + 1).expand(seen.shape).double())
+
+    def _tables(self, top: int, bits: int | None) -> dict[int, np.ndarray]:
+        """By divisor: codes of the pixels 0 … 255 / divisor, (C, 256), where they all are some."""
+        tables = {}
+        for divisor in (1, PIXELS - 1):
+            _, seen = self._of_inputs(PIXELS - 1, divisor, bits)
+            are_codes = (seen >= 0) & (seen <= top) & (seen == seen.round())
+            if are_codes.all() and not (seen == seen[:, :1]).all():
+                tables[divisor] = seen.to(torch.uint8).numpy()
+        return tables
+
+    def _of_inputs(
+        self, top: int, divisor: int, bits: int | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the first layer takes for inputs 0 … top / divisor, and as codes: (C, top + 1)."""
         shape = (top + 1, *as_torch_sees(self.input_shape)[:1], *[1] * (len(self.input_shape) - 1))
-        wanted = codes.reshape(-1, *[1] * (len(shape) - 1)).expand(shape)
-        found = []
-        for reading.divisor in sorted({1, top}):
-            given = reading.given(wanted).contiguous()
-            try:
-                values = _stepped(self.input_steps, given)
-            except RuntimeError as error:
-                raise self.input_steps[0].refusal(f"does not fit the input: {error}") from error
-            seen = (values + 1) / 2 if bits is None else values
-            if (bits or 1) == self.bits and torch.equal(seen, wanted.float()):
-                return
-            found.append(values)
-        kind = "±1" if bits is None else f"the integers 0 to {(1 << bits) - 1}"
-        last = self.input_steps[-1]
-        raise last.refusal(
-            f"makes {found[0][-1].flatten()[0].item():g} of a pixel {top}, but {leaf.name} takes "
-            f"{kind}: train on pixels as they are, or bring them back to these codes in the module"
-        )
+        given = torch.arange(top + 1.0, device=self.device) / divisor
+        given = given.reshape(-1, *[1] * (len(shape) - 1)).expand(shape).contiguous()
+        try:
+            found = _stepped(self.input_steps, given)
+        except RuntimeError as error:
+            raise self.input_steps[0].refusal(f"does not fit the input: {error}") from error
+        values = found.reshape(top + 1, -1).T.double().cpu()
+        return values, (values + 1) / 2 if bits is None else values
 
 
 @torch.no_grad()
@@ -414,14 +465,34 @@ def _stepped(steps: list[Leaf], x: torch.Tensor) -> torch.Tensor:
     return x
 
 
-def _is_positive_factor(leaf: Leaf) -> bool:
+def _scale_of(steps: list[Leaf], classes: int) -> OutputScale:
+    """Factor and offset of each class, calculated in float64."""
+    steps = [leaf._replace(module=_in_float64(leaf)) for leaf in steps]
+    zero, one = (
+        _stepped(steps, torch.full((1, classes), x, dtype=torch.float64)) for x in (0.0, 1.0)
+    )
+    return OutputScale((one - zero)[0].cpu().numpy(), zero[0].cpu().numpy())
+
+
+def _in_float64(leaf: Leaf) -> nn.Module:
     step = leaf.module
-    if isinstance(step, Scale):
-        return True
-    if not isinstance(step, Call) or step.operation not in ("mul", "div"):
-        return False
-    constant = torch.as_tensor(step.constant)
-    return constant.numel() == 1 and constant.item() > 0
+    if isinstance(step, Call) and step.operation in _AFFINE:
+        return step.in_float64()
+    if isinstance(step, (Scale, *NORMS)):
+        return copy.deepcopy(step).double()
+    raise leaf.refusal("stands behind the last layer, and is no factor and offset for each class")
+
+
+def _a_pixel_of(codes: torch.Tensor, table: np.ndarray) -> torch.Tensor:
+    """For each code some pixel that has it; channels stand second."""
+    rows = np.atleast_2d(table)
+    size = int(table.max()) + 1
+    pixel = np.zeros((len(rows), size), np.int64)
+    for channel, row in enumerate(rows):
+        pixel[channel, row[::-1]] = np.arange(len(row))[::-1]
+    given = torch.from_numpy(pixel)
+    channels = torch.arange(len(rows)).reshape(-1, *[1] * (codes.ndim - 2))
+    return given[channels.expand(codes.shape), codes.long()]
 
 
 def _check_floats(leaf: Leaf) -> None:

@@ -242,10 +242,10 @@ def test_what_stands_before_the_first_layer(function, layer_bits, bits, given):
 
 @pytest.mark.parametrize(
     ("function", "layer_bits"),
-    [(lambda x: (x - 0.1307) / 0.3081, 8), (lambda x: x / 255, 8), (lambda x: x - 0.5, None)],
+    [(lambda x: (x - 0.1307) / 0.3081, 8), (lambda x: x / 255, 8), (lambda x: x - 0.5, 8)],
 )
 def test_refuses_what_makes_other_values_than_the_first_layer_takes(function, layer_bits):
-    with pytest.raises(FreezingError, match=r"makes .* of a pixel 255, but layer .* takes"):
+    with pytest.raises(FreezingError, match=r"makes .* of the input 1, but layer .* takes"):
         freeze(Input(function, layer_bits), (20,), 8)
 
 
@@ -283,19 +283,112 @@ def test_norms_of_a_team():
     assert count_differences(module, net, images) == [0, 0]
 
 
-def test_a_factor_that_turns_scores_over_is_refused():
-    layers = [BinaryLinear(9, 6, 8), Scale(2.0)]
+class Scored(nn.Module):
+    """Something behind the last layer."""
 
-    class Negative(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.layers = nn.Sequential(*layers)
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+        self.layer = BinaryLinear(30, 6, 8)
+        self.norm = nn.BatchNorm1d(6)
+        self.scale = Scale(0.5)
+        self.bias = nn.Parameter(torch.randn(6) * 3000)
+        self.norm.running_mean = torch.randn(6) * 500
+        self.norm.running_var = torch.rand(6) * 1e6
+        self.norm.weight.data, self.norm.bias.data = torch.randn(6), torch.randn(6)
 
-        def forward(self, x):
-            return self.layers(x) * -0.01
+    def forward(self, x):
+        return self.function(self, self.layer(x))
 
-    with pytest.raises(FreezingError, match=r"mul\(\) .* changes scores"):
-        freeze(Negative(), (9,), 8)
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda m, x: x * -0.01,
+        lambda m, x: x + m.bias,
+        lambda m, x: m.norm(x),
+        lambda m, x: m.scale(m.norm(x)) - m.bias / 1000,
+        lambda m, x: F.softmax(m.bias.abs() - m.scale(x) / 7, dim=-1),
+    ],
+    ids=["factor", "bias", "norm", "norm and bias", "softmax"],
+)
+@pytest.mark.filterwarnings("ignore:.*softmax")
+def test_what_stands_behind_the_last_layer_is_the_scale_of_the_output(function):
+    torch.manual_seed(0)
+    module = Scored(function)
+    net = freeze(module, (30,), 8)
+    images = images_of(0, (30,), 8)
+    with torch.no_grad():
+        found = module.eval()(torch.from_numpy(images).float()).double().numpy()
+    logits = net.logits(net.forward(images))
+    if not np.allclose(found.sum(1), 1):  # but for the softmax
+        assert np.allclose(logits, found, rtol=1e-5, atol=1e-5 * np.abs(found).max())
+    best = logits.max(1) - np.sort(logits, 1)[:, -2] > 1e-4 * np.abs(logits).max()
+    assert best.sum() > 400
+    assert np.array_equal(net.classify(images)[best], found.argmax(1)[best])
+    assert count_differences(module, net, images) == [0]
+
+
+def test_a_scale_alone_is_left_out():
+    module = nn.Sequential(BinaryLinear(9, 6, 8), Scale(2.0))
+    assert freeze(module, (9,), 8).output_scale is None
+
+
+def test_what_is_no_scale_is_refused():
+    with pytest.raises(FreezingError, match=r"relu\(\) .*: stands behind the last layer, and is"):
+        freeze(Scored(lambda m, x: F.relu(x)), (30,), 8)
+
+
+MEAN, STD = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+
+
+class Coded(nn.Module):
+    """Pixels of three channels that the module itself brings to bits."""
+
+    def __init__(self, function, input_bits=None):
+        super().__init__()
+        self.function = function
+        self.layer = BinaryConv2d(3, 9, 3, padding=1, input_bits=input_bits)
+        self.norm = nn.BatchNorm2d(9)
+        self.register_buffer("mean", MEAN.reshape(3, 1, 1))
+        self.register_buffer("std", STD.reshape(3, 1, 1))
+
+    def forward(self, x):
+        return sign(self.norm(self.layer(self.function(self, x))))
+
+
+@pytest.mark.parametrize(
+    ("function", "layer_bits", "bits", "divisor"),
+    [
+        (lambda m, x: sign((x - m.mean) / m.std), None, 1, 255),
+        (lambda m, x: sign(x - 100.5), None, 1, 1),
+        (lambda m, x: torch.round(x * 15), 4, 4, 255),
+        (lambda m, x: (x / 17).round().clamp(max=12), 4, 4, 1),
+    ],
+    ids=["standardised", "threshold", "rounded", "clamped"],
+)
+def test_codes_of_pixels_are_the_networks(function, layer_bits, bits, divisor):
+    torch.manual_seed(1)
+    module = Coded(function, layer_bits)
+    spread(module.norm, torch.Generator().manual_seed(1), 27 * ((1 << bits) - 1))
+    pixels = images_of(1, (6, 5, 3), 8)
+    x = torch.from_numpy(pixels).permute(0, 3, 1, 2).float().contiguous() / divisor
+    net = freeze(module, (6, 5, 3), bits, sample=x)
+    assert net.codes is not None
+    found = net.forward(net.encode(pixels)).reshape(IMAGES, 6, 5, 9)
+    with torch.no_grad():
+        expected = module.eval()(x).numpy() > 0
+    assert np.array_equal(found.transpose(0, 3, 1, 2), expected)
+    codes = np.random.default_rng(0).permutation(net.encode(pixels))
+    assert count_differences(module, net, codes) == [0]
+
+
+def test_pixels_that_could_be_either_need_a_sample():
+    module = Coded(lambda m, x: (x * 20).clamp(0, 15).round(), 4)
+    with pytest.raises(FreezingError, match="pixels 0…255 as well as of 0…1: give freeze a sample"):
+        freeze(module, (6, 5, 3), 4)
+    x = torch.rand(20, 3, 6, 5).mul(255).round() / 255
+    assert freeze(module, (6, 5, 3), 4, sample=x).codes[128] == 10
 
 
 def test_constants_for_each_pixel_are_refused():

@@ -144,9 +144,9 @@ REFUSALS = {
         [conv(), nn.Flatten(), nn.BatchNorm1d(144), Sign()],
         "1 (Flatten): flattens sums; it must stand behind their Sign",
     ),
-    "batch norm on the scores": (
-        [nn.Flatten(), BinaryLinear(64, 4, input_bits=8), nn.BatchNorm1d(4)],
-        "2 (BatchNorm1d): changes scores",
+    "ReLU on the scores": (
+        [nn.Flatten(), BinaryLinear(64, 4, input_bits=8), nn.ReLU()],
+        "2 (ReLU): stands behind the last layer, and is no factor and offset",
     ),
     "softmax in the middle": (
         [nn.Flatten(), BinaryLinear(64, 4, input_bits=8), nn.Softmax(1), Sign()],

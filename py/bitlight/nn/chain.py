@@ -34,7 +34,7 @@ class Call(nn.Module):
     Parameters
     ----------
     operation : str
-        Its name here: "add", "sub", "mul", "div", "neg", "batch_norm", "clamp", "prelu".
+        Its name here: "add", "sub", "mul", "div", "neg", "batch_norm", "clamp", "prelu", "round".
     function : callable, or str for a method of the value
     position : int
         Where among the arguments the value stands.
@@ -62,10 +62,16 @@ class Call(nn.Module):
             return getattr(args[0], self.function)(*args[1:], **self.kwargs)
         return self.function(*args, **self.kwargs)
 
-    @property
-    def constant(self) -> Any:
-        """The other operand of an arithmetic operation."""
-        return self.args[1 - self.position]
+    def in_float64(self) -> "Call":
+        """The same with its constants in float64, on the CPU."""
+
+        def precise(value: Any) -> Any:
+            return value.detach().double().cpu() if isinstance(value, torch.Tensor) else value
+
+        kwargs = {name: precise(value) for name, value in self.kwargs.items()}
+        return Call(
+            self.operation, self.function, self.position, [*map(precise, self.args)], kwargs
+        )
 
 
 class Leaf(NamedTuple):
@@ -337,6 +343,7 @@ _WITH_CONSTANTS: dict[Any, str] = {
     **dict.fromkeys([operator.truediv, operator.itruediv, torch.div, "div", "div_"], "div"),
     **dict.fromkeys([operator.neg, torch.neg, "neg"], "neg"),
     **dict.fromkeys([torch.clamp, torch.clip, "clamp", "clip"], "clamp"),
+    **dict.fromkeys([torch.round, "round", torch.floor, "floor", torch.ceil, "ceil"], "round"),
     F.batch_norm: "batch_norm",
     torch.batch_norm: "batch_norm",
     F.prelu: "prelu",

@@ -59,7 +59,7 @@ def _gain(leaf: Leaf, step: Call, shape: tuple[int, ...]) -> torch.Tensor | None
                 _channels(leaf, limit, shape)
     elif step.operation == "neg":
         return torch.tensor(-1.0)
-    else:
+    elif step.operation != "round":
         return _slope(leaf, step, _channels(leaf, _other(leaf, step), shape))
     return None
 
