@@ -86,7 +86,7 @@ bench: $(READY)  ## Speed beside others: golden model, RTL simulators, ridge hea
 	  --json build/bench/rtl-cnv.json
 	@$(BIN)/bitlight bench heads --json build/bench/heads.json
 
-synth: $(READY)  ## Area, clock and bitstream of CNV on an ECP5-85F; TARGET=, NETWORK=, FOLDING= for others.
+synth: $(READY)  ## Area and clock of CNV on an ECP5-85F; TARGET=, NETWORK=, FOLDING= for others.
 	@$(BIN)/bitlight synth $(NETWORK) --target $(TARGET) $(if $(FOLDING),--folding $(FOLDING))
 
 waves: $(READY)  ## Timing diagrams of the documentation.

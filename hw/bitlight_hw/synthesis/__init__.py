@@ -1,4 +1,4 @@
-"""From Verilog to area, clock frequency and bitstream, with Yosys and nextpnr."""
+"""From Verilog to area and clock frequency, with Yosys and nextpnr."""
 
 from bitlight_hw.synthesis.area import Area, labels
 from bitlight_hw.synthesis.flow import synthesise

@@ -7,6 +7,9 @@ design.sv ──┬── Yosys, flattened ─────→ stat.json, core.js
             └── harness.sv ── Yosys ─ linked.json ←──┘
                                            │
                                         nextpnr ── timing.json, layout ── packer ── bitstream
+
+What is placed is the harness. Its five pins are wherever the placer puts them, so that it is for
+timing: nothing that a board could be configured with is made unless it is asked for.
 """
 
 import json
@@ -22,6 +25,8 @@ from bitlight_hw.synthesis.report import Report
 from bitlight_hw.synthesis.steps import Result, Step, StepFailure
 from bitlight_hw.synthesis.targets import Placer, Target
 
+VERILOG, NETLIST = "design.v", "netlist.json"
+
 
 def synthesise(
     verilog: str,
@@ -34,9 +39,10 @@ def synthesise(
     seed: int = 1,
     freq_mhz: float | None = None,
     native: bool = False,
+    bitstream: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Report:
-    """Synthesise a design, place and route it, and make its bitstream.
+    """Synthesise a design, and place and route it for its timing.
 
     Each step is kept in the cache by the content of its inputs, its command and its tool's version,
     so that what has not changed is not done again.
@@ -47,7 +53,7 @@ def synthesise(
         As `Accelerator.verilog(target.family)` gives it.
     target : Target
     folder : pathlib.Path
-        Where counts, logs, timing and bitstream are put.
+        Where the Verilog, the netlist, counts, logs, timing and configuration are put.
     top : str
         Name of the module; any that has a clock `clk` can be placed.
     place : bool
@@ -60,6 +66,9 @@ def synthesise(
         What the placer aims at; missing it is no error.
     native : bool
         Take Yosys and nextpnr from the PATH instead of the pinned pip packages.
+    bitstream : bool
+        Whether to pack what is placed, to see that it can be; not for a board, since its pins are
+        arbitrary: whatever a board has there may be driven by both.
     progress : callable, optional
         Called with what is being done, at the start of each step that is not in the cache.
 
@@ -70,7 +79,10 @@ def synthesise(
     """
     _make(folder)
     run = _Run(target, folder, native, progress or (lambda label: None))
+    with replacing(folder / VERILOG) as file:
+        file.write(verilog.encode())
     synthesis = run.step(commands.synthesis(verilog, top, target))
+    run.take(synthesis, "core.json", NETLIST)
     cells = _json(run.take(synthesis, "stat.json"))["design"]["num_cells_by_type"]
     units, placed = {}, None
     if per_unit:
@@ -79,7 +91,8 @@ def synthesise(
     if place and target.placer:
         linked = run.step(commands.link(verilog, top, target, synthesis.folder / "core.json"))
         freq_mhz = freq_mhz or target.placer.freq_mhz
-        placed = run.place(linked.folder / "linked.json", target.placer, freq_mhz, seed)
+        netlist = linked.folder / "linked.json"
+        placed = run.place(netlist, target.placer, freq_mhz, seed, bitstream)
     total = area.Area.of(cells, target)
     return Report(target, total, cells, units, placed, run.logs, run.seconds, run.cached)
 
@@ -103,14 +116,15 @@ class _Run:
         self.logs.append(self.take(result, step.log))
         return result
 
-    def take(self, result: Result, name: str) -> Path:
+    def take(self, result: Result, name: str, called: str | None = None) -> Path:
         """Copy a file from the cache to where the user wants it."""
-        with (result.folder / name).open("rb") as kept, replacing(self.folder / name) as file:
+        path = self.folder / (called or name)
+        with (result.folder / name).open("rb") as kept, replacing(path) as file:
             shutil.copyfileobj(kept, file)
-        return self.folder / name
+        return path
 
     def place(
-        self, netlist: Path, placer: Placer, freq_mhz: float, seed: int
+        self, netlist: Path, placer: Placer, freq_mhz: float, seed: int, bitstream: bool
     ) -> placement.Placement:
         try:
             placed = self.step(commands.place(netlist, self.target, placer, freq_mhz, seed))
@@ -122,9 +136,18 @@ class _Run:
                 f"the design does not fit {self.target.name}: {excess}; try a larger device or a "
                 f"folding of more cycles; see {failure.log}"
             ) from None
-        packed = self.step(commands.pack(placed.folder / placer.layout, self.target, placer))
         timing = _json(self.take(placed, "timing.json"))
-        return placement.read(timing, self.take(packed, placer.bitstream))
+        self.take(placed, placer.layout, _timing_only(placer.layout))
+        packed = None
+        if bitstream:
+            made = self.step(commands.pack(placed.folder / placer.layout, self.target, placer))
+            packed = self.take(made, placer.bitstream, _timing_only(placer.bitstream))
+        return placement.read(timing, packed)
+
+
+def _timing_only(name: str) -> str:
+    """What a file is called that has the harness' arbitrary pins."""
+    return f"timing-only-not-for-a-board{Path(name).suffix}"
 
 
 def _make(folder: Path) -> None:

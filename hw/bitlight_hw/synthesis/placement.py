@@ -53,17 +53,18 @@ class Placement:
     slowest : list of Path
         The slowest end of each unit, slowest unit first. Cells are told apart by the names that
         flattening leaves them; those that lost theirs are under "".
-    bitstream : pathlib.Path
+    bitstream : pathlib.Path or None
+        Of the harness, with arbitrary pins; None unless it was asked for.
     """
 
     fmax_mhz: float
     utilisation: dict[str, tuple[int, int]]
     critical: Path | None
     slowest: list[Path]
-    bitstream: FilePath
+    bitstream: FilePath | None
 
 
-def read(report: Mapping[str, Any], bitstream: FilePath) -> Placement:
+def read(report: Mapping[str, Any], bitstream: FilePath | None = None) -> Placement:
     """The placement that nextpnr's JSON report describes."""
     clocks = [clock["achieved"] for clock in report["fmax"].values()]
     if not clocks:

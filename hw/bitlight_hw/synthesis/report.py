@@ -57,7 +57,10 @@ class Report:
         `blocks` compare with those of `bitlight_hw.estimate.Estimate`.
         """
         placement = self.placement
-        placed = asdict(placement) | {"bitstream": str(placement.bitstream)} if placement else None
+        placed = None
+        if placement is not None:
+            bitstream = None if placement.bitstream is None else str(placement.bitstream)
+            placed = asdict(placement) | {"bitstream": bitstream}
         return {
             "target": self.target.name,
             "total": self._counts(self.total),

@@ -1,4 +1,4 @@
-"""The command that takes an accelerator to an FPGA: area, clock frequency, bitstream."""
+"""The command that takes an accelerator to an FPGA: area and clock frequency."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -19,11 +19,12 @@ TARGETS = ["xc7", "ecp5-25k", "ecp5-45k", "ecp5-85k", "ice40-up5k"]
 @click.option("--target", type=click.Choice(TARGETS), required=True, help="The FPGA.")
 @folding_options
 @click.option(
+    "-o",
     "--folder",
     type=Output(file_okay=False),
     default="build/synth",
     show_default=True,
-    help="Logs, counts, timing and bitstream go into its sub-folder TARGET.",
+    help="Verilog, netlist, counts, logs, timing and configuration go into its sub-folder TARGET.",
 )
 @click.option("--no-place", is_flag=True, help="Only count the area: quicker, and no frequency.")
 @click.option(
@@ -38,6 +39,11 @@ TARGETS = ["xc7", "ecp5-25k", "ecp5-45k", "ecp5-85k", "ice40-up5k"]
 @click.option(
     "--native", is_flag=True, help="Take yosys and nextpnr from the PATH, of whatever version."
 )
+@click.option(
+    "--bitstream",
+    is_flag=True,
+    help="Pack a bitstream too, to see that it can be: its pins are arbitrary, not for a board.",
+)
 @json_option
 def synth(
     network: str,
@@ -48,16 +54,17 @@ def synth(
     seed: int,
     freq: float | None,
     native: bool,
+    bitstream: bool,
     json_file: str | None,
     **choice: Any,
 ) -> None:
-    """Area, clock frequency and bitstream of NETWORK on an FPGA.
+    """Area and clock frequency of NETWORK on an FPGA.
 
     Yosys counts the accelerator alone, flattened; for xc7 that is all. For ECP5 and iCE40, nextpnr
-    then places and routes it and a bitstream is packed. So that any width of stream fits the
-    package, the accelerator sits in a harness of five pins that shifts bits in and out: the
-    frequency is that of the accelerator's own paths, the utilisation counts the harness, and the
-    bitstream loads but has no pins of a board.
+    then places and routes it. So that any width of stream fits the package, the accelerator sits in
+    a harness of five pins that shifts bits in and out: the frequency is that of the accelerator's
+    own paths, the utilisation counts the harness. Its pins are wherever the placer puts them, so
+    that what is placed is for timing and must not go onto a board.
 
     What has not changed is taken from the cache. The tools are the pinned pip packages of
     bitlight[fpga], so figures can be repeated; each compiles itself for a minute on its first run.
@@ -84,6 +91,7 @@ def synth(
             seed=seed,
             freq_mhz=freq,
             native=native,
+            bitstream=bitstream,
             progress=step,
         )
     interval = acc.cycles_per_image
@@ -91,6 +99,7 @@ def synth(
     _show_area(report, predicted, f"{network} on {device.title}")
     if report.placement:
         _show_placement(report, interval)
+    console.print(f"files: {Path(folder) / target}", soft_wrap=True)
     console.print(f"logs: {', '.join(str(log) for log in report.logs)}", soft_wrap=True)
     figures = {
         "network": acc.net.id,
@@ -139,7 +148,7 @@ def _show_placement(report: Any, interval: int) -> None:
         ["clock frequency, MHz", placement.fmax_mhz],
         ["cycles per image", interval],
         ["images/s", report.images_per_s(interval)],
-        ["bitstream", str(placement.bitstream)],
+        ["for a board", "no: the harness has arbitrary pins"],
     ]
     if placement.critical:
         path = f"{placement.critical.start} → {placement.critical.end}"

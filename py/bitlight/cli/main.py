@@ -46,7 +46,7 @@ def cli(debug: bool) -> None:
     bitlight plan fashion28 --cycles 20000     cycles, memory and area of a folding
     bitlight verilog fashion28 acc.sv          the accelerator as Verilog
     bitlight simulate fashion28 animals -n 50  its RTL against the golden model
-    bitlight synth fashion28 --target xc7      its area, clock frequency and bitstream
+    bitlight synth fashion28 --target xc7      its area and clock frequency
     bitlight features fashion28 animals:train a.npz  binary features of a data set
     bitlight features fashion28 animals:test b.npz
     bitlight features fashion28 photos features/   the same into a store, resumable, of any size

@@ -44,7 +44,10 @@ def test_synth_places_and_says_where_everything_is(run, tmp_path):
     assert "layer0_matvec" in figures["units"]
     for shown in ("layer0_matvec", "ICESTORM_LC", "clock frequency", "images/s", "place and route"):
         assert shown in out
-    assert (tmp_path / "ice40-up5k" / "design.bin").is_file()
+    files = {path.name for path in (tmp_path / "ice40-up5k").iterdir()}
+    assert {"design.v", "netlist.json", "timing-only-not-for-a-board.asc"} <= files
+    assert "for a board" in out
+    assert placement["bitstream"] is None
 
     out, figures = run("--target", "ice40-up5k", "--no-place", "--cycles", 16)
     assert figures["cached"] == ["synthesis"]
