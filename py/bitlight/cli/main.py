@@ -17,6 +17,7 @@ from bitlight.cli.reproduce import reproduce
 from bitlight.cli.software import demo, inspect
 from bitlight.cli.store import store
 from bitlight.cli.surroundings import (
+    in_one_line,
     keep_own_files_readable,
     say_in_any_encoding,
     share_cache,
@@ -97,5 +98,5 @@ def main() -> None:
     except BitlightError as error:
         if debug:
             raise
-        click.echo(f"error: {error}", err=True)
+        click.echo(f"error: {in_one_line(error)}", err=True)
         sys.exit(2)

@@ -41,6 +41,17 @@ def _spelt(error: UnicodeError) -> tuple[str | bytes, int]:
     return text, error.end
 
 
+def in_one_line(message: object) -> str:
+    """A message whatever is in the names that it has: no line ends, no terminal is told anything.
+
+    Examples
+    --------
+    >>> print(in_one_line("no file a\\n\\x1b[2Jb"))
+    no file a\\n\\x1b[2Jb
+    """
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(message))
+
+
 def keep_own_files_readable() -> None:
     """Take no permission from this user's own files, which an odd umask would."""
     os.umask(os.umask(0o077) & 0o077)

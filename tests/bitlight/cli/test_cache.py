@@ -69,3 +69,15 @@ def test_tables_in_any_encoding(tmp_path, encoding):
     assert wrong.returncode == 2
     assert wrong.stderr.startswith(b"error: ")
     assert wrong.stderr.count(b"\n") == 1
+
+
+def test_an_error_is_one_line_whatever_the_name(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "bitlight.cli", "store", "check", "a\nb\x1b[2J"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr == "error: no feature store a\\nb\\x1b[2J\n"
