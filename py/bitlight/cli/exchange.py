@@ -6,7 +6,7 @@ import click
 
 from bitlight.cli import sources
 from bitlight.cli.layers import describe_codes, show_layers
-from bitlight.cli.paths import NETWORK, Input, Output
+from bitlight.cli.paths import NETWORK, Input, Output, random_weights_option
 from bitlight.cli.report import json_option, show_table, write_json
 from bitlight.files import size_of
 
@@ -52,8 +52,16 @@ def import_(model: str, out: str, body: bool, json_file: str | None) -> None:
 @click.option(
     "--bare", is_flag=True, help="Without the codes of pixels and the scale of scores, if any."
 )
+@random_weights_option
 @json_option
-def export(network: str, out: str, batch: int, bare: bool, json_file: str | None) -> None:
+def export(
+    network: str,
+    out: str,
+    batch: int,
+    bare: bool,
+    random_weights: bool,
+    json_file: str | None,
+) -> None:
     """Write NETWORK to OUT, an .onnx file in QONNX for qonnx and FINN.
 
     The graph takes float32 (batch, C, H, W) or (batch, n): pixels as they are, bits as −1 and +1.
@@ -61,7 +69,7 @@ def export(network: str, out: str, batch: int, bare: bool, json_file: str | None
     """
     from bitlight.qonnx import export_qonnx
 
-    net = sources.network(network, whole=True)
+    net = sources.network(network, random_weights=random_weights)
     export_qonnx(net, out, batch, bare=bare)
     figures = {
         "network": net.id,

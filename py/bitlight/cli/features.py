@@ -11,7 +11,7 @@ import click
 from bitlight import scratch
 from bitlight.cli import sources
 from bitlight.cli.cluster import dask_client, dask_option
-from bitlight.cli.paths import IMAGES, NETWORK, Output
+from bitlight.cli.paths import IMAGES, NETWORK, Output, random_weights_option
 from bitlight.cli.report import json_option, progress, show_table, write_json
 
 
@@ -36,6 +36,7 @@ from bitlight.cli.report import json_option, progress, show_table, write_json
     help="Images in a chunk; by default those that OUT has, or 4,096, for rtl 512 for each process "
     "and 1,024 at least.",
 )
+@random_weights_option
 @dask_option
 @json_option
 def features(
@@ -49,6 +50,7 @@ def features(
     folding: str | None,
     audit: float | None,
     chunk: int | None,
+    random_weights: bool,
     dask: str | None,
     json_file: str | None,
 ) -> None:
@@ -68,7 +70,7 @@ def features(
     from bitlight.cli.folding import pairs
     from bitlight.store import FeatureStore, chunk_for, export, manifest_for
 
-    net = sources.network(network)
+    net = sources.network(network, random_weights=random_weights)
     net = net if upto is None else net.upto(upto)
     source = sources.source(images, net, number)
     folded = None if folding is None else pairs(network, folding)

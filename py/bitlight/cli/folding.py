@@ -86,9 +86,10 @@ def pairs(network: str, folding: str) -> list[tuple[int, ...]]:
     if folding == "published":
         from bitlight_hw.published import FOLDINGS
 
-        if network not in FOLDINGS:
+        name = network.partition(":")[0]
+        if name not in FOLDINGS:
             raise FoldingError(f"foldings are published for {', '.join(FOLDINGS)}, not {network}")
-        return [*FOLDINGS[network]]
+        return [*FOLDINGS[name]]
     try:
         return [tuple(int(n) for n in pair.split(",")) for pair in folding.split("/")]
     except ValueError:

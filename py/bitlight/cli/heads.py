@@ -322,7 +322,7 @@ def show(head_file: str, network: str | None, json_file: str | None) -> None:
     }
     show_table(head_file, ["", "value"], [[k, v] for k, v in figures.items()])
     if network is not None:
-        net = sources.network(network, whole=True)
+        net = sources.network(network if ":" in network else f"{network}:whole")
         used = next(
             (k for k in range(1, len(net.layers) + 1) if net.upto(k).id == head.extractor_id_), None
         )

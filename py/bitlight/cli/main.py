@@ -33,9 +33,12 @@ def cli(debug: bool) -> None:
     """Binary neural networks as fixed hardware feature extractors.
 
     NETWORK is a .bnn file, or the name of a network that comes with bitlight: fashion28 and
-    fashion32, or one of the topologies tfc, sfc, lfc, cnv, alexnet and small28, whose weights are
-    random. IMAGES is a data set (animals, animals:train, animals:test, digits,
-    fashion-mnist:train, fashion-mnist:test), random or random:COUNT (noise that fits any network),
+    fashion32, the layers that give features (fashion28:whole has its own classifier as well), or
+    one of the topologies tfc, sfc, lfc, cnv, alexnet, small28 and sampler, whose weights are
+    random. NETWORK:N is its first N layers. Each command says which network it uses.
+
+    IMAGES is a data set (animals, animals:train, animals:test, digits, fashion-mnist:train,
+    fashion-mnist:test), random or random:COUNT (noise that fits any network),
     a .npy file of uint8, or a folder with one sub-folder of images for each class.
 
     \b
@@ -43,7 +46,7 @@ def cli(debug: bool) -> None:
     bitlight train fashion28 fashion-mnist:train build/small   a network of your own
     bitlight inspect fashion28                 what is in a network
     bitlight import cnv.onnx cnv.bnn           a network from Brevitas, by way of QONNX
-    bitlight export fashion28 fashion28.onnx   a network for FINN, as QONNX
+    bitlight export fashion28:whole net.onnx   a network for FINN, as QONNX
     bitlight plan fashion28 --cycles 20000     cycles, memory and area of a folding
     bitlight verilog fashion28 acc.sv          the accelerator as Verilog
     bitlight simulate fashion28 animals -n 50  its RTL against the golden model

@@ -56,6 +56,11 @@ class Output(click.Path):
         return super().convert(value, param, ctx)
 
 
+random_weights_option = click.option(
+    "--random-weights",
+    is_flag=True,
+    help="Take a topology as NETWORK, whose weights are random: what it gives means nothing.",
+)
 NETWORK = Input((*CUTS, *TOPOLOGIES))
 IMAGES = Input(DATA_SETS)
 

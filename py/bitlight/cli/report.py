@@ -25,6 +25,8 @@ from rich.text import Text
 from bitlight.cli.paths import Output
 from bitlight.files import replacing
 
+# Under which the context of a command keeps the network that it uses.
+NETWORK_USED = "bitlight.network"
 console = Console()
 json_option = click.option(
     "--json", "json_file", type=Output(dir_okay=False), help="Write the figures to this file."
@@ -33,6 +35,7 @@ json_option = click.option(
 
 def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print a table; numbers stand to the right."""
+    _tell_network()
     table = Table(title=title, title_justify="left")
     for index, column in enumerate(columns):
         numbers = all(isinstance(row[index], int | float) or row[index] == "" for row in rows)
@@ -41,6 +44,22 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
         table.add_row(*(format_value(value) for value in row))
     # Where there is no terminal, lines are as long as the table is wide.
     Console(width=None if console.is_terminal else 140).print(table)
+
+
+def _network_used() -> dict[str, Any] | None:
+    context = click.get_current_context(silent=True)
+    return None if context is None else context.meta.get(NETWORK_USED)
+
+
+def _tell_network() -> None:
+    """Say once, above the first table, which network a command uses."""
+    used = _network_used()
+    if used is None or used.get("told"):
+        return
+    used["told"] = True
+    random = ", random weights" if used["weights"] == "random" else ""
+    outputs = f"{used['outputs']:,} {used['of']}"
+    click.echo(f"{used['name']}: {used['layers']} layers, {outputs}, id {used['id'][:12]}{random}")
 
 
 def format_value(value: Any) -> str:
@@ -55,6 +74,10 @@ def format_value(value: Any) -> str:
 def write_json(path: str | Path | None, content: Mapping[str, Any]) -> None:
     """Write figures as JSON, if a path is given."""
     if path is not None:
+        used = _network_used()
+        if used is not None:
+            told = {name: value for name, value in used.items() if name != "told"}
+            content = {**content, "network_used": told}
         with replacing(path) as file:
             file.write((json.dumps(content, indent=2) + "\n").encode())
 

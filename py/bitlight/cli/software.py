@@ -8,7 +8,7 @@ import click
 from bitlight.cli import sources
 from bitlight.cli.layers import describe_codes, describe_scores, show_layers
 from bitlight.cli.paths import NETWORK, Output
-from bitlight.cli.report import json_option, show_table, write_json
+from bitlight.cli.report import console, json_option, write_json
 
 
 @click.command()
@@ -18,13 +18,14 @@ def inspect(network: str, json_file: str | None) -> None:
     """Show the layers of NETWORK: shapes, bits of weight, work per image, thresholds."""
     from bitlight.inspection import inspect as rows_of
 
-    net = sources.network(network, whole=True)
+    net = sources.network(network)
     figures = rows_of(net)
     show_layers(f"{network}, id {net.id}", figures)
     around = {"pixels": describe_codes(net)}
     if net.gives_scores:
         around["scores"] = describe_scores(net)
-    show_table("", ["", ""], list(map(list, around.items())))
+    for name, what in around.items():
+        console.print(f"{name}: {what}", markup=False)
     write_json(json_file, dataclasses.asdict(figures) | around)
 
 

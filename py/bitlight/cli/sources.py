@@ -1,10 +1,13 @@
 """What NETWORK and IMAGES stand for on the command line."""
 
+import difflib
 from pathlib import Path
 
+import click
 import numpy as np
 
-from bitlight import DataError, Network, data, extractors
+from bitlight import DataError, Network, NetworkError, data, extractors
+from bitlight.cli.report import NETWORK_USED
 from bitlight.data.source import (
     ArraySource,
     FileSource,
@@ -16,17 +19,82 @@ from bitlight.data.source import (
 from bitlight.extractors.shipped import CUTS
 from bitlight.topologies import TOPOLOGIES
 
+CUT = "features"
+WHOLE = "whole"
 
-def network(name: str, *, whole: bool = False) -> Network:
-    """A .bnn file, or a network that comes with bitlight: its extractor, or the whole of it.
 
-    The published topologies have names too; their weights are random.
+def network(name: str, *, random_weights: bool = True) -> Network:
+    """The network that NETWORK means, the same for every command.
+
+    Parameters
+    ----------
+    name : str
+        A .bnn file; fashion28 or fashion32, which are the layers that give features; or one of the
+        published topologies, whose weights are random. `:whole` behind it means all layers of a
+        file, `:features` those that give features, and `:N` the first N.
+    random_weights : bool
+        Whether topologies are wanted; results of random weights are nobody's.
+
+    Raises
+    ------
+    NetworkError
+        If there is no such network, or its weights are random and that is not wanted.
     """
-    if name in CUTS:
-        return extractors.load(name) if whole else extractors.features(name)
-    if name in TOPOLOGIES:
-        return TOPOLOGIES[name].random(0)
-    return Network.load(name)
+    base, cut = _split(name)
+    weights = "trained"
+    if base in CUTS:
+        net = extractors.load(base)
+        cut = cut or CUT
+        if cut == CUT:
+            net = net.upto(CUTS[base])
+    elif base in TOPOLOGIES:
+        weights = "random"
+        if not random_weights:
+            raise NetworkError(
+                f"{base} is a topology, whose weights are random here: give a .bnn file that was "
+                "trained, or --random-weights if that is what you want"
+            )
+        net = TOPOLOGIES[base].random(0)
+    elif Path(base).is_file() or base.endswith(".bnn"):
+        net = Network.load(base)
+    else:
+        known = list(dict.fromkeys([*CUTS, *TOPOLOGIES]))
+        near = difflib.get_close_matches(base, known, 1)
+        raise NetworkError(
+            f"no file and no network {base!r}: {f'do you mean {near[0]}? ' if near else ''}"
+            f"named are {', '.join(known)}"
+        )
+    if cut.isdecimal():
+        net = net.upto(int(cut))
+    elif cut == CUT and net.gives_scores:
+        net = net.upto(len(net.layers) - 1)
+    _note(f"{base}:{cut}" if cut else base, net, weights)
+    return net
+
+
+def _split(name: str) -> tuple[str, str]:
+    """A name and its cut; a colon may as well belong to a file's name."""
+    base, colon, cut = name.rpartition(":")
+    if not colon or Path(name).is_file():
+        return name, ""
+    if cut not in (CUT, WHOLE) and not cut.isdecimal():
+        raise NetworkError(f"{name}: behind the colon stands {CUT}, {WHOLE} or a number of layers")
+    return base, cut
+
+
+def _note(name: str, net: Network, weights: str) -> None:
+    """Keep which network is used, for the tables and figures that the command shows."""
+    used = {
+        "name": name,
+        "layers": len(net.layers),
+        "outputs": net.n_features,
+        "of": "scores" if net.gives_scores else "features",
+        "id": net.id,
+        "weights": weights,
+    }
+    context = click.get_current_context(silent=True)
+    if context is not None:
+        context.meta[NETWORK_USED] = used
 
 
 def named_images(name: str) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]] | None:

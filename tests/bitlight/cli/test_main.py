@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from networks import draw_network
 
-from bitlight import Conv2d, FeatureStore, Linear, Network, OpticalFeatures, data
+from bitlight import Conv2d, FeatureStore, Linear, Network, OpticalFeatures, data, extractors
 from bitlight.featurefile import FeatureFile
 
 
@@ -292,7 +292,7 @@ def bad_input(tmp_path):
     whole = (tmp_path / "net.bnn").read_bytes()
     (tmp_path / "cut.bnn").write_bytes(whole[:-1])
     (tmp_path / "altered.bnn").write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    np.save(tmp_path / "wide.npy", np.zeros((2, 9, 9, 1), np.uint8))
+    np.save(tmp_path / "wide.npy", np.zeros((2, 9, 9, 2), np.uint8))
     np.save(tmp_path / "float.npy", np.zeros((2, 28, 28, 1)))
     np.save(tmp_path / "pickled.npy", np.array([None]), allow_pickle=True)
     (tmp_path / "empty").mkdir()
@@ -307,13 +307,13 @@ def bad_input(tmp_path):
         (["import", "none.onnx", "o"], "no such file: none.onnx"),
         (["import", "net.bnn", "o"], "net.bnn is not a whole ONNX file"),
         (["export", "fashion28", "no/folder/o"], "cannot write no/folder/o"),
-        (["features", "fashion28", "wide.npy", "o"], r"must have the shape (N, 28, 28, 1)"),
+        (["features", "fashion28", "wide.npy", "o"], "cannot become (28, 28, 1)"),
         (["features", "fashion28", "float.npy", "o"], "must be a uint8 array, not float64"),
         (["features", "fashion28", "pickled.npy", "o"], "not a whole .npy file"),
         (["features", "fashion28", "none.npy", "o"], "no images 'none.npy'"),
         (["features", "fashion28", "empty", "o"], "empty"),
         (["features", "fashion28", "fashion-mnist:dev", "o"], "dev"),
-        (["features", "lfc", "digits", "o"], "do not give 784 values"),
+        (["features", "lfc", "digits", "o", "--random-weights"], "do not give 784 values"),
         (
             ["features", "fashion28", "animals", "no/folder/o", "-n", "5"],
             "cannot write no/folder/o",
@@ -385,3 +385,49 @@ def test_verilog_between_axi_ports(run, net, tmp_path):
     code, _, _ = run("verilog", net, tmp_path / "axi.sv", "--bus", "axi")
     assert code == 0
     assert "module bitlight_axi(" in (tmp_path / "axi.sv").read_text()
+
+
+@pytest.mark.parametrize("command", ["inspect", "plan"])
+def test_a_name_means_one_network(run, tmp_path, command):
+    figures, used = tmp_path / "a.json", {}
+    for name in ("fashion28", "fashion28:features", "fashion28:whole", "fashion28:3"):
+        code, out, _ = run(command, name, "--json", figures)
+        assert code == 0
+        used[name] = json.loads(figures.read_text())["network_used"]
+        assert f"{used[name]['layers']} layers, " in out
+        assert used[name]["id"][:12] in out
+    assert used["fashion28"] == used["fashion28:features"]
+    assert used["fashion28"]["name"] == "fashion28:features"
+    assert used["fashion28"]["id"] == extractors.features().id
+    assert used["fashion28:whole"]["id"] == extractors.load().id
+    assert used["fashion28:3"]["layers"] == 3
+
+
+def test_a_cut_of_a_file(run, net, tmp_path):
+    assert run("features", f"{net}:1", "random:4", tmp_path / "a.npz")[0] == 0
+    assert FeatureFile.load(tmp_path / "a.npz").network_id == Network.load(net).upto(1).id
+    code, _, err = run("inspect", f"{net}:some")
+    assert code == 2
+    assert "behind the colon stands features, whole or a number of layers" in err
+    code, _, err = run("inspect", f"{net}:99")
+    assert code == 2
+
+
+@pytest.mark.parametrize("command", [("features", "random:3"), ("export",)])
+def test_random_weights_are_said_aloud(run, tmp_path, command):
+    name, *images = command
+    out = tmp_path / "a.npz"
+    code, _, err = run(name, "small28", *images, out)
+    assert code == 2
+    assert "small28 is a topology, whose weights are random" in err
+    assert not out.exists()
+    code, said, _ = run(name, "small28", *images, out, "--random-weights", "--json", tmp_path / "f")
+    assert code == 0
+    assert "random weights" in said
+    assert json.loads((tmp_path / "f").read_text())["network_used"]["weights"] == "random"
+
+
+def test_an_unknown_name(run):
+    code, _, err = run("inspect", "fashion2")
+    assert code == 2
+    assert "no file and no network 'fashion2': do you mean fashion" in err

@@ -282,7 +282,13 @@ def test_what_torchscript_writes(tmp_path):
         module[1].weight.sign_()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.onnx.export(module, torch.zeros(N, 2, 5, 5), str(tmp_path / "t.onnx"), dynamo=False)
+        torch.onnx.export(
+            module,
+            torch.zeros(N, 2, 5, 5),
+            str(tmp_path / "t.onnx"),
+            dynamo=False,
+            opset_version=13,
+        )
     model = onnx.load(tmp_path / "t.onnx")
     graph = Graph(N, 2, 5, 5).bipolar()
     for node in model.graph.node:
@@ -295,4 +301,6 @@ def test_what_torchscript_writes(tmp_path):
     graph.bipolar()
     x = np.random.default_rng(0).normal(size=(N, 2, 5, 5)).astype(np.float32)
     imported = import_qonnx(graph.save(tmp_path / "a.onnx"))
-    np.testing.assert_array_equal(imported(x), execute(tmp_path / "a.onnx", x))
+    with torch.no_grad():
+        sums = module(torch.where(torch.from_numpy(x) >= 0, 1.0, -1.0)).numpy()
+    np.testing.assert_array_equal(imported(x), np.where(sums >= 0, 1, -1))
