@@ -63,7 +63,7 @@ endif
 
 verilog: $(READY)  ## Verilog of the shipped extractor, in build/verilog.
 	@mkdir -p build/verilog
-	@$(BIN)/bitlight verilog fashion28 build/verilog/fashion28.sv --json build/verilog/fashion28.json
+	@$(BIN)/bitlight verilog fashion28 build/verilog/fashion28.v --json build/verilog/fashion28.json
 
 pretrain: $(READY)  ## Train and freeze the shipped extractor again.
 	@$(BIN)/bitlight train fashion28 fashion-mnist:train build/pretrain/fashion28 \

@@ -48,7 +48,7 @@ def cli(debug: bool) -> None:
     bitlight import cnv.onnx cnv.bnn           a network from Brevitas, by way of QONNX
     bitlight export fashion28:whole net.onnx   a network for FINN, as QONNX
     bitlight plan fashion28 --cycles 20000     cycles, memory and area of a folding
-    bitlight verilog fashion28 acc.sv          the accelerator as Verilog
+    bitlight verilog fashion28 acc.v           the accelerator as Verilog
     bitlight simulate fashion28 animals -n 50  its RTL against the golden model
     bitlight synth fashion28 --target xc7      its area and clock frequency
     bitlight features fashion28 animals:train a.npz  binary features of a data set
