@@ -1,6 +1,5 @@
 """The command that computes features of a data set, and goes on where it was stopped."""
 
-import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -107,7 +106,6 @@ def _filled(
     label = "golden model" if manifest.engine == "golden" else "RTL simulation"
     try:
         with (
-            _terminable(),
             dask_client(dask) as client,
             progress(label, len(store), store.samples_present()) as done,
         ):
@@ -138,17 +136,3 @@ def _temporary(out: Path) -> Iterator[Path]:
         raise StoreError(f"cannot write {out}: {error.strerror}") from error
     with work:
         yield folder
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM ends the work as Ctrl-C does: simulators stop, and what is written stays."""
-
-    def stop(number: int, frame: Any) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -1,5 +1,7 @@
 """The top command, and how errors reach the user: one line, exit code 2."""
 
+import errno
+import os
 import sys
 
 import click
@@ -15,6 +17,7 @@ from bitlight.cli.optics import project
 from bitlight.cli.plan import plan
 from bitlight.cli.reproduce import reproduce
 from bitlight.cli.software import demo, inspect
+from bitlight.cli.stopping import Stopped, stoppable
 from bitlight.cli.store import store
 from bitlight.cli.surroundings import (
     in_one_line,
@@ -84,6 +87,9 @@ for command in (
     cli.add_command(command)
 
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+
+
 def main() -> None:
     """Run the command line."""
     debug = "--debug" in sys.argv[1:2]
@@ -91,15 +97,38 @@ def main() -> None:
     say_in_any_encoding()
     share_cache()
     try:
-        cli.main(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
+        with stoppable():
+            cli.main(standalone_mode=False)
+            sys.stdout.flush()
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
+    except (click.Abort, KeyboardInterrupt) as stop:
+        cause = stop.__cause__ or stop  # click makes an Abort of what it was interrupted by
         click.echo("interrupted", err=True)
-        sys.exit(130)
+        sys.exit(cause.code if isinstance(cause, Stopped) else 130)
+    except BrokenPipeError:
+        # Who reads has had enough; Python itself would complain when it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except click.ClickException as error:
+        click.echo(f"error: {in_one_line(error.format_message())}", err=True)
+        sys.exit(2)
     except BitlightError as error:
         if debug:
             raise
         click.echo(f"error: {in_one_line(error)}", err=True)
         sys.exit(2)
+    except OSError as error:
+        if debug or error.errno not in FULL:
+            raise
+        click.echo(f"error: {in_one_line(error)}", err=True)
+        sys.exit(2)
+    except Exception as error:
+        if debug:
+            raise
+        what = in_one_line(f"{type(error).__name__}: {error}")
+        click.echo(
+            f"internal error: {what:.300}; `bitlight --debug …` shows where, please report it",
+            err=True,
+        )
+        sys.exit(70)

@@ -23,11 +23,12 @@ from rich.table import Table
 from rich.text import Text
 
 from bitlight.cli.paths import Output
+from bitlight.cli.surroundings import in_one_line
 from bitlight.files import replacing
 
 # Under which the context of a command keeps the network that it uses.
 NETWORK_USED = "bitlight.network"
-console = Console()
+console = Console(markup=False)
 json_option = click.option(
     "--json", "json_file", type=Output(dir_okay=False), help="Write the figures to this file."
 )
@@ -36,14 +37,22 @@ json_option = click.option(
 def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print a table; numbers stand to the right."""
     _tell_network()
-    table = Table(title=title, title_justify="left")
+    table = Table(title=_plain(title), title_justify="left")
     for index, column in enumerate(columns):
         numbers = all(isinstance(row[index], int | float) or row[index] == "" for row in rows)
-        table.add_column(column, justify="right" if numbers else "left")
+        table.add_column(_plain(column), justify="right" if numbers else "left")
     for row in rows:
-        table.add_row(*(format_value(value) for value in row))
+        table.add_row(*(_plain(format_value(value)) for value in row))
     # Where there is no terminal, lines are as long as the table is wide.
     Console(width=None if console.is_terminal else 140).print(table)
+
+
+def _plain(text: str) -> Text:
+    """Text from anywhere for a terminal: neither rich's markup nor escape sequences do anything.
+
+    This is the one door for names of classes, files and nodes, which others chose.
+    """
+    return Text(in_one_line(text))
 
 
 def _network_used() -> dict[str, Any] | None:
@@ -98,7 +107,7 @@ def progress(label: str, total: int, done: int = 0) -> Iterator[Callable[..., No
     time left.
     """
     columns = [
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         _Rate(),
@@ -122,7 +131,7 @@ def working(label: str) -> Iterator[None]:
 @contextmanager
 def steps() -> Iterator[Callable[[str], None]]:
     """Lines of steps and the time each took; call what it gives with a step that begins."""
-    columns = [SpinnerColumn(finished_text="✓"), TextColumn("{task.description}")]
+    columns = [SpinnerColumn(finished_text="✓"), TextColumn("{task.description}", markup=False)]
     with Progress(*columns, TimeElapsedColumn(), console=console) as lines:
 
         def begin(label: str) -> None:

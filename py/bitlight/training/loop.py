@@ -23,7 +23,7 @@ from bitlight.errors import TrainingError
 from bitlight.nn import clip_latent, pixels_to_floats
 from bitlight.training.distributed import Team
 from bitlight.training.recipes import Recipe
-from bitlight.training.run import Epoch, Run
+from bitlight.training.run import Epoch, Run, uninterrupted
 from bitlight.training.samples import Batch, Samples, seed_of
 
 PRECISIONS = {
@@ -89,14 +89,20 @@ def train(
         while state.step < recipe.epochs * trainer.steps:
             epoch, first = divmod(state.step, trainer.steps)
             start = time.monotonic()
-            for pieces in trainer.epoch(epoch, first):
-                state.loss += trainer.step(pieces, state.step) / trainer.steps
-                state.step += 1
-                bar.update(task, completed=state.step)
+            try:
+                for pieces in trainer.epoch(epoch, first):
+                    with uninterrupted():
+                        state.loss += trainer.step(pieces, state.step) / trainer.steps
+                        state.step += 1
+                        now = time.monotonic()
+                        state.seconds, start = state.seconds + now - start, now
+                    bar.update(task, completed=state.step)
+                    if state.step % trainer.steps and trainer.team.leads:
+                        run.save(state, now=False)
+            except KeyboardInterrupt:
                 if state.step % trainer.steps and trainer.team.leads:
-                    now = time.monotonic()
-                    state.seconds, start = state.seconds + now - start, now
-                    run.save(state, now=False)
+                    run.save(state, now=True)
+                raise
             state.seconds += time.monotonic() - start
             accuracy = evaluate(module, validation, device=device) if validation else None
             rate = recipe.learning_rate_at(state.step - 1, recipe.epochs * trainer.steps)

@@ -1,9 +1,13 @@
 """The folder of a training run: checkpoint, history, and a log that TensorBoard reads."""
 
+import contextlib
 import dataclasses
 import io
 import json
+import signal
+import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +20,7 @@ from bitlight.files import replacing
 from bitlight.training.recipes import Recipe
 
 FORMAT = 1
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SAVE_EVERY_S = 300
 
 
@@ -142,6 +147,28 @@ class Run:
             for name, value in dataclasses.asdict(history[-1]).items():
                 if value is not None:
                     writer.add_scalar(name, value, len(history))
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let a signal that would end the work wait until the block is done, and no longer.
+
+    So a step is taken as a whole, and what is saved after it is what the steps so far have made.
+    """
+    seen: list[int] = []
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.getsignal(number) for number in ENDING}
+    for number, handler in before.items():
+        if callable(handler):
+            signal.signal(number, lambda number, frame: seen.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if seen:
+            signal.raise_signal(seen[0])
 
 
 def weights_of(folder: Path, module: nn.Module) -> None:
