@@ -29,8 +29,8 @@ $(READY): pyproject.toml constraints.txt sim/system-packages.sh
 demo: $(READY)  ## The whole chain once, on real images: RTL, golden model, heads.
 	@$(BIN)/bitlight demo --folder build/demo
 
-test: $(READY)  ## All tests but the slow ones.
-	@$(BIN)/python -m pytest -n auto
+test: $(READY)  ## All tests but the slow ones; SEED=4711 in another order.
+	@$(BIN)/python -m pytest -n auto $(if $(SEED),--random-order --random-order-seed=$(SEED))
 
 test-slow: $(READY)  ## The proofs that take minutes.
 	@$(BIN)/python -m pytest -n auto -m slow

@@ -119,6 +119,8 @@ def load(path: str | os.PathLike[str]) -> Network:
             )
         if header.keys() != FIELDS:
             raise NetworkError(f"its header should have the fields {', '.join(sorted(FIELDS))}")
+        if not isinstance(header["network"], dict):
+            raise NetworkError("its description is no object")
         if (version == SURROUNDED) != bool({"codes", "output_scale"} & header["network"].keys()):
             raise NetworkError(f"it says more or less than version {version} can")
         net = _rebuild(header["network"], tensors)

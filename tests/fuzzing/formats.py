@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bitlight import Conv2d, FeatureStore, Linear, MaxPool2d, Network, data
+from bitlight import Conv2d, FeatureStore, Linear, MaxPool2d, Network, OutputScale, data
 from bitlight.data import read_idx
 from bitlight.data.source import FileSource
 from bitlight.featurefile import FeatureFile
@@ -54,6 +54,9 @@ def networks():
     )
     dense = rng.integers(0, 2, (300, 8000)).astype(bool)
     nets.append(Network((8000,), 1, [Linear(dense, np.zeros(300, np.int32))]))
+    codes, scale = rng.integers(0, 4, (3, 256), np.uint8), OutputScale(np.ones(2), np.zeros(2))
+    scores = Linear(rng.random((2, 12)) < 0.5, None)
+    nets.append(Network((2, 2, 3), 2, [scores], codes=codes, output_scale=scale))
     return nets
 
 
