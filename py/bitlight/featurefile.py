@@ -23,8 +23,8 @@ from bitlight.store.manifest import features_id
 
 DTYPES = ("uint8", "uint16", "float32")  # of features that are not bits
 MEMBERS = ("features", "n_features", "labels", "id")
-OPTIONAL = ("optics", "classes")
-# A zip file's list of five members has about 300 bytes; each takes a thousand when it is read.
+OPTIONAL = ("optics", "classes", "source")
+# A zip file's list of seven members has about 430 bytes; each takes a thousand when it is read.
 LONGEST_LIST = 1000
 LARGEST = 1 << 33  # bytes of a file, which is read as a whole; stores are for more
 
@@ -43,6 +43,9 @@ class FeatureFile:
         Parameters of the projection, for JSON.
     classes : tuple of str
         Names of the labels 0, 1, …; empty where they have none.
+    source : dict, optional
+        What the images are, for JSON: `name`, and where they are files `placing`, how they came
+        into the network's shape, and `skipped`, those that were left out.
     """
 
     features: np.ndarray
@@ -50,6 +53,7 @@ class FeatureFile:
     network_id: str
     optics: dict[str, Any] | None = None
     classes: tuple[str, ...] = ()
+    source: dict[str, Any] | None = None
 
     @property
     def id(self) -> str:
@@ -62,6 +66,8 @@ class FeatureFile:
         more: dict[str, Any] = {} if plain else {"optics": np.array(json.dumps(self.optics))}
         if self.classes:
             more["classes"] = np.array(json.dumps(self.classes))
+        if self.source is not None:
+            more["source"] = np.array(json.dumps(self.source))
         with replacing(path) as file:
             np.savez(
                 file,
@@ -91,6 +97,7 @@ class FeatureFile:
             limit = room(Path(path).stat().st_size)
             optics = None if text is None else parse(str(text), limit)
             classes = check_names(parse(str(arrays.get("classes", "[]")), limit), "its classes")
+            source = parse(str(arrays["source"]), limit) if "source" in arrays else None
             network = check_id(network, "the network's id")
         except (
             OSError,
@@ -115,6 +122,8 @@ class FeatureFile:
             raise DataError(f"{path}: {what} do not fit {count} {kind} or labels")
         if labels.dtype.kind not in "iu" or not isinstance(optics, dict | None):
             raise DataError(f"{path} has labels of {labels.dtype}, or optics that are no object")
+        if not isinstance(source, dict | None):
+            raise DataError(f"{path} has a source that is no object")
         if optics is None and count % 8 and (stored[:, -1] >> count % 8).any():
             raise DataError(f"{path} has bits after the last of {count} features")
         if stored.dtype.kind == "f" and not np.isfinite(stored).all():
@@ -122,7 +131,7 @@ class FeatureFile:
         features = bits.unpack(stored, count) if optics is None else stored
         if classes and labels.size and labels.max() >= len(classes):
             raise DataError(f"{path} has the label {labels.max()}, and {len(classes)} classes")
-        return FeatureFile(features, labels, network, optics, classes)
+        return FeatureFile(features, labels, network, optics, classes, source)
 
 
 def _members(path: Path) -> dict[str, np.ndarray]:

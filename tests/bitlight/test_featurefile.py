@@ -64,6 +64,15 @@ def test_projected_features(tmp_path, dtype):
     assert FeatureFile(features, np.arange(3), "ab" * 32).id == "ab" * 32
 
 
+def test_what_the_images_were_comes_back(tmp_path):
+    source = {"name": "photos", "placing": {"fit": "pad"}, "skipped": ["a/Thumbs.db"]}
+    bits = np.zeros((2, 3), np.uint8)
+    FeatureFile(bits, np.arange(2), "ab" * 32, None, ("x", "y"), source).save(tmp_path / "a")
+    assert FeatureFile.load(tmp_path / "a").source == source
+    FeatureFile(bits, np.arange(2), "ab" * 32, {"a": 1}, ("x", "y"), source).save(tmp_path / "b")
+    assert FeatureFile.load(tmp_path / "b").source == source  # all members that there are
+
+
 def members(**changed):
     content = {"features": np.zeros((2, 2), np.uint8), "n_features": 9, "labels": np.zeros(2, int)}
     return content | {"id": "ab" * 32} | changed
@@ -87,6 +96,7 @@ HOSTILE = {
     "that are no finite numbers": lambda path: np.savez(
         path, **members(features=np.full((2, 9), np.nan, np.float32), optics="{}")
     ),
+    "a source that is no object": lambda path: np.savez(path, **members(source="3")),
     "nested too deeply": lambda path: np.savez(path, **members(optics="[" * 3000)),
 }
 

@@ -120,6 +120,14 @@ def features():
             rng.integers(0, 2, (5, 13), dtype=np.uint8), np.arange(5), "ab" * 32
         ).save(path),
         lambda path: FeatureFile(
+            rng.integers(0, 2, (5, 13), dtype=np.uint8),
+            np.arange(5),
+            "ab" * 32,
+            None,
+            tuple("abcde"),
+            {"name": "photos", "placing": {"fit": "pad"}, "skipped": ["a/b"]},
+        ).save(path),
+        lambda path: FeatureFile(
             rng.integers(0, 999, (7, 20)).astype(np.uint16), np.arange(7), "ab" * 32, optics
         ).save(path),
         lambda path: FeatureFile(
@@ -196,6 +204,12 @@ def image():
         buffer = io.BytesIO()
         photo.convert("L" if mode == "I;16" else mode).convert(mode).save(buffer, kind)
         seeds.append(buffer.getvalue())
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for kind in ("JPEG", "PNG", "TIFF", "WEBP"):
+        held = io.BytesIO()
+        photo.save(held, kind, exif=exif)
+        seeds.append(held.getvalue())
     compressed = io.BytesIO()
     photo.save(compressed, "TIFF", compression="tiff_lzw")
     large = io.BytesIO()
@@ -218,8 +232,8 @@ def image():
 
 
 def image_room(content):
-    """An image is as large as its pixels, whatever its file: decoded, and converted once."""
-    return FLOOR + 8 * data.folder.most_pixels(len(content))
+    """An image is as large as its pixels, whatever its file: decoded, turned and converted."""
+    return FLOOR + 16 * data.folder.most_pixels(len(content))
 
 
 def onnx():

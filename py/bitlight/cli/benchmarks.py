@@ -9,6 +9,7 @@ import click
 from bitlight.cli import sources
 from bitlight.cli.folding import accelerator, folding_options
 from bitlight.cli.paths import IMAGES, NETWORK, Output
+from bitlight.cli.reading import Reading, reading_options
 from bitlight.cli.report import console, json_option, show_table, steps, write_json
 from bitlight.topologies import TOPOLOGIES
 
@@ -84,6 +85,7 @@ def golden(
     "--without", multiple=True, help="Leave out engines whose names begin so; may be repeated."
 )
 @click.option("--folder", type=Output(file_okay=False), default="build/bench", show_default=True)
+@reading_options
 @folding_options
 @json_option
 def rtl(
@@ -93,6 +95,7 @@ def rtl(
     few: int,
     without: tuple[str, ...],
     folder: str,
+    reading: Reading,
     json_file: str | None,
     **choice: Any,
 ) -> None:
@@ -108,7 +111,7 @@ def rtl(
     from bitlight_sim.speed import compare
 
     acc = accelerator(network, **choice)
-    batch = sources.images(images, acc.net)[0][:number]
+    batch = sources.images(images, acc.net, number, reading)[0]
     with steps() as say:
         figures = compare(acc, batch, Path(folder), few=few, without=without, say=say)
     first = next(iter(figures["engines"].values()))["images_per_s"]

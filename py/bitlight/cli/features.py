@@ -1,5 +1,6 @@
 """The command that computes features of a data set, and goes on where it was stopped."""
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from bitlight import scratch
 from bitlight.cli import sources
 from bitlight.cli.cluster import dask_client, dask_option
 from bitlight.cli.paths import IMAGES, NETWORK, Output, random_weights_option
+from bitlight.cli.reading import Reading, reading_options, tell_skipped
 from bitlight.cli.report import json_option, progress, show_table, write_json
 
 
@@ -36,6 +38,7 @@ from bitlight.cli.report import json_option, progress, show_table, write_json
     "and 1,024 at least.",
 )
 @random_weights_option
+@reading_options
 @dask_option
 @json_option
 def features(
@@ -50,6 +53,7 @@ def features(
     audit: float | None,
     chunk: int | None,
     random_weights: bool,
+    reading: Reading,
     dask: str | None,
     json_file: str | None,
 ) -> None:
@@ -59,6 +63,9 @@ def features(
     same command, started again after whatever stopped it, computes what is missing; several may
     fill one store side by side. An OUT that ends in .npz is a single file instead, for sets that
     fit in memory: `features` (uint8, packed rows), `n_features`, `labels`, and the network's `id`.
+
+    Photographs are turned upright as their EXIF orientation says. Of those in a folder, files that
+    are no images are named before the work begins.
 
     \b
     bitlight features fashion28 photos features/
@@ -71,10 +78,15 @@ def features(
 
     net = sources.network(network, random_weights=random_weights)
     net = net if upto is None else net.upto(upto)
-    source = sources.source(images, net, number)
+    sources.tell_whole(images)
+    if out.is_dir():
+        begun = FeatureStore(out).manifest
+        chunk = chunk or begun.chunk
+        if reading.skip_bad and begun.skipped and begun.source.startswith(images):
+            reading = dataclasses.replace(reading, known_bad=begun.skipped)
+    source = sources.source(images, net, number, reading)
+    tell_skipped(source.skipped)
     folded = None if folding is None else pairs(network, folding)
-    if chunk is None and out.is_dir():
-        chunk = FeatureStore(out).manifest.chunk
     chunk = chunk or chunk_for(engine, 1 if dask else processes)
     manifest = manifest_for(net, source, engine, audit, folded, chunk)
     if out.suffix == ".npz":
@@ -90,10 +102,11 @@ def features(
         "network": net.id,
         "chunks": manifest.chunks,
         "chunks_written": written,
+        "fit": source.placing and source.placing["fit"],
         "images_audited": store.samples_audited() if out.suffix != ".npz" else None,
     }
     show_table(str(out), ["", "value"], [[k, v] for k, v in figures.items() if v is not None])
-    write_json(json_file, figures)
+    write_json(json_file, figures | {"placing": source.placing, "skipped": list(source.skipped)})
 
 
 def _filled(

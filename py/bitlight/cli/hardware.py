@@ -8,6 +8,7 @@ import click
 from bitlight.cli import sources
 from bitlight.cli.folding import accelerator, folding_options
 from bitlight.cli.paths import IMAGES, NETWORK, Output
+from bitlight.cli.reading import Reading, reading_options
 from bitlight.cli.report import console, json_option, progress, show_table, working, write_json
 from bitlight.errors import BitlightError, SimulationError
 from bitlight.files import replacing
@@ -80,6 +81,7 @@ def verilog(
     show_default=True,
     help="An image at a time, with the stream rules watched; or hundreds at once, bit by bit.",
 )
+@reading_options
 @folding_options
 @json_option
 def simulate(
@@ -88,6 +90,7 @@ def simulate(
     number: int | None,
     processes: int,
     engine: Literal["verilator", "sliced", "cxxrtl"],
+    reading: Reading,
     json_file: str | None,
     **choice: Any,
 ) -> None:
@@ -99,7 +102,7 @@ def simulate(
     from bitlight_sim.mismatch import compare, describe
 
     acc = accelerator(network, **choice)
-    batch = sources.images(images, acc.net)[0][:number]
+    batch = sources.images(images, acc.net, number, reading)[0]
     acc.net.check_images(batch)
     simulator = Simulator(acc, processes, engine=engine)
     with working("compiling the simulator"):
@@ -140,6 +143,7 @@ def simulate(
 )
 @click.option("--waves", is_flag=True, help="Leave a waveform.")
 @click.option("--folder", type=Output(file_okay=False), default="build/cosim", show_default=True)
+@reading_options
 @folding_options
 @json_option
 def cosim(
@@ -149,6 +153,7 @@ def cosim(
     simulator: str,
     waves: bool,
     folder: str,
+    reading: Reading,
     json_file: str | None,
     **choice: Any,
 ) -> None:
@@ -160,7 +165,7 @@ def cosim(
     from bitlight_sim.cosimulation import SimulatorName, cosimulate
 
     acc = accelerator(network, **choice)
-    batch = sources.images(images, acc.net)[0][:number]
+    batch = sources.images(images, acc.net, number, reading)[0]
     expected = acc.expected(batch)
     rows: list[list[Any]] = []
     figures: dict[str, Any] = {}

@@ -107,6 +107,7 @@ def _train_on_file(
     from bitlight.featurefile import FeatureFile
 
     samples = FeatureFile.load(path)
+    sources.tell_whole(_name(samples))
     X, y = samples.features, samples.labels
     if (y < 0).any():
         raise DataError(f"{path} has no labels to train on")
@@ -144,6 +145,7 @@ def _train_on_store(
 
     store = FeatureStore(path)
     manifest = store.manifest
+    sources.tell_whole(manifest.source)
     every = round(1 / hold_out) if hold_out and len(store) * hold_out >= 1 else 0
     classes = np.unique(store.labels())
     names = _class_names(classes, names, manifest.classes)
@@ -175,6 +177,12 @@ def _class_names(
 ) -> list[str] | None:
     """Names of the classes that occur: those given, or else those that the features carry."""
     if given is not None:
+        named = [known[label] for label in classes.tolist() if label < len(known)]
+        if known and given != named:
+            raise click.UsageError(
+                f"the features have names of their classes, {', '.join(named)}: --names is for "
+                "those that have none"
+            )
         if len(given) != len(classes):
             raise click.UsageError(
                 f"--names gives {len(given)} names, and there are {len(classes)} classes"
@@ -239,8 +247,10 @@ def score(head_file: str, features_file: str, json_file: str | None) -> None:
 
     samples = _Samples.open(features_file)
     head = Head.load(head_file, samples.network, samples.projection)
+    sources.tell_whole(samples.source)
     if bool(samples.classes) != bool(head.class_names_):
         nameless = head_file if samples.classes else features_file
+        _check_numbers(head, samples, nameless)
         click.echo(f"{nameless} has no class names: labels are compared by their numbers", err=True)
     images, right, losses = 0, 0, 0.0
     for features, theirs in samples.batches:
@@ -272,12 +282,24 @@ def _places(head: Any, labels: np.ndarray, names: tuple[str, ...], what: str) ->
     return places
 
 
+def _check_numbers(head: Any, samples: "_Samples", nameless: str) -> None:
+    """Refuse labels whose numbers may not be the head's: a lacking class shifts the others."""
+    known, found = len(head.classes_), len(samples.classes) or samples.numbers
+    if found != known:
+        raise DataError(
+            f"{nameless} has no class names, and there are {known} classes in the head and {found} "
+            "in the features: labels could only be matched by name"
+        )
+
+
 class _Samples(NamedTuple):
     """Features of a file or a store, in parts, and what they are."""
 
     network: str
     projection: dict[str, Any] | None
+    source: str
     classes: tuple[str, ...]
+    numbers: int  # the largest label, and 1
     batches: Iterable[tuple[np.ndarray, ...]]
 
     @classmethod
@@ -288,10 +310,17 @@ class _Samples(NamedTuple):
         if Path(path).is_dir():
             store = FeatureStore(path)
             found = store.manifest
-            return cls(found.network, found.projection, found.classes, store.batches())
+            of = found.network, found.projection, found.source, found.classes
+            return cls(*of, int(store.labels().max()) + 1, store.batches())
         file = FeatureFile.load(path)
-        parts = [(file.features, file.labels)]
-        return cls(file.network_id, file.optics, file.classes, parts)
+        of = file.network_id, file.optics, _name(file), file.classes
+        numbers = int(file.labels.max(initial=-1)) + 1
+        return cls(*of, numbers, [(file.features, file.labels)])
+
+
+def _name(file: Any) -> str:
+    """What the images of a feature file were, as far as it says so."""
+    return str((file.source or {}).get("name", ""))
 
 
 @head.command()

@@ -107,7 +107,8 @@ def _project_file(path: str, out: str, chosen: dict[str, Any]) -> dict[str, Any]
     if chosen["camera"] is not None:
         chosen = {**chosen, "camera": {**chosen["camera"], "exposure": optics.exposure_}}
     found = optics.transform(samples.features)
-    FeatureFile(found, samples.labels, samples.network_id, chosen, samples.classes).save(out)
+    of = samples.network_id, chosen, samples.classes, samples.source
+    FeatureFile(found, samples.labels, *of).save(out)
     return _figures(optics, samples.features.shape, str(found.dtype), chosen, samples.network_id)
 
 

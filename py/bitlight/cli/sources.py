@@ -2,11 +2,13 @@
 
 import difflib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
 
 from bitlight import DataError, Network, NetworkError, data, extractors
+from bitlight.cli.reading import Reading, looking, tell_skipped
 from bitlight.cli.report import NETWORK_USED
 from bitlight.data.source import (
     ArraySource,
@@ -17,7 +19,10 @@ from bitlight.data.source import (
     RandomSource,
 )
 from bitlight.extractors.shipped import CUTS
-from bitlight.topologies import TOPOLOGIES
+from bitlight.topologies import TOPOLOGIES, Topology
+
+if TYPE_CHECKING:
+    from bitlight.training import Photographs
 
 CUT = "features"
 WHOLE = "whole"
@@ -110,47 +115,100 @@ def named_images(name: str) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]] | 
     return (*data.digits(), tuple("0123456789")) if name == "digits" else None
 
 
-def images(name: str, net: Network) -> tuple[np.ndarray, np.ndarray]:
-    """All images for the network, and their labels; labels are −1 where there are none.
+def tell_whole(name: str) -> None:
+    """Say what a data set's name alone means, before something is trained or scored on it."""
+    said = {
+        "animals": "all 10,000 images, those to train on and those to test on: animals:train and "
+        "animals:test are its parts",
+        "digits": "all of its 1,797 images: none are left to test on",
+        "fashion-mnist": "its 10,000 test images: fashion-mnist:train are those to train on",
+    }
+    if name in said:
+        click.echo(f"{name} is {said[name]}", err=True)
+
+
+def images(
+    name: str, net: Network, number: int | None = None, reading: Reading | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """All images for the network, or the first so many; labels are −1 where there are none.
 
     Raises
     ------
     DataError
         If there is no such data set, file or folder, or it cannot be read.
     """
-    found = source(name, net)
+    found = source(name, net, number, reading)
+    tell_skipped(found.skipped)
     everything = range(len(found))
     return found.images(everything), found.labels(everything)
 
 
-def source(name: str, net: Network, number: int | None = None) -> ImageSource:
-    """The same to be read bit by bit, or the first so many of them.
+def source(
+    name: str, net: Network, number: int | None = None, reading: Reading | None = None
+) -> ImageSource:
+    """The same to be read bit by bit.
 
     Raises
     ------
     DataError
-        If there is no such data set, file or folder.
+        If there is no such data set, file or folder, or files in a folder are no images.
     """
-    found = _source(name, net)
+    found = _source(name, net, reading or Reading())
     return found if number is None or number >= len(found) else FirstOf(found, number)
 
 
-def _source(name: str, net: Network) -> ImageSource:
+def _source(name: str, net: Network, reading: Reading) -> ImageSource:
     named = named_images(name)
+    form = net.input_shape, net.input_bits
     if named is not None:
         images, labels, classes = named
-        form = net.input_shape, net.input_bits
-        return ArraySource(name, images, labels, *form, classes, net.codes)
+        return ArraySource(name, images, labels, *form, classes, net.codes, reading.placing)
     kind, _, count = name.partition(":")
     if kind == "random" and (count.isdecimal() or not count):
-        return RandomSource(int(count or 100), net.input_shape, net.input_bits)
+        return RandomSource(int(count or 100), *form)
     path = Path(name)
     if path.is_dir():
-        return FolderSource(path, net.input_shape, net.input_bits, net.codes)
+        return _folder(path, net, reading)
     if path.suffix == ".npy" and path.is_file():
-        return FileSource(path, net.input_shape, net.input_bits, net.codes)
+        return FileSource(path, *form, net.codes, reading.placing)
     raise DataError(
         f"no images {name!r}: give animals, animals:train, animals:test, digits, "
         "fashion-mnist:train, fashion-mnist:test, random or random:COUNT, a .npy file, "
         "or a folder with one sub-folder for each class"
     )
+
+
+def _folder(path: Path, net: Network, reading: Reading) -> FolderSource:
+    form = net.input_shape, net.input_bits, net.codes, reading.placing
+    with looking(path, reading) as done:
+        return FolderSource(
+            path,
+            *form,
+            skip_bad=reading.skip_bad,
+            known_bad=reading.known_bad,
+            progress=done,
+        )
+
+
+def photographs(path: Path, topology: Topology, workers: int, reading: Reading) -> "Photographs":
+    """Images of a folder to train on, or to test what was trained.
+
+    Raises
+    ------
+    DataError
+        If there is no such folder, or files in it are no images.
+    """
+    from bitlight.training import Photographs
+
+    with looking(path, reading) as done:
+        found = Photographs.of_folder(
+            path,
+            topology.input_shape,
+            workers,
+            input_bits=topology.input_bits,
+            background=reading.placing.background,
+            skip_bad=reading.skip_bad,
+            progress=done,
+        )
+    tell_skipped(found.skipped)
+    return found

@@ -10,6 +10,7 @@ import click
 from bitlight import data
 from bitlight.cli import sources
 from bitlight.cli.paths import IMAGES, Output
+from bitlight.cli.reading import Reading, photograph_options
 from bitlight.cli.report import json_option, show_table, write_json
 from bitlight.errors import DataError, TrainingError
 from bitlight.topologies import TOPOLOGIES, Topology
@@ -65,6 +66,7 @@ def _recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--device", default="cpu", show_default=True, help="cpu, or cuda.")
 @click.option("--threads", type=click.IntRange(1), help="On the CPU.")
 @click.option("--workers", type=click.IntRange(0), default=0, help="Processes that read images.")
+@photograph_options
 @json_option
 def train(
     topology: str,
@@ -80,6 +82,7 @@ def train(
     device: str,
     threads: int | None,
     workers: int,
+    reading: Reading,
     json_file: str | None,
     **options: Any,
 ) -> None:
@@ -97,7 +100,9 @@ def train(
     bitlight train alexnet imagenet/train build/alexnet --test imagenet/val --device cuda
 
     IMAGES is a data set, or a folder with one sub-folder of images for each class, as ImageNet is
-    laid out. Several GPUs: `torchrun --nproc-per-node 4 -m bitlight.cli train …`.
+    laid out: of each a random part is taken while training, upright, and the middle for tests.
+    Files that are no images are named before the work begins. Several GPUs:
+    `torchrun --nproc-per-node 4 -m bitlight.cli train …`.
     """
     import torch
 
@@ -112,8 +117,9 @@ def train(
     if threads is not None:
         torch.set_num_threads(threads)
     shape = _shape(topology, width, input_bits)
-    samples = _samples(images, shape, workers, number)
-    tests = None if test_images is None else _samples(test_images, shape, workers)
+    sources.tell_whole(images)
+    samples = _samples(images, shape, workers, reading, number)
+    tests = None if test_images is None else _samples(test_images, shape, workers, reading)
     with team_of_torchrun(device) as own:
         session = Session(shape, recipe, folder, own, float_twin, teacher)
         result = session.train(samples, tests, curve=curve)
@@ -130,16 +136,20 @@ def _shape(name: str, width: float, input_bits: int | None) -> Topology:
     return dataclasses.replace(topology, input_bits=input_bits)
 
 
-def _samples(name: str, topology: Topology, workers: int, number: int | None = None) -> "Samples":
-    from bitlight.training import Arrays, Photographs
+def _samples(
+    name: str,
+    topology: Topology,
+    workers: int,
+    reading: Reading,
+    number: int | None = None,
+) -> "Samples":
+    from bitlight.training import Arrays
 
     found = sources.named_images(name)
     if found is not None:
         images, labels = found[0][:number], found[1][:number]
         pixels = data.fit(images, topology.input_shape, topology.input_bits)
         return Arrays(pixels, labels, found[2])
-    if topology.input_bits != 8 or len(topology.input_shape) != 3:
-        raise DataError(f"photographs in {name} need a topology of (H, W, C) images of 8 bits")
     if number is not None:
         raise DataError(f"--number takes the first images of a data set, not of the folder {name}")
-    return Photographs.of_folder(name, topology.input_shape, workers)
+    return sources.photographs(Path(name), topology, workers, reading)

@@ -14,11 +14,13 @@ from bitlight.data.folder import image_files, image_folder, open_image
 from bitlight.data.idx import FASHION, fashion_mnist, read_idx
 from bitlight.data.imagesplit import ImageSplit
 from bitlight.data.indoor import indoor67
+from bitlight.data.placing import Placing
 
 __all__ = [
     "ANIMALS",
     "FASHION",
     "ImageSplit",
+    "Placing",
     "animal_split",
     "animals",
     "birds200",

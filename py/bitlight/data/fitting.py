@@ -7,11 +7,9 @@ import numpy as np
 from PIL import Image
 
 from bitlight.data.folder import MODES
+from bitlight.data.placing import FRAME, Placing
 from bitlight.errors import DataError
 from bitlight.surroundings import encode
-
-# MNIST's 28×28 became 32×32 with a frame (LeCun et al. 1998); larger steps are stretched.
-FRAME = 4
 
 
 def photograph_shape(input_shape: tuple[int, ...]) -> tuple[int, int, int]:
@@ -44,20 +42,24 @@ def fit(
     input_shape: tuple[int, ...],
     input_bits: int = 8,
     codes: np.ndarray | None = None,
+    placing: Placing | None = None,
 ) -> np.ndarray:
-    """Bring 8-bit images to a network's input: frame or stretch, grey to RGB, flatten, binarise.
+    """Bring 8-bit images to a network's input: frame or scale, grey to RGB, flatten, binarise.
 
     Parameters
     ----------
     images : uint8 array, shape (N, h, w, c)
         Grey (c = 1) or RGB (c = 3).
     input_shape : (H, W, C) or (n,)
-        Images up to four pixels smaller get a frame of zeros, others are stretched with Pillow's
-        bilinear filter. (n,) takes images of n values, flattened.
+        Images up to four pixels smaller get a frame of zeros, others are scaled with Pillow's
+        bilinear filter. (n,) takes images of n values, flattened; others become the square of as
+        many first.
     input_bits : int
         The upper bits of each value are kept,
     codes : uint8 array, optional
         or, with the table of a network, its codes are taken; see `Network.encode`.
+    placing : Placing, optional
+        Of images of another aspect; by default their middle is taken.
 
     Returns
     -------
@@ -75,19 +77,23 @@ def fit(
     >>> fit(np.full((2, 28, 28, 1), 200, np.uint8), (784,), input_bits=1)[0, 0]
     np.uint8(1)
     """
+    placing = placing or Placing()
     if images.shape[1:] != tuple(input_shape):
-        images = _flat(images, input_shape) if len(input_shape) == 1 else _fit(images, input_shape)
+        flat = len(input_shape) == 1
+        images = _flat(images, input_shape, placing) if flat else _fit(images, input_shape, placing)
     return encode(images, codes, input_bits)
 
 
-def _flat(images: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:
-    flat = images.reshape(len(images), -1)
-    if flat.shape[1:] != tuple(input_shape):
-        raise DataError(f"images of {images.shape[1:]} do not give {input_shape[0]} values")
-    return flat
+def _flat(images: np.ndarray, input_shape: tuple[int, ...], placing: Placing) -> np.ndarray:
+    values = math.prod(images.shape[1:])
+    if values != input_shape[0]:
+        if images.ndim != 4 or images.shape[3] not in MODES:
+            raise DataError(f"images of {images.shape[1:]} do not give {input_shape[0]} values")
+        images = _fit(images, photograph_shape(input_shape), placing)
+    return images.reshape(len(images), input_shape[0])
 
 
-def _fit(images: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:
+def _fit(images: np.ndarray, input_shape: tuple[int, ...], placing: Placing) -> np.ndarray:
     height, width, channels = input_shape
     if images.ndim != 4 or images.shape[3] not in MODES or channels not in MODES:
         raise DataError(
@@ -103,7 +109,7 @@ def _fit(images: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:
         images = np.pad(images, frame)
     else:
         size = (width, height)
-        images = _each(images, lambda image: image.resize(size, Image.Resampling.BILINEAR))
+        images = _each(images, lambda image: placing.place(image, size))
     return np.repeat(images, channels // images.shape[3], axis=3)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from bitlight.data.placing import Placing
 from bitlight.errors import DataError, reason
 from bitlight.opening import read_regular
 
@@ -22,6 +23,18 @@ MOST_PIXELS = 1 << 26
 LARGEST_FILE = 4 * MOST_PIXELS
 # What deflate packs into a byte at most, where a byte is a pixel.
 PIXELS_PER_BYTE = 1032
+NAMED = 10  # bad files that a message names
+ORIENTATION = 0x0112
+# What brings a picture upright, by the value of the EXIF tag Orientation; 1 is upright.
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def most_pixels(size: int) -> int:
@@ -30,12 +43,14 @@ def most_pixels(size: int) -> int:
 
 
 def image_folder(
-    path: str | os.PathLike[str], shape: tuple[int, int, int]
+    path: str | os.PathLike[str], shape: tuple[int, int, int], placing: Placing | None = None
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """Load every image of a folder, sorted by class and name.
 
-    Each image is converted to grey or RGB and stretched to the shape with Pillow's bilinear filter.
-    Hidden files (their name begins with a dot) are passed over.
+    Each image is turned upright as its EXIF orientation says, laid on the background where it is
+    transparent, converted to grey or RGB, and brought to the shape with Pillow's bilinear filter:
+    see `Placing`. Of animations the first frame is taken. Hidden files (their name begins with a
+    dot) are passed over.
 
     Parameters
     ----------
@@ -43,6 +58,8 @@ def image_folder(
         Holds one sub-folder of image files for each class; its name is the class's name.
     shape : (H, W, C)
         C is 1 for grey or 3 for RGB.
+    placing : Placing, optional
+        By default the middle of each image is taken, and the background is white.
 
     Returns
     -------
@@ -62,7 +79,7 @@ def image_folder(
     >>> images, labels, names = image_folder("photos", (28, 28, 1))  # doctest: +SKIP
     """
     files, labels, names = image_files(path)
-    return read_images(files, shape), labels, names
+    return read_images(files, shape, placing), labels, names
 
 
 def image_files(
@@ -88,8 +105,10 @@ def image_files(
     return files, np.repeat(np.arange(len(counts)), counts), tuple(classes)
 
 
-def read_images(files: Sequence[Path], shape: tuple[int, int, int]) -> np.ndarray:
-    """Images, grey or RGB, stretched to (H, W, C) with Pillow's bilinear filter.
+def read_images(
+    files: Sequence[Path], shape: tuple[int, int, int], placing: Placing | None = None
+) -> np.ndarray:
+    """Images, grey or RGB, brought to (H, W, C); see `image_folder`.
 
     They are decoded on as many threads as the golden model has.
 
@@ -100,23 +119,51 @@ def read_images(files: Sequence[Path], shape: tuple[int, int, int]) -> np.ndarra
     Raises
     ------
     DataError
-        If a file is no image, or the shape is none of grey or RGB pixels.
+        If files are no images, which are named, or the shape is none of grey or RGB pixels.
     """
-    import numba
-
     height, width, channels = _checked(shape)
     images = np.empty((len(files), *shape), np.uint8)
-    count = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    placing = placing or Placing()
 
-    def read(number: int) -> None:
-        photo = _decoded(files[number], MODES[channels])
-        resized = photo.resize((width, height), Image.Resampling.BILINEAR)
-        images[number] = np.asarray(resized).reshape(shape)
+    def read(number: int) -> str | None:
+        try:
+            picture = _decoded(files[number], MODES[channels], placing.background)
+        except DataError as error:
+            return str(error)
+        images[number] = np.asarray(placing.place(picture, (width, height))).reshape(shape)
+        return None
 
-    with _pillows_warnings(), ThreadPoolExecutor(count) as pool:
-        for _ in pool.map(read, range(len(files))):
-            pass
+    with opened_pictures() as threads, ThreadPoolExecutor(threads) as pool:
+        bad = [wrong for wrong in pool.map(read, range(len(files))) if wrong is not None]
+    if bad:
+        raise DataError(refusal(bad, len(files)))
     return images
+
+
+def refusal(wrong: Sequence[str], total: int) -> str:
+    """One line that names bad files, of what is wrong with each."""
+    if len(wrong) == 1:
+        return wrong[0]
+    more = f"; and {len(wrong) - NAMED} more" if len(wrong) > NAMED else ""
+    return f"{len(wrong)} of {total} files are bad: {'; '.join(wrong[:NAMED])}{more}"
+
+
+@contextmanager
+def opened_pictures() -> Iterator[int]:
+    """Pillow as it should be while files are decoded; gives how many threads do it."""
+    import numba
+
+    with _pillows_warnings():
+        yield numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+
+
+def pictured(file: Path) -> str | None:
+    """What is wrong with an image file, or None; within `opened_pictures`."""
+    try:
+        _decoded(file, None, "white")
+    except DataError as error:
+        return str(error)
+    return None
 
 
 def _checked(shape: tuple[int, int, int]) -> tuple[int, int, int]:
@@ -126,8 +173,13 @@ def _checked(shape: tuple[int, int, int]) -> tuple[int, int, int]:
     return shape
 
 
-def open_image(file: Path, mode: str | None = None) -> Image.Image:
+def open_image(
+    file: Path, mode: str | None = None, background: str = Placing.background
+) -> Image.Image:
     """Read an image of 8 bits a channel, and convert it to a mode of Pillow's.
+
+    It is turned upright as its EXIF orientation says, and laid on the background where it is
+    transparent. Of an animation, or a file of several pages, it is the first.
 
     Raises
     ------
@@ -136,7 +188,7 @@ def open_image(file: Path, mode: str | None = None) -> Image.Image:
         pixels, or more than a file of its size can hold.
     """
     with _pillows_warnings():
-        return _decoded(file, mode)
+        return _decoded(file, mode, background)
 
 
 @contextmanager
@@ -151,7 +203,7 @@ def _pillows_warnings() -> Iterator[None]:
         yield
 
 
-def _decoded(file: Path, mode: str | None) -> Image.Image:
+def _decoded(file: Path, mode: str | None, background: str) -> Image.Image:
     try:
         # Of a file of its own Pillow would ask for as many bytes as a length in it says.
         content = io.BytesIO(read_regular(file, LARGEST_FILE))
@@ -163,7 +215,8 @@ def _decoded(file: Path, mode: str | None) -> Image.Image:
             if image.width * image.height > limit:
                 raise DataError(f"{file} claims {image.size} pixels; {limit} are admitted")
             image.load()
-            return image if mode is None else image.convert(mode)
+            picture = _opaque(_upright(image), background)
+            return picture if mode is None else picture.convert(mode)
     except DataError:
         raise
     except UnidentifiedImageError as error:
@@ -171,6 +224,27 @@ def _decoded(file: Path, mode: str | None) -> Image.Image:
     except Exception as error:
         # Pillow raises whatever the bytes lead it to.
         raise DataError(f"{file} is not an image that Pillow can read: {reason(error)}") from error
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """An image as its photographer held the camera; Pillow has turned those in TIFF already."""
+    try:
+        orientation = image.getexif().get(ORIENTATION)
+    except Exception:
+        # Pillow raises whatever damaged EXIF leads it to, which says nothing of the pixels.
+        return image
+    turn = UPRIGHT.get(orientation) if isinstance(orientation, int) else None
+    return image if turn is None else image.transpose(turn)
+
+
+def _opaque(image: Image.Image, background: str) -> Image.Image:
+    """An image laid on a background where it is transparent; others are as they were."""
+    if not image.has_transparency_data:
+        return image
+    layer = image if image.mode == "RGBA" else image.convert("RGBA")
+    ground = Image.new("RGB", image.size, background)
+    ground.paste(layer, mask=layer.getchannel("A"))
+    return ground
 
 
 def _classes(root: Path) -> dict[str, list[Path]]:

@@ -9,8 +9,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from bitlight.data.checking import Progress, usable
 from bitlight.data.fitting import fit, photograph_shape
 from bitlight.data.folder import image_files, read_images
+from bitlight.data.placing import Placing
 from bitlight.errors import DataError, reason
 from bitlight.npyfile import map_npy
 
@@ -26,10 +28,16 @@ class ImageSource(Protocol):
         What these images are, to tell them from others.
     classes : tuple of str
         Names of the labels, where they have any.
+    placing : dict or None
+        How pictures come into the network's shape, where they are of other shapes.
+    skipped : tuple of str
+        Ids of files that were left out, being no images.
     """
 
     name: str
     classes: tuple[str, ...]
+    placing: dict[str, str] | None
+    skipped: tuple[str, ...]
 
     def __len__(self) -> int:
         """How many there are."""
@@ -64,7 +72,11 @@ class ArraySource:
         Names of the labels, where they have any.
     codes : uint8 array, optional
         Of the network.
+    placing : Placing, optional
     """
+
+    placing: dict[str, str] | None = None
+    skipped: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -75,11 +87,14 @@ class ArraySource:
         input_bits: int = 8,
         classes: tuple[str, ...] = (),
         codes: np.ndarray | None = None,
+        placing: Placing | None = None,
     ) -> None:
         self.name = name
         self.classes = classes
         self._images, self._labels = images, labels
-        self._fit = input_shape, input_bits, codes
+        self._fit = input_shape, input_bits, codes, placing
+        if _changes_aspect(images.shape[1:], input_shape):
+            self.placing = (placing or Placing()).record()
 
     def __len__(self) -> int:
         return len(self._images)
@@ -121,6 +136,7 @@ class FileSource(ArraySource):
     path : path
     input_shape, input_bits, codes
         Of the network; by default the images are taken as they are.
+    placing : Placing, optional
 
     Raises
     ------
@@ -134,9 +150,10 @@ class FileSource(ArraySource):
         input_shape: tuple[int, ...] | None = None,
         input_bits: int = 8,
         codes: np.ndarray | None = None,
+        placing: Placing | None = None,
     ) -> None:
         self._path = Path(path).resolve()
-        self._form = input_shape, input_bits, codes
+        self._form = input_shape, input_bits, codes, placing
         try:
             images = map_npy(self._path)
         except (ValueError, OSError, EOFError) as error:
@@ -149,7 +166,7 @@ class FileSource(ArraySource):
         shape = images.shape[1:] if input_shape is None else input_shape
         if images.shape[1:] == shape and codes is None:
             input_bits = 8  # codes already
-        super().__init__(str(path), images, None, shape, input_bits, codes=codes)
+        super().__init__(str(path), images, None, shape, input_bits, codes=codes, placing=placing)
         if len(images):
             self.images(range(1))  # what cannot be fitted is refused before any work
 
@@ -167,17 +184,29 @@ class FileSource(ArraySource):
 class FolderSource:
     """Images of a folder with one sub-folder for each class, opened one by one.
 
+    Files that are no images are found before any work: those that do not begin or end as one does,
+    or, where they are to be left out, all.
+
     Parameters
     ----------
     path : path
     input_shape, input_bits, codes
-        Of the network. Images are stretched to (H, W, C); where it takes (n,) values, to the square
+        Of the network. Images are brought to (H, W, C); where it takes (n,) values, to the square
         of as many, and flattened.
+    placing : Placing, optional
+        By default the middle of each image is taken, and the background is white.
+    skip_bad : bool
+        Leave files out that are no images.
+    known_bad : sequence of str, optional
+        Ids of those, where they are known already.
+    progress : callable
+        Called with the number of files that have been looked at.
 
     Raises
     ------
     DataError
-        If there is no such folder, or a class has no images; later, if a file is no image.
+        If there is no such folder, a class has no images, or files are none; later, if a file turns
+        out to be damaged further on.
     """
 
     def __init__(
@@ -186,18 +215,32 @@ class FolderSource:
         input_shape: tuple[int, ...],
         input_bits: int = 8,
         codes: np.ndarray | None = None,
+        placing: Placing | None = None,
+        *,
+        skip_bad: bool = False,
+        known_bad: Sequence[str] | None = None,
+        progress: Progress = lambda files: None,
     ) -> None:
         self.name, self._root = str(path), Path(path).resolve()
-        self._shape = photograph_shape(input_shape)
+        self._shape, self._placing = photograph_shape(input_shape), placing or Placing()
+        self.placing: dict[str, str] | None = self._placing.record()
         self._fit = input_shape, input_bits, codes
-        self._files, self._labels, self.classes = image_files(self._root)
+        files, labels, self.classes = image_files(self._root)
+        kept, self.skipped = usable(
+            files, self._root, skip_bad=skip_bad, known=known_bad, progress=progress
+        )
+        self._files, self._labels = [files[row] for row in kept], labels[kept]
+        empty = set(range(len(self.classes))) - set(self._labels.tolist())
+        if empty:
+            raise DataError(f"{path}: the class {self.classes[min(empty)]!r} has bad files alone")
 
     def __len__(self) -> int:
         return len(self._files)
 
     def images(self, rows: range) -> np.ndarray:
         """Images, read now."""
-        return fit(read_images(self._files[rows.start : rows.stop], self._shape), *self._fit)
+        files = self._files[rows.start : rows.stop]
+        return fit(read_images(files, self._shape, self._placing), *self._fit)
 
     def labels(self, rows: range) -> np.ndarray:
         """Index into the class names."""
@@ -221,6 +264,9 @@ class RandomSource:
     input_shape, input_bits
         Of the network.
     """
+
+    placing: dict[str, str] | None = None
+    skipped: tuple[str, ...] = ()
 
     def __init__(self, count: int, input_shape: tuple[int, ...], input_bits: int = 8) -> None:
         self.name = f"random:{count}"
@@ -267,9 +313,18 @@ class FirstOf:
         self.name, self.classes = f"{source.name}, the first {count}", source.classes
         self._count, self.images, self.labels = count, source.images, source.labels
         self.ids, self.digest = source.ids, source.digest
+        self.placing, self.skipped = source.placing, source.skipped
 
     def __len__(self) -> int:
         return self._count
+
+
+def _changes_aspect(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """Whether images of one shape can only come into another by cropping, bars or stretching."""
+    if len(shape) != 3 or (len(wanted) == 1 and prod(shape) == prod(wanted)):
+        return False
+    height, width, _ = photograph_shape(wanted)
+    return shape[0] * width != shape[1] * height
 
 
 def _digest_files(files: Sequence[Path], root: Path, more: str = "") -> str:

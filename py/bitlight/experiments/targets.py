@@ -8,6 +8,8 @@ import numpy as np
 
 from bitlight import data
 from bitlight.data import ImageSplit
+from bitlight.data.checking import bad_images
+from bitlight.data.folder import refusal
 from bitlight.errors import DataError
 
 # The extractor of "fashion5" is trained on the odd classes; the even ones are shirts, pullovers,
@@ -138,6 +140,9 @@ def _photographs(name: str, split: ImageSplit, shape: tuple[int, int, int]) -> T
             image[:] = cropped(data.open_image(file), shape, None)
         return images
 
+    bad = bad_images([*split.train, *split.test])
+    if bad:
+        raise DataError(refusal([*bad.values()], len(split.train) + len(split.test)))
     rows = np.random.default_rng(0).permutation(len(split.train))
     train = tuple(split.train[row] for row in rows)
     tests = np.random.default_rng(1).permutation(len(split.test))

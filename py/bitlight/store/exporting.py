@@ -45,10 +45,19 @@ def _npz(store: FeatureStore, out: Path, progress: Progress) -> None:
     features = np.empty(store.shape, store.dtype)
     _copied(store, lambda rows: store[rows], features, progress)
     manifest = store.manifest
-    file = FeatureFile(
-        features, store.labels(), manifest.network, manifest.projection, manifest.classes
-    )
-    file.save(out)
+    source: dict[str, Any] = {"name": manifest.source}
+    if manifest.placing is not None:
+        source["placing"] = manifest.placing
+    if manifest.skipped:
+        source["skipped"] = list(manifest.skipped)
+    FeatureFile(
+        features,
+        store.labels(),
+        manifest.network,
+        manifest.projection,
+        manifest.classes,
+        source,
+    ).save(out)
 
 
 def _safetensors(store: FeatureStore, out: Path, progress: Progress) -> None:

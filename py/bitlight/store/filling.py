@@ -83,6 +83,8 @@ def manifest_for(
         chunk=chunk or chunk_for(name),
         id_bytes=longest,
         content=source.digest(everything),
+        placing=source.placing,
+        skipped=source.skipped,
     )
 
 

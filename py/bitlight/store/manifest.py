@@ -54,6 +54,11 @@ class Manifest:
     content : str, optional
         Digest of the images, as `ImageSource.digest` gives it: another set under the same name is
         another set. Stores of version 1 have none.
+    placing : dict, optional
+        How pictures came into the network's shape, where that is a choice; see
+        `bitlight.data.Placing`.
+    skipped : tuple of str
+        Ids of files that were left out, being no images.
     """
 
     network: str
@@ -69,6 +74,8 @@ class Manifest:
     chunk: int = 1024
     id_bytes: int = 32
     content: str | None = None
+    placing: dict[str, str] | None = None
+    skipped: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, most in (
@@ -97,6 +104,8 @@ class Manifest:
             raise StoreError(f"audit must be a share from 0 to 1, not {self.audit!r}")
         if not isinstance(self.projection, dict | None):
             raise StoreError(f"projection must be a dict, not {self.projection!r}")
+        if not isinstance(self.placing, dict | None):
+            raise StoreError(f"placing must be a dict, not {self.placing!r:.80}")
         if self.chunks > CHUNKS:
             raise StoreError(
                 f"{self.samples} samples in chunks of {self.chunk} are {self.chunks} chunks, more "
@@ -143,6 +152,10 @@ class Manifest:
         names = [field.name for field in dataclasses.fields(self)]
         pairs = [(name, getattr(self, name), getattr(other, name)) for name in names]
         said = [f"{n} {a!r} instead of {b!r}" for n, a, b in pairs if a != b and n != "content"]
+        if self.placing is None and other.placing is not None:
+            said = [text for text in said if not text.startswith("placing ")] or [
+                "photographs as an earlier version read them: stretched, and not turned upright"
+            ]
         if not said and self.content != other.content:
             said = ["other images under the same name: they have changed since it was begun"]
             if self.content is None:
@@ -179,7 +192,8 @@ class Manifest:
         try:
             if fields.get("folding") is not None:
                 fields["folding"] = tuple((int(pe), int(simd)) for pe, simd in fields["folding"])
-            fields["classes"] = tuple(map(str, fields.get("classes", ())))
+            for name in ("classes", "skipped"):
+                fields[name] = tuple(map(str, fields.get(name, ())))
             return Manifest(**fields)
         except (TypeError, ValueError) as error:
             raise StoreError(f"its description is damaged: {error}") from error

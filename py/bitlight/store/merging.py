@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from bitlight.classes import translate
+from bitlight.data.checking import SKIPPED
 from bitlight.errors import StoreError
 from bitlight.store.manifest import Manifest
 from bitlight.store.store import FeatureStore
 
 # What stores may differ in that hold parts of one data set.
 PER_PART: dict[str, Any] = {"samples": 1, "source": "", "id_bytes": 1, "chunk": 1, "audit": 0.0}
-PER_PART["content"] = None
+PER_PART |= {"content": None, "skipped": (), "classes": ()}
 
 
 def merge(
@@ -30,7 +32,8 @@ def merge(
     Parameters
     ----------
     stores : sequence of FeatureStore
-        Of one network, engine, folding, projection and set of classes.
+        Of one network, engine, folding and projection, and all with names of their classes, or
+        none. Labels are matched by these names; classes that the first lacks come after its own.
     out : Path
         A new store, or one that an interrupted merge has left.
     progress : callable
@@ -56,6 +59,13 @@ def merge(
 def _joined(stores: Sequence[FeatureStore]) -> Manifest:
     manifests = [store.manifest for store in stores]
     alike = [dataclasses.replace(manifest, **PER_PART) for manifest in manifests]
+    named = [store.path for store in stores if store.manifest.classes]
+    if named and len(named) < len(stores):
+        nameless = next(store.path for store in stores if not store.manifest.classes)
+        raise StoreError(
+            f"{named[0]} has names of its classes, and {nameless} has none: labels can only be "
+            "matched by name"
+        )
     for store, manifest in zip(stores, alike, strict=True):
         if manifest != alike[0]:
             raise StoreError(
@@ -73,6 +83,8 @@ def _joined(stores: Sequence[FeatureStore]) -> Manifest:
         id_bytes=max(manifest.id_bytes for manifest in manifests),
         audit=min(manifest.audit for manifest in manifests),
         content=_content(manifests),
+        classes=tuple(dict.fromkeys(name for m in manifests for name in m.classes)),
+        skipped=tuple(name for manifest in manifests for name in manifest.skipped)[:SKIPPED],
     )
 
 
@@ -95,7 +107,7 @@ def _take(stores: Sequence[FeatureStore], out: FeatureStore, chunk: int, copies:
     out.write_packed(
         chunk,
         np.concatenate([store.packed(part) for store, part in rows]),
-        np.concatenate([store.labels(part) for store, part in rows]),
+        np.concatenate([_labels(store, part, out) for store, part in rows]),
         [name for store, part in rows for name in store.ids(part)],
         audited,
     )
@@ -129,6 +141,12 @@ def _holder(stores: Sequence[FeatureStore], chunk: int) -> FeatureStore | None:
                     "differ: one of them is wrong"
                 )
     return max(whole, key=lambda store: store.audited_in(chunk), default=None)
+
+
+def _labels(store: FeatureStore, rows: slice, out: FeatureStore) -> np.ndarray:
+    """Labels of samples as the joined store numbers their classes."""
+    names, wanted = store.manifest.classes, out.manifest.classes
+    return translate(store.labels(rows), names, wanted, str(store.path))
 
 
 def _overlaps(stores: Sequence[FeatureStore], span: range) -> list[tuple[FeatureStore, int, int]]:

@@ -81,7 +81,7 @@ def train(
     """
     checked_device(device, TrainingError)
     trainer = _Trainer(module, samples, recipe, teacher, device)
-    run = Run(folder, recipe, len(samples), trainer.parts)
+    run = Run(folder, recipe, len(samples), trainer.parts, samples.names)
     state = run.resume()
     devices = [torch.device(device)] if torch.device(device).type == "cuda" else []
     with torch.random.fork_rng(devices), _bar(progress and trainer.team.leads) as bar:

@@ -7,7 +7,7 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,18 +67,26 @@ class Run:
         How many there are; a run resumes with the same number alone.
     parts : dict of objects with state_dict and load_state_dict
         Module, optimizer and whatever else changes with the steps.
+    classes : sequence of str
+        Names of the labels, where they have any; a run resumes with the same ones alone.
     """
 
     def __init__(
-        self, folder: Path | None, recipe: Recipe, samples: int, parts: dict[str, Any]
+        self,
+        folder: Path | None,
+        recipe: Recipe,
+        samples: int,
+        parts: dict[str, Any],
+        classes: Sequence[str] = (),
     ) -> None:
         self.folder, self.parts = folder, parts
         self.origin = {
             "format": FORMAT,
             "recipe": dataclasses.asdict(recipe),
             "samples": samples,
+            "classes": list(classes),
         }
-        self.recipe = recipe
+        self.recipe, self.classes = recipe, classes
         self.saved = time.monotonic()
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
@@ -114,6 +122,9 @@ class Run:
         differences = self.recipe.differences(content["recipe"])
         if content["samples"] != self.origin["samples"]:
             differences.append(f"samples: {content['samples']}, not {self.origin['samples']}")
+        theirs, ours = content.get("classes"), list(self.classes)
+        if theirs is not None and theirs != ours:
+            differences.append(f"classes: {', '.join(theirs)}, not {', '.join(self.classes)}")
         if differences:
             raise TrainingError(
                 f"{path} comes from another run ({'; '.join(differences)}): "

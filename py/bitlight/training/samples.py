@@ -13,7 +13,9 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from bitlight.classes import translation
-from bitlight.data import image_files, open_image
+from bitlight.data import Placing, fit, image_files, open_image
+from bitlight.data.checking import Progress, usable
+from bitlight.data.fitting import photograph_shape
 from bitlight.errors import TrainingError
 from bitlight.training.augmentation import cropped, moved
 from bitlight.training.recipes import Recipe
@@ -150,38 +152,72 @@ class Photographs(Samples):
     ----------
     dataset : torch.utils.data.Dataset
         With `__len__`, and items (PIL image or uint8 array, label).
-    shape : (H, W, C)
+    shape : (H, W, C) or (n,)
+        Of the network's input; for (n,) images become the square of as many values.
     classes : int
     workers : int
         Processes that read; 0 reads in this one.
     names : sequence of str
         Of the classes, where they have any.
+    input_bits : int
+        The upper bits of each value are kept.
+
+    Attributes
+    ----------
+    skipped : tuple of str
+        Files of the folder that were left out, being no images.
     """
+
+    skipped: tuple[str, ...] = ()
 
     def __init__(
         self,
         dataset: Dataset,
-        shape: tuple[int, int, int],
+        shape: tuple[int, ...],
         classes: int,
         workers: int = 0,
         names: Sequence[str] = (),
+        input_bits: int = 8,
     ) -> None:
         self.dataset, self.shape, self.classes, self.workers = dataset, shape, classes, workers
-        self.names = tuple(names)
+        self.names, self.input_bits = tuple(names), input_bits
 
     @classmethod
     def of_folder(
-        cls, path: str | Path, shape: tuple[int, int, int], workers: int = 0
+        cls,
+        path: str | Path,
+        shape: tuple[int, ...],
+        workers: int = 0,
+        *,
+        input_bits: int = 8,
+        background: str = Placing.background,
+        skip_bad: bool = False,
+        progress: Progress = lambda files: None,
     ) -> "Photographs":
         """Images of a folder with one sub-folder for each class, as ImageNet is laid out.
+
+        Parameters
+        ----------
+        path, shape, workers, input_bits
+            As above.
+        background : "white" or "black"
+            Where images are transparent.
+        skip_bad : bool
+            Leave files out that are no images.
+        progress : callable
+            Called with the number of files that have been looked at.
 
         Raises
         ------
         DataError
-            If there is no such folder, or a class has no images.
+            If there is no such folder, a class has no images, or files are none.
         """
         files, labels, names = image_files(path)
-        return cls(_Files(files, labels), shape, len(names), workers, names)
+        kept, skipped = usable(files, Path(path), skip_bad=skip_bad, progress=progress)
+        dataset = _Files([files[row] for row in kept], labels[kept], background)
+        found = cls(dataset, shape, len(names), workers, names, input_bits)
+        found.skipped = skipped
+        return found
 
     def __len__(self) -> int:
         return len(self.dataset)  # type: ignore[arg-type]
@@ -192,7 +228,7 @@ class Photographs(Samples):
         augmentation = None if recipe is None else recipe.flip
         return iter(
             DataLoader(
-                _Cropped(self.dataset, self.shape, augmentation),
+                _Cropped(self.dataset, self.shape, self.input_bits, augmentation),
                 batch_sampler=_Numbered(parts, seeds),
                 num_workers=self.workers,
                 multiprocessing_context="forkserver" if self.workers else None,
@@ -203,14 +239,15 @@ class Photographs(Samples):
 class _Files(Dataset):
     """Images of a folder, read one by one."""
 
-    def __init__(self, files: list[Path], labels: np.ndarray) -> None:
-        self.files, self.labels = files, labels
+    def __init__(self, files: list[Path], labels: np.ndarray, background: str) -> None:
+        self.files, self.labels, self.background = files, labels, background
 
     def __len__(self) -> int:
         return len(self.files)
 
     def __getitem__(self, index: int) -> tuple[Any, int]:
-        return open_image(self.files[index]), int(self.labels[index])
+        image = open_image(self.files[index], background=self.background)
+        return image, int(self.labels[index])
 
 
 class _Numbered:
@@ -230,11 +267,15 @@ class _Numbered:
 class _Cropped(Dataset):
     """Pixels of the shape that the network wants; `flip` is None for tests."""
 
-    def __init__(self, dataset: Any, shape: tuple[int, int, int], flip: bool | None) -> None:
-        self.dataset, self.shape, self.flip = dataset, shape, flip
+    def __init__(
+        self, dataset: Any, shape: tuple[int, ...], input_bits: int, flip: bool | None
+    ) -> None:
+        self.dataset, self.shape, self.input_bits, self.flip = dataset, shape, input_bits, flip
+        self.photograph_shape = photograph_shape(shape)
 
     def __getitem__(self, item: tuple[int, int, int]) -> tuple[np.ndarray, int]:
         index, *seeds = item
         image, label = self.dataset[index]
         rng = None if self.flip is None else np.random.default_rng(seeds)
-        return cropped(image, self.shape, rng, flip=bool(self.flip)), int(label)
+        pixels = cropped(image, self.photograph_shape, rng, flip=bool(self.flip))
+        return fit(pixels[np.newaxis], self.shape, self.input_bits)[0], int(label)

@@ -196,6 +196,13 @@ def test_classes_are_matched_by_name(run, tmp_path):
     assert code == 0
     assert "has no class names: labels are compared by their numbers" in err
     assert json.loads(figures.read_text())["accuracy"] > 0.9
+    FeatureFile(*few).save(tmp_path / "e")  # without names, and a class fewer
+    code, _, err = run("head", "score", tmp_path / "h", tmp_path / "e")
+    assert code == 2
+    assert "3 classes in the head and 2 in the features: labels could only be matched by" in err
+    code, _, err = run("head", "train", tmp_path / "b", tmp_path / "h", "--names", "cat,bee")
+    assert code == 2
+    assert "the features have names of their classes, bee, cat: --names is for those" in err
 
 
 def test_the_accuracy_that_is_told_is_of_images_that_were_not_seen(run, tmp_path):
@@ -293,6 +300,7 @@ def bad_input(tmp_path):
     (tmp_path / "cut.bnn").write_bytes(whole[:-1])
     (tmp_path / "altered.bnn").write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     np.save(tmp_path / "wide.npy", np.zeros((2, 9, 9, 2), np.uint8))
+    np.save(tmp_path / "rows.npy", np.zeros((2, 9), np.uint8))
     np.save(tmp_path / "float.npy", np.zeros((2, 28, 28, 1)))
     np.save(tmp_path / "pickled.npy", np.array([None]), allow_pickle=True)
     (tmp_path / "empty").mkdir()
@@ -313,7 +321,8 @@ def bad_input(tmp_path):
         (["features", "fashion28", "none.npy", "o"], "no images 'none.npy'"),
         (["features", "fashion28", "empty", "o"], "empty"),
         (["features", "fashion28", "fashion-mnist:dev", "o"], "dev"),
-        (["features", "lfc", "digits", "o", "--random-weights"], "do not give 784 values"),
+        (["features", "lfc:3", "rows.npy", "o", "--random-weights"], "do not give 784 values"),
+        (["features", "fashion28", "animals", "o", "--fit", "fill"], "'fill' is not one of"),
         (
             ["features", "fashion28", "animals", "no/folder/o", "-n", "5"],
             "cannot write no/folder/o",

@@ -1,9 +1,12 @@
 """`bitlight train` on digits that scikit-learn carries with it."""
 
 import json
+import shutil
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from bitlight import Network
 
@@ -32,12 +35,37 @@ def test_a_float_twin_and_its_pupil(run, tmp_path):
     assert (tmp_path / "pupil" / "network.bnn").exists()
 
 
+def photographs(root, count):
+    """Photographs of cats, upright ones and others."""
+    (root / "cat").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for number in range(count):
+        pixels = rng.integers(0, 256, (40, 30 + number, 3), np.uint8)
+        Image.fromarray(pixels).save(root / "cat" / f"{number}.png")
+
+
+def test_flat_networks_of_one_bit_learn_photographs(run, tmp_path):
+    photographs(tmp_path / "photos", 70)
+    shutil.copytree(tmp_path / "photos/cat", tmp_path / "photos/dog")
+    (tmp_path / "photos/dog/0.png").write_bytes(b"no image")
+    folder = tmp_path / "run"
+    arguments = ["train", "tfc", tmp_path / "photos", folder, *QUICK]
+    assert "dog/0.png" in run(*arguments)[2]
+    code, _, err = run(*arguments, "--skip-bad", "--test", tmp_path / "photos")
+    assert code == 0
+    assert "left out, being no images: 1 files\n  dog/0.png" in err
+    net = Network.load(folder / "network.bnn")
+    assert (net.input_shape, net.input_bits) == ((784,), 1)
+    assert json.loads((folder / "result.json").read_text())["images"] == 139
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["nothing", "digits", "o"], "'nothing' is not one of"),
         (["small28", "nothing", "o"], "no folder nothing"),
-        (["lfc", "digits", "o"], "do not give 784 values"),
+        (["small28", "photos", "o"], "2 of 3 files are bad: "),
+        (["small28", "fashion-mnist:dev", "o"], "split must be"),
         (["lfc", "digits", "o", "--width", "2"], "width must leave channels"),
         (["small28", "digits", "o", "--accumulate", "3"], "accumulate must divide the batch"),
         (["small28", "digits", "o", "--distill", "0.5"], "needs a teacher"),
@@ -46,6 +74,9 @@ def test_a_float_twin_and_its_pupil(run, tmp_path):
 )
 def test_bad_input_is_one_line(run, tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)
+    photographs(tmp_path / "photos", 1)
+    for name in ("Thumbs.db", "x.heic"):
+        (tmp_path / "photos/cat" / name).write_bytes(b"no image")
     code, _, err = run("train", *arguments)
     assert code == 2
     assert message in err

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from bitlight import DataError
-from bitlight.data import fit
+from bitlight.data import Placing, fit
 
 
 def images(*shape):
@@ -33,6 +33,21 @@ def test_colours_become_grey():
     assert fit(np.full((2, 8, 8, 3), 9, np.uint8), (8, 8, 1)).tolist() == [[[[9]] * 8] * 8] * 2
 
 
+def test_images_of_another_size_become_the_square_of_flat_networks():
+    pixels = images(8, 8, 3)
+    assert np.array_equal(fit(pixels, (196,)), fit(pixels, (14, 14, 1)).reshape(3, 196))
+
+
+@pytest.mark.parametrize(("how", "ends"), [("crop", 100), ("pad", 0), ("stretch", 0)])
+def test_aspects(how, ends):
+    pixels = np.zeros((1, 8, 16, 1), np.uint8)
+    pixels[:, :, 4:12] = 100
+    found = fit(pixels, (8, 8, 1), placing=Placing(how, "black"))[0, :, :, 0]
+    assert found[4, 0] == found[4, 7] == ends
+    assert found[4, 4] == 100
+    assert (found[0] == 0).all() == (how == "pad")
+
+
 def test_flat_and_binary():
     found = fit(images(4, 4, 1), (16,), input_bits=1)
     assert found.tolist() == (images(4, 4, 1).reshape(3, 16) >= 128).astype(int).tolist()
@@ -41,7 +56,8 @@ def test_flat_and_binary():
 @pytest.mark.parametrize(
     ("shape", "wanted", "message"),
     [
-        ((4, 4, 1), (15,), r"images of \(4, 4, 1\) do not give 15 values"),
+        ((4, 4), (15,), r"images of \(4, 4\) do not give 15 values"),
+        ((4, 4, 1), (15,), "photographs cannot become 15 values"),
         ((4, 4, 2), (8, 8, 3), r"images of \(4, 4, 2\) cannot become \(8, 8, 3\)"),
     ],
 )

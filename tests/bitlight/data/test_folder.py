@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from bitlight import DataError
-from bitlight.data import image_folder
+from bitlight.data import Placing, image_folder
 
 
 @pytest.fixture
@@ -126,3 +126,75 @@ def test_a_chunk_that_claims_gigabytes_costs_nothing(folder):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 1 << 20
+
+
+@pytest.mark.parametrize("kind", ["jpg", "png", "webp", "tif"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_photographs_are_upright(tmp_path, orientation, kind):
+    """What a viewer shows, whichever way the camera was held."""
+    upright = np.zeros((16, 24), np.uint8)
+    upright[:8, :8], upright[:8, 16:], upright[8:, :8] = 250, 170, 90
+    back = {1: None, 2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}[orientation]
+    held = Image.fromarray(upright)
+    held = held if back is None else held.transpose(Image.Transpose(back))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    (tmp_path / "a").mkdir()
+    held.save(
+        tmp_path / "a" / f"x.{kind}", exif=exif, **{"lossless": True} if kind == "webp" else {}
+    )
+    images, _, _ = image_folder(tmp_path, (16, 24, 1))
+    assert np.abs(images[0, :, :, 0].astype(int) - upright).max() < 40
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "PA", "L", "RGB"])
+def test_what_is_transparent_has_the_background(tmp_path, mode):
+    """Two icons that differ in their transparency alone."""
+    (tmp_path / "a").mkdir()
+    for number in range(2):
+        alpha = np.zeros((8, 8), np.uint8)
+        alpha[2 * number : 2 * number + 4, 2:6] = 255
+        path = tmp_path / "a" / f"{number}.png"
+        if mode in ("L", "RGB", "P"):  # one value stands for what is transparent
+            picture = Image.fromarray(np.where(alpha, 1, 9).astype(np.uint8))
+            if mode == "P":
+                picture.putpalette([0] * 768)
+            picture.convert(mode).save(path, transparency=(9, 9, 9) if mode == "RGB" else 9)
+        else:
+            icon = Image.merge("RGBA", [*Image.new("RGB", (8, 8)).split(), Image.fromarray(alpha)])
+            if mode == "PA":
+                path = path.with_suffix(".webp")
+                icon.save(path, lossless=True)
+            else:
+                icon.convert(mode).save(path)
+    white, _, _ = image_folder(tmp_path, (8, 8, 1))
+    assert (white[0] != white[1]).any()
+    assert white[0, :, :, 0].tolist() == [
+        [(0 if mode not in ("L", "RGB") else 1) if 2 <= x < 6 and y < 4 else 255 for x in range(8)]
+        for y in range(8)
+    ]
+    black, _, _ = image_folder(tmp_path, (8, 8, 1), Placing(background="black"))
+    assert black.max() <= 1
+
+
+def test_of_an_animation_the_first_frame_is_taken(tmp_path):
+    (tmp_path / "a").mkdir()
+    frames = [Image.new("L", (6, 6), value) for value in (40, 200)]
+    frames[0].save(tmp_path / "a/x.gif", save_all=True, append_images=frames[1:])
+    assert image_folder(tmp_path, (6, 6, 1))[0].max() == 40
+
+
+def test_the_aspect_is_kept(tmp_path):
+    (tmp_path / "a").mkdir()
+    pixels = np.zeros((20, 60), np.uint8)
+    pixels[:, 19:41] = 200
+    Image.fromarray(pixels).save(tmp_path / "a/x.png")
+    assert image_folder(tmp_path, (10, 10, 1))[0].min() == 200
+    assert image_folder(tmp_path, (10, 10, 1), Placing("stretch"))[0][0, 5, 0] == 0
+
+
+def test_all_bad_files_are_named_at_once(folder):
+    for name in ("a.txt", "b.heic"):
+        (folder / "ants" / name).write_bytes(b"no image")
+    with pytest.raises(DataError, match=r"2 of 5 files are bad: .*a\.txt.*b\.heic"):
+        image_folder(folder, (1, 1, 1))

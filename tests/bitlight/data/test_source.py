@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from bitlight import DataError, data
+from bitlight.data import Placing
 from bitlight.data.source import ArraySource, FileSource, FirstOf, FolderSource, RandomSource
 
 
@@ -70,3 +71,27 @@ def test_what_no_source_is(tmp_path):
     for name, message in (("float", "must be a uint8"), ("cut", "not a whole"), ("no", "No such")):
         with pytest.raises(DataError, match=message):
             FileSource(tmp_path / f"{name}.npy")
+
+
+@pytest.mark.parametrize("shape", [(4, 4, 1), (11, 13, 3), (16,), (9, 11, 3)])
+@pytest.mark.parametrize("bits", [1, 8])
+@pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
+def test_a_file_of_pixels_is_fitted_as_a_folder_is(tmp_path, shape, bits, fit):
+    root = photos(tmp_path / "photos")
+    pixels = np.stack([np.asarray(Image.open(file)) for file in sorted(root.glob("*/*"))])
+    np.save(tmp_path / "x.npy", pixels)
+    form = shape, bits, None, Placing(fit)
+    folder = FolderSource(root, *form)
+    file = FileSource(tmp_path / "x.npy", *form)
+    if bits == 1 and pixels.shape[1:] == shape:
+        return  # these are codes
+    assert np.array_equal(folder.images(range(6)), file.images(range(6)))
+    assert folder.images(range(6)).max() < 1 << bits
+    assert (file.placing is None) == (9 * folder._shape[1] == 11 * folder._shape[0])
+
+
+def test_the_first_of_a_folder_say_how_they_were_read(tmp_path):
+    (photos(tmp_path) / "cat/x.txt").touch()
+    first = FirstOf(FolderSource(tmp_path, (4, 4, 3), skip_bad=True), 2)
+    assert first.skipped == ("cat/x.txt",)
+    assert first.placing == {"fit": "crop", "background": "white"}

@@ -13,11 +13,11 @@ from bitlight.store import fill, manifest_for, merge
 from bitlight.store.layout import file_of
 
 
-def part(path, images, chunk, labels, classes=()):
+def part(path, images, chunk, labels, classes=(), placing=None):
     """A store of some images, which says that the RTL computed all of them too."""
     net = small_network()
     source = ArraySource(path.name, images, labels, net.input_shape)
-    source.classes = classes
+    source.classes, source.placing = classes, placing
     store = FeatureStore.create(path, manifest_for(net, source, chunk=chunk))
     for number in range(store.manifest.chunks):
         rows = store.manifest.span(number)
@@ -64,14 +64,32 @@ def test_what_does_not_belong_together_is_refused(tmp_path):
     images = np.zeros((20, 12), np.uint8)
     labels = np.zeros(20, int)
     a = part(tmp_path / "a", images, 8, labels, classes=("x", "y"))
-    b = part(tmp_path / "b", images, 8, labels, classes=("y", "x"))
-    with pytest.raises(StoreError, match="of other features: the first has classes"):
+    b = part(tmp_path / "b", images, 8, labels)
+    with pytest.raises(StoreError, match="a has names of its classes, and .*b has none"):
         merge([a, b], tmp_path / "m")
+    c = part(tmp_path / "e", images, 8, labels, classes=("x", "y"), placing={"fit": "pad"})
+    with pytest.raises(StoreError, match="of other features: the first has .*photographs as"):
+        merge([a, c], tmp_path / "m")
     short = part(tmp_path / "c", images[:9], 8, labels[:9], classes=("x", "y"))
     short.drop(1)
     with pytest.raises(StoreError, match="c lacks 1 chunks, the first is 1"):
         merge([a, short], tmp_path / "m")
     assert not (tmp_path / "m").exists()
+
+
+def test_labels_are_matched_by_the_names_of_their_classes(tmp_path):
+    """A part that lacks a class, or has a further one, numbers the others differently."""
+    images = np.zeros((20, 12), np.uint8)
+    numbers = np.arange(20) % 2
+    stores = [
+        part(tmp_path / "a", images, 8, numbers, classes=("bee", "cat")),
+        part(tmp_path / "b", images, 7, numbers, classes=("ant", "cat")),
+        part(tmp_path / "c", images, 8, np.full(20, -1), classes=("cat",)),
+    ]
+    merged = merge(stores, tmp_path / "m")
+    assert merged.manifest.classes == ("bee", "cat", "ant")
+    wanted = np.concatenate([numbers, np.where(numbers, 1, 2), np.full(20, -1)])
+    assert np.array_equal(merged.labels(), wanted)
 
 
 def test_a_damaged_part_is_named(tmp_path):

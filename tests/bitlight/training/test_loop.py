@@ -192,6 +192,10 @@ def test_another_runs_folder_is_refused(tmp_path):
         trained(changed(seed=5), folder=tmp_path)
     with pytest.raises(TrainingError, match="samples: 320, not 64"):
         train(module_of(0), stripes(64, seed=0), RECIPE, folder=tmp_path)
+    samples = stripes(320, seed=0)
+    samples.names = ("lower", "middle", "upper")
+    with pytest.raises(TrainingError, match="classes: , not lower, middle, upper"):
+        train(module_of(0), samples, RECIPE, folder=tmp_path)
     other = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
     with pytest.raises(TrainingError, match="is no checkpoint of this network"):
         train(other, stripes(320, seed=0), RECIPE, folder=tmp_path)
