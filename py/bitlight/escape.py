@@ -5,7 +5,7 @@ What these give cannot end the comment or literal that it stands in.
 
 
 def c_comment(text: object) -> str:
-    r"""Text for within a C or Verilog comment: printable ASCII that neither ends nor begins one.
+    r"""Text for within a C comment: printable ASCII that neither ends nor begins one.
 
     Examples
     --------

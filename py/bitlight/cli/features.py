@@ -76,8 +76,7 @@ def features(
     from bitlight.cli.folding import pairs
     from bitlight.store import FeatureStore, chunk_for, export, manifest_for
 
-    net = sources.network(network, random_weights=random_weights)
-    net = net if upto is None else net.upto(upto)
+    net = sources.network(network, upto=upto, random_weights=random_weights)
     sources.tell_whole(images)
     if out.is_dir():
         begun = FeatureStore(out).manifest

@@ -1,6 +1,6 @@
 """Commands around heads: train, score, show and export the small last layer."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -113,7 +113,7 @@ def _train_on_file(
         raise DataError(f"{path} has no labels to train on")
     classes = np.unique(y)
     names = _class_names(classes, names, samples.classes)
-    temperature, told = None, _no_estimate()
+    temperature, told = None, _estimate(0, None)
     apart = _apart(y, hold_out, seed)
     if apart.any():
         trial = clone(head).fit(X[~apart], y[~apart])
@@ -147,6 +147,7 @@ def _train_on_store(
     manifest = store.manifest
     sources.tell_whole(manifest.source)
     every = round(1 / hold_out) if hold_out and len(store) * hold_out >= 1 else 0
+    held = Rows(every, held=True)
     classes = np.unique(store.labels())
     names = _class_names(classes, names, manifest.classes)
     with dask_client(dask) as client, progress("sums of products", len(store)) as done:
@@ -154,7 +155,6 @@ def _train_on_store(
         trial = deepcopy(kept).shipped(dtype) if every else None
         if every:
             seen = len(store) - len(store) // every
-            held = Rows(every, held=True)
             rest = ridge_over(store, head, client, lambda n: done(min(seen + n, len(store))), held)
             kept.merge(rest)
     kept.save(out, manifest.network, names, dtype=dtype, projection=manifest.projection)
@@ -163,12 +163,12 @@ def _train_on_store(
     with progress("accuracy", manifest.chunks) as done:
         for chunk, (features, labels) in enumerate(store.batches()):
             right += int((stored.predict(features) == labels).sum())
-            apart = Rows(every, held=True).chosen(manifest.span(chunk)) if every else None
-            if trial is not None and apart is not None and apart.any():
+            apart = held.chosen(manifest.span(chunk))
+            if trial is not None and apart.any():
                 apart_count += int(apart.sum())
                 apart_right += int((trial.predict(features[apart]) == labels[apart]).sum())
             done(chunk + 1)
-    told = _estimate(apart_count, apart_right / apart_count) if apart_count else _no_estimate()
+    told = _estimate(apart_count, apart_right / apart_count if apart_count else None)
     return _figures(kept, stored, store.shape, told, right / len(store))
 
 
@@ -202,12 +202,10 @@ def _apart(labels: np.ndarray, share: float, seed: int) -> np.ndarray:
     return apart
 
 
-def _estimate(images: int, accuracy: float) -> dict[str, Any]:
-    return {"images_held_out": images, "accuracy_held_out": float(accuracy)}
-
-
-def _no_estimate() -> dict[str, Any]:
-    return {"images_held_out": 0, "accuracy_held_out": None}
+def _estimate(images: int, accuracy: float | None) -> dict[str, Any]:
+    """What is told of the images that were held out; no accuracy if there were none."""
+    told = None if accuracy is None else float(accuracy)
+    return {"images_held_out": images, "accuracy_held_out": told}
 
 
 def _figures(
@@ -284,7 +282,9 @@ def _places(head: Any, labels: np.ndarray, names: tuple[str, ...], what: str) ->
 
 def _check_numbers(head: Any, samples: "_Samples", nameless: str) -> None:
     """Refuse labels whose numbers may not be the head's: a lacking class shifts the others."""
-    known, found = len(head.classes_), len(samples.classes) or samples.numbers
+    known, found = len(head.classes_), len(samples.classes)
+    if not found:
+        found = int(samples.labels().max(initial=-1)) + 1
     if found != known:
         raise DataError(
             f"{nameless} has no class names, and there are {known} classes in the head and {found} "
@@ -299,7 +299,7 @@ class _Samples(NamedTuple):
     projection: dict[str, Any] | None
     source: str
     classes: tuple[str, ...]
-    numbers: int  # the largest label, and 1
+    labels: Callable[[], np.ndarray]
     batches: Iterable[tuple[np.ndarray, ...]]
 
     @classmethod
@@ -311,11 +311,10 @@ class _Samples(NamedTuple):
             store = FeatureStore(path)
             found = store.manifest
             of = found.network, found.projection, found.source, found.classes
-            return cls(*of, int(store.labels().max()) + 1, store.batches())
+            return cls(*of, store.labels, store.batches())
         file = FeatureFile.load(path)
         of = file.network_id, file.optics, _name(file), file.classes
-        numbers = int(file.labels.max(initial=-1)) + 1
-        return cls(*of, numbers, [(file.features, file.labels)])
+        return cls(*of, lambda: file.labels, [(file.features, file.labels)])
 
 
 def _name(file: Any) -> str:

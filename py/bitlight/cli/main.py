@@ -8,6 +8,12 @@ import click
 
 from bitlight.cli.benchmarks import bench
 from bitlight.cli.cache import cache
+from bitlight.cli.environment import (
+    in_one_line,
+    keep_own_files_readable,
+    say_in_any_encoding,
+    share_cache,
+)
 from bitlight.cli.exchange import export, import_
 from bitlight.cli.features import features
 from bitlight.cli.fpga import synth
@@ -19,12 +25,6 @@ from bitlight.cli.reproduce import reproduce
 from bitlight.cli.software import demo, inspect
 from bitlight.cli.stopping import Stopped, stoppable
 from bitlight.cli.store import store
-from bitlight.cli.surroundings import (
-    in_one_line,
-    keep_own_files_readable,
-    say_in_any_encoding,
-    share_cache,
-)
 from bitlight.cli.training import train
 from bitlight.errors import BitlightError
 
@@ -118,14 +118,12 @@ def main() -> None:
             raise
         click.echo(f"error: {in_one_line(error)}", err=True)
         sys.exit(2)
-    except OSError as error:
-        if debug or error.errno not in FULL:
-            raise
-        click.echo(f"error: {in_one_line(error)}", err=True)
-        sys.exit(2)
     except Exception as error:
         if debug:
             raise
+        if isinstance(error, OSError) and error.errno in FULL:
+            click.echo(f"error: {in_one_line(error)}", err=True)
+            sys.exit(2)
         what = in_one_line(f"{type(error).__name__}: {error}")
         click.echo(
             f"internal error: {what:.300}; `bitlight --debug …` shows where, please report it",

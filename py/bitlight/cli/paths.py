@@ -3,16 +3,21 @@
 A command declares which is which, and before it runs no output is an input or another output.
 """
 
+from pathlib import Path
 from typing import Any
 
 import click
 
+from bitlight.errors import NetworkError
 from bitlight.extractors.shipped import CUTS
 from bitlight.files import check_distinct
 from bitlight.topologies import TOPOLOGIES
 
 DATA_SETS = ("animals", "digits", "fashion-mnist", "random")
 METADATA = "bitlight.paths"
+# What may stand behind a network's colon, beside a number of layers.
+CUT = "features"
+WHOLE = "whole"
 
 
 class Input(click.Path):
@@ -38,6 +43,31 @@ class Input(click.Path):
         return super().convert(value, param, ctx)
 
 
+class NetworkInput(Input):
+    """NETWORK: of a file with a cut behind its name, the file is what is read."""
+
+    def convert(self, value: Any, param: Any, ctx: click.Context | None) -> Any:
+        """Note the file, and refuse it if it is an output."""
+        super().convert(split_cut(value)[0], param, ctx)
+        return value
+
+
+def split_cut(name: str) -> tuple[str, str]:
+    """A network's name and the cut behind its colon, which may as well belong to a file's name.
+
+    Raises
+    ------
+    NetworkError
+        If there is something else behind the colon.
+    """
+    base, colon, cut = name.rpartition(":")
+    if not colon or Path(name).is_file():
+        return name, ""
+    if cut not in (CUT, WHOLE) and not cut.isdecimal():
+        raise NetworkError(f"{name}: behind the colon stands {CUT}, {WHOLE} or a number of layers")
+    return base, cut
+
+
 class Output(click.Path):
     """What a command writes, a file or a folder.
 
@@ -61,7 +91,7 @@ random_weights_option = click.option(
     is_flag=True,
     help="Take a topology as NETWORK, whose weights are random: what it gives means nothing.",
 )
-NETWORK = Input((*CUTS, *TOPOLOGIES))
+NETWORK = NetworkInput((*CUTS, *TOPOLOGIES))
 IMAGES = Input(DATA_SETS)
 
 

@@ -22,12 +22,13 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from bitlight.cli.environment import in_one_line
 from bitlight.cli.paths import Output
-from bitlight.cli.surroundings import in_one_line
 from bitlight.files import replacing
 
-# Under which the context of a command keeps the network that it uses.
+# Under which the context of a command keeps the network that it uses, and that it has told so.
 NETWORK_USED = "bitlight.network"
+NETWORK_TOLD = "bitlight.network.told"
 console = Console(markup=False)
 json_option = click.option(
     "--json", "json_file", type=Output(dir_okay=False), help="Write the figures to this file."
@@ -62,10 +63,10 @@ def _network_used() -> dict[str, Any] | None:
 
 def _tell_network() -> None:
     """Say once, above the first table, which network a command uses."""
-    used = _network_used()
-    if used is None or used.get("told"):
+    context, used = click.get_current_context(silent=True), _network_used()
+    if context is None or used is None or NETWORK_TOLD in context.meta:
         return
-    used["told"] = True
+    context.meta[NETWORK_TOLD] = True
     random = ", random weights" if used["weights"] == "random" else ""
     outputs = f"{used['outputs']:,} {used['of']}"
     click.echo(f"{used['name']}: {used['layers']} layers, {outputs}, id {used['id'][:12]}{random}")
@@ -85,8 +86,7 @@ def write_json(path: str | Path | None, content: Mapping[str, Any]) -> None:
     if path is not None:
         used = _network_used()
         if used is not None:
-            told = {name: value for name, value in used.items() if name != "told"}
-            content = {**content, "network_used": told}
+            content = {**content, "network_used": used}
         with replacing(path) as file:
             file.write((json.dumps(content, indent=2) + "\n").encode())
 

@@ -8,6 +8,7 @@ import click
 import numpy as np
 
 from bitlight import DataError, Network, NetworkError, data, extractors
+from bitlight.cli.paths import CUT, split_cut
 from bitlight.cli.reading import Reading, looking, tell_skipped
 from bitlight.cli.report import NETWORK_USED
 from bitlight.data.source import (
@@ -24,11 +25,8 @@ from bitlight.topologies import TOPOLOGIES, Topology
 if TYPE_CHECKING:
     from bitlight.training import Photographs
 
-CUT = "features"
-WHOLE = "whole"
 
-
-def network(name: str, *, random_weights: bool = True) -> Network:
+def network(name: str, *, upto: int | None = None, random_weights: bool = True) -> Network:
     """The network that NETWORK means, the same for every command.
 
     Parameters
@@ -37,6 +35,8 @@ def network(name: str, *, random_weights: bool = True) -> Network:
         A .bnn file; fashion28 or fashion32, which are the layers that give features; or one of the
         published topologies, whose weights are random. `:whole` behind it means all layers of a
         file, `:features` those that give features, and `:N` the first N.
+    upto : int, optional
+        Of these layers the first so many.
     random_weights : bool
         Whether topologies are wanted; results of random weights are nobody's.
 
@@ -45,7 +45,7 @@ def network(name: str, *, random_weights: bool = True) -> Network:
     NetworkError
         If there is no such network, or its weights are random and that is not wanted.
     """
-    base, cut = _split(name)
+    base, cut = split_cut(name)
     weights = "trained"
     if base in CUTS:
         net = extractors.load(base)
@@ -73,18 +73,10 @@ def network(name: str, *, random_weights: bool = True) -> Network:
         net = net.upto(int(cut))
     elif cut == CUT and net.gives_scores:
         net = net.upto(len(net.layers) - 1)
+    if upto is not None:
+        net, cut = net.upto(upto), str(upto)
     _note(f"{base}:{cut}" if cut else base, net, weights)
     return net
-
-
-def _split(name: str) -> tuple[str, str]:
-    """A name and its cut; a colon may as well belong to a file's name."""
-    base, colon, cut = name.rpartition(":")
-    if not colon or Path(name).is_file():
-        return name, ""
-    if cut not in (CUT, WHOLE) and not cut.isdecimal():
-        raise NetworkError(f"{name}: behind the colon stands {CUT}, {WHOLE} or a number of layers")
-    return base, cut
 
 
 def _note(name: str, net: Network, weights: str) -> None:

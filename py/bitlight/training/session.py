@@ -172,7 +172,7 @@ class Session:
 def accuracy(net: Network, images: Samples) -> float:
     """Share of images that a network's own integer scores put into the right class."""
     right = sum(
-        int((net.forward(pixels.numpy()).argmax(axis=1) == labels.numpy()).sum())
+        int((net.classify(pixels.numpy()) == labels.numpy()).sum())
         for pixels, labels in images.in_order(BATCH)
     )
     return right / len(images)

@@ -440,3 +440,33 @@ def test_an_unknown_name(run):
     code, _, err = run("inspect", "fashion2")
     assert code == 2
     assert "no file and no network 'fashion2': do you mean fashion" in err
+
+
+def test_a_cut_file_is_still_what_is_read(run, net):
+    """An output of that name would replace the network itself."""
+    before = net.read_bytes()
+    code, _, err = run("export", f"{net}:1", net)
+    assert code == 2
+    assert str(net) in err
+    assert net.read_bytes() == before
+
+
+def test_upto_is_told_as_a_cut(run, net, tmp_path):
+    arguments = ("features", net, "random:4", tmp_path / "a.npz", "--upto", 1)
+    code, out, _ = run(*arguments, "--json", tmp_path / "figures")
+    assert code == 0
+    used = json.loads((tmp_path / "figures").read_text())["network_used"]
+    assert used["id"] == FeatureFile.load(tmp_path / "a.npz").network_id
+    assert used["layers"] == 1
+    assert out.count("1 layers, ") == 1
+
+
+def test_an_error_that_is_not_ours_is_one_line(run, monkeypatch):
+    def fails(path):
+        raise PermissionError(13, "Permission denied", "somewhere")
+
+    monkeypatch.setattr(Network, "load", staticmethod(fails))
+    code, _, err = run("inspect", "a.bnn")
+    assert code == 70
+    assert err.startswith("internal error: PermissionError: ")
+    assert len(err.splitlines()) == 1
