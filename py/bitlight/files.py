@@ -55,6 +55,36 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         raise BitlightError(f"cannot write {_shown(path)}: {error.strerror or error}") from error
 
 
+def check_writable(path: str | os.PathLike[str], *, folders: bool = False) -> None:
+    """See that something can be written to a path, before the work whose result it takes.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A file, or a folder, that there is or will be.
+    folders : bool
+        Whether the folders that lead to it are made with it.
+
+    Raises
+    ------
+    BitlightError
+        If there is no folder for it, or permissions or a read-only file system forbid it.
+    """
+    try:
+        place = _place(_first_there(path)) if folders else _place(path)
+        if isinstance(place, int):
+            return
+        held = place if place.exists() else place.parent
+        if folders and not held.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(held, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        if held.is_file() and not os.access(held.parent, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise BitlightError(f"cannot write {_shown(path)}: {error.strerror or error}") from error
+
+
 def check_distinct(
     outputs: Iterable[str | os.PathLike[str]], inputs: Iterable[str | os.PathLike[str]] = ()
 ) -> None:
@@ -98,6 +128,14 @@ def size_of(path: str | os.PathLike[str]) -> int | None:
     except OSError:
         return None
     return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+
+def _first_there(path: str | os.PathLike[str]) -> Path:
+    """Of a path and the folders that lead to it, the innermost that exists."""
+    found = Path(os.path.abspath(path))
+    while not found.exists() and found != found.parent:
+        found = found.parent
+    return found
 
 
 def _place(path: str | os.PathLike[str]) -> Place:

@@ -55,6 +55,17 @@ def verilator() -> tuple[str, dict[str, str]]:
     return path, environment()
 
 
+def check(simulator: str) -> None:
+    """See that what a simulator or an engine needs is installed, before there is work for it.
+
+    Raises
+    ------
+    SimulationError
+        That says what is missing and how to get it.
+    """
+    {"verilator": verilator, "icarus": icarus}.get(simulator, compiler)()
+
+
 def icarus() -> str:
     """Path of Icarus Verilog's compiler, or SimulationError."""
     return require("iverilog", "iverilog")

@@ -47,7 +47,8 @@ def show(json_file: str | None) -> None:
 
 
 @cache.command()
-def clear() -> None:
+@json_option
+def clear(json_file: str | None) -> None:
     """Remove all that is in the cache; what else is in its folder stays."""
     from bitlight.cache import SECTIONS, cache_folder
     from bitlight.kept import clear as cleared
@@ -55,3 +56,4 @@ def clear() -> None:
     folder = cache_folder()
     freed = 0 if folder is None else sum(cleared(folder / name) for name in SECTIONS)
     click.echo(f"removed {freed:,} bytes")
+    write_json(json_file, {"bytes_removed": freed})

@@ -13,7 +13,7 @@ from bitlight.files import size_of
 
 @click.command("import")
 @click.argument("model", type=Input())
-@click.argument("out", type=Output(dir_okay=False))
+@click.argument("out", type=Output(".bnn", dir_okay=False))
 @click.option(
     "--body", is_flag=True, help="End before the first layer of other weights: its head is yours."
 )
@@ -45,7 +45,7 @@ def import_(model: str, out: str, body: bool, json_file: str | None) -> None:
 
 @click.command()
 @click.argument("network", type=NETWORK)
-@click.argument("out", type=Output(dir_okay=False))
+@click.argument("out", type=Output(".onnx", dir_okay=False))
 @click.option(
     "--batch", type=click.IntRange(1), default=1, show_default=True, help="Images at once."
 )

@@ -19,7 +19,7 @@ from bitlight.cli.report import json_option, progress, show_table, write_json
 @click.command()
 @click.argument("network", type=NETWORK)
 @click.argument("images", type=IMAGES)
-@click.argument("out", type=Output(path_type=Path))
+@click.argument("out", type=Output(".npz", path_type=Path))
 @click.option("--engine", type=click.Choice(["golden", "rtl"]), default="golden", show_default=True)
 @click.option("--upto", type=click.IntRange(1), help="Stop behind that many layers.")
 @click.option("-n", "--number", type=click.IntRange(1), help="Only the first so many images.")

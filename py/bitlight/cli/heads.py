@@ -373,7 +373,8 @@ def show(head_file: str, network: str | None, json_file: str | None) -> None:
     "--format", "form", type=click.Choice(["onnx", "c"]), help="Default: by the name of OUT."
 )
 @click.option("--name", default="head", show_default=True, help="Prefix of the names in C.")
-def export(head_file: str, out: str, form: str | None, name: str) -> None:
+@json_option
+def export(head_file: str, out: str, form: str | None, name: str, json_file: str | None) -> None:
     """Write HEAD as an ONNX model or as a C header; both find the class that HEAD finds."""
     from bitlight.heads import Head, cheader, onnxmodel
 
@@ -385,4 +386,6 @@ def export(head_file: str, out: str, form: str | None, name: str) -> None:
         onnxmodel.write(head, out)
     else:
         cheader.write(head, out, name)
-    show_table(out, ["", "value"], [["format", form], ["bytes", size_of(out)]])
+    figures = {"format": form, "bytes": size_of(out)}
+    show_table(out, ["", "value"], [[k, v] for k, v in figures.items()])
+    write_json(json_file, figures)

@@ -13,7 +13,7 @@ from bitlight.errors import DataError, StoreError
 
 @click.command()
 @click.argument("features_file", metavar="FEATURES", type=Input())
-@click.argument("out", type=Output())
+@click.argument("out", type=Output(".npz"))
 @click.option("--components", type=click.IntRange(1), help="Needed, unless --like is given.")
 @click.option(
     "--medium",

@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from bitlight.errors import NetworkError
+from bitlight.errors import BitlightError, DataError, NetworkError
 from bitlight.extractors.shipped import CUTS
-from bitlight.files import check_distinct
+from bitlight.files import check_distinct, check_writable
 from bitlight.topologies import TOPOLOGIES
 
 DATA_SETS = ("animals", "digits", "fashion-mnist", "random")
@@ -40,7 +40,32 @@ class Input(click.Path):
         if isinstance(value, str) and value.partition(":")[0] in self.names:
             return value
         _note("inputs", value, ctx)
+        if not self.names and not Path(value).exists():
+            raise BitlightError(f"no such file: {value}")
         return super().convert(value, param, ctx)
+
+
+class ImagesInput(Input):
+    """IMAGES: a data set, a folder or an array; what is neither is refused before other work."""
+
+    def convert(self, value: Any, param: Any, ctx: click.Context | None) -> Any:
+        """Note the path, and refuse it if it is an output or leads nowhere."""
+        found = super().convert(value, param, ctx)
+        if isinstance(value, str) and value.partition(":")[0] in self.names:
+            return found
+        path = Path(value)
+        if path.is_dir() or (path.suffix == ".npy" and path.exists()):
+            return found
+        raise no_images(value)
+
+
+def no_images(name: str) -> DataError:
+    """What is said of IMAGES that are none."""
+    return DataError(
+        f"no images {name!r}: give animals, animals:train, animals:test, digits, "
+        "fashion-mnist:train, fashion-mnist:test, random or random:COUNT, a .npy file, "
+        "or a folder with one sub-folder for each class"
+    )
 
 
 class NetworkInput(Input):
@@ -73,17 +98,30 @@ class Output(click.Path):
 
     Parameters
     ----------
-    options : dict
+    *suffixes : str
+        How the name of a file may end, if it has an ending; a folder's name has none.
+    **options
         Of click.Path.
     """
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *suffixes: str, **options: Any) -> None:
         super().__init__(readable=False, **options)
+        self.suffixes = suffixes
 
     def convert(self, value: Any, param: Any, ctx: click.Context | None) -> Any:
-        """Note the path, and refuse it if it is an input or another output."""
+        """Note the path, and refuse it if it is read, another output, or cannot be written."""
         _note("outputs", value, ctx)
-        return super().convert(value, param, ctx)
+        found = super().convert(value, param, ctx)
+        if ctx is None or not ctx.resilient_parsing:
+            self._check_suffix(Path(value))
+            check_writable(value, folders=not self.file_okay)
+        return found
+
+    def _check_suffix(self, path: Path) -> None:
+        foreign = path.suffix[1:2].isalpha() and path.suffix not in self.suffixes
+        if self.suffixes and foreign and (path.is_file() or not path.exists()):
+            folder = ", or be a folder's name, without an ending" if self.dir_okay else ""
+            raise BitlightError(f"{path} should end in {' or '.join(self.suffixes)}{folder}")
 
 
 random_weights_option = click.option(
@@ -92,7 +130,7 @@ random_weights_option = click.option(
     help="Take a topology as NETWORK, whose weights are random: what it gives means nothing.",
 )
 NETWORK = NetworkInput((*CUTS, *TOPOLOGIES))
-IMAGES = Input(DATA_SETS)
+IMAGES = ImagesInput(DATA_SETS)
 
 
 def _note(role: str, path: Any, ctx: click.Context | None) -> None:

@@ -1,14 +1,14 @@
 """`bitlight reproduce`: the experiments of the two papers, as far as they are not done yet."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from bitlight.cli.paths import Input, Output
-from bitlight.cli.report import console, steps
+from bitlight.cli.report import console, json_option, steps, write_json
 from bitlight.topologies import TOPOLOGIES
 
 FOLDER = Path("build/reproduce")
@@ -27,6 +27,7 @@ def _options(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         ),
         click.option("--threads", type=click.IntRange(1), help="By default one for each core."),
         click.option("--device", default="cpu", show_default=True, help="Of torch: cpu, or cuda."),
+        json_option,
     ]
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -94,7 +95,12 @@ def reproduce() -> None:
 @click.option("--processes", type=click.IntRange(1), default=1, help="Of the RTL simulation.")
 @click.option("--simulated", type=click.IntRange(1), help="Test images for the RTL, not all.")
 def leroux_table2(
-    targets: tuple[str, ...], quick: bool, folder: Path | None, threads: int | None, **options: Any
+    targets: tuple[str, ...],
+    quick: bool,
+    folder: Path | None,
+    threads: int | None,
+    json_file: str | None,
+    **options: Any,
 ) -> None:
     """Table 2 of Leroux et al.: a fixed binary extractor in hardware, its last layer retrained.
 
@@ -111,7 +117,7 @@ def leroux_table2(
     from bitlight.experiments.leroux.effort import FULL, QUICK
     from bitlight.experiments.leroux.experiment import TARGETS
 
-    _run(leroux, "leroux-table2", quick, folder, threads, {
+    _run(leroux, "leroux-table2", quick, folder, threads, json_file, {
         "targets": targets or TARGETS,
         "effort": QUICK if quick else FULL,
         **options,
@@ -128,6 +134,7 @@ def optical_transfer(
     quick: bool,
     folder: Path | None,
     threads: int | None,
+    json_file: str | None,
     images: int | None,
     whole: bool,
     **options: Any,
@@ -148,7 +155,7 @@ def optical_transfer(
     if images is not None:
         effort = replace(effort, train_images=images)
 
-    _run(transfer, "optical-transfer", quick, folder, threads, {
+    _run(transfer, "optical-transfer", quick, folder, threads, json_file, {
         "targets": targets or (TARGETS[:1] if quick else TARGETS),
         "effort": effort,
         **options,
@@ -160,7 +167,12 @@ def optical_transfer(
 @_with_backbone
 @click.option("--stage", help="The last stage that is kept, as `head` or `denseblock4 layer 12`.")
 def precision_table(
-    targets: tuple[str, ...], quick: bool, folder: Path | None, threads: int | None, **options: Any
+    targets: tuple[str, ...],
+    quick: bool,
+    folder: Path | None,
+    threads: int | None,
+    json_file: str | None,
+    **options: Any,
 ) -> None:
     """Table 1 of LightOn's article: features in float32, half and int8.
 
@@ -170,7 +182,7 @@ def precision_table(
     from bitlight.experiments import precision
     from bitlight.experiments.precision.experiment import FULL, QUICK
 
-    _run(precision, "precision-table", quick, folder, threads, {
+    _run(precision, "precision-table", quick, folder, threads, json_file, {
         "targets": targets or ("animals",),
         "effort": QUICK if quick else FULL,
         **options,
@@ -183,6 +195,7 @@ def _run(
     quick: bool,
     folder: Path | None,
     threads: int | None,
+    json_file: str | None,
     setting: dict[str, Any],
 ) -> None:
     import torch
@@ -193,6 +206,7 @@ def _run(
     folder = folder or (FOLDER / "quick" / name if quick else FOLDER / name)
     folder.mkdir(parents=True, exist_ok=True)
     with steps() as say:
-        experiment.run(experiment.Setting(folder=folder, **setting), say)
+        found = experiment.run(experiment.Setting(folder=folder, **setting), say)
     console.print((folder / "table.md").read_text(encoding="utf-8"), markup=False, soft_wrap=True)
     console.print(f"raw results, table and figure are in {folder}", soft_wrap=True)
+    write_json(json_file, {"folder": str(folder), "runs": [asdict(run) for run in found]})

@@ -40,13 +40,16 @@ def inspect(network: str, json_file: str | None) -> None:
     help="How many of the 10,000 images go through the RTL: the test images first.",
 )
 @click.option("--processes", type=click.IntRange(1), default=2, show_default=True)
-def demo(folder: str, images: int, processes: int) -> None:
+@json_option
+def demo(folder: str, images: int, processes: int, json_file: str | None) -> None:
     """The whole chain once: network, Verilog, RTL simulation, features, heads, on real images.
 
     Leaves result.json and accuracy.png in the folder. Ends with code 1 if a bit or a cycle count of
     the RTL differs from the golden model or the prediction.
     """
-    from bitlight.demo import run
+    from bitlight.demo import holds, run
 
-    if not run(Path(folder), images, processes):
+    result = run(Path(folder), images, processes)
+    write_json(json_file, result)
+    if not holds(result):
         raise SystemExit(1)

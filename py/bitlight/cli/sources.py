@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
-from bitlight import DataError, Network, NetworkError, data, extractors
-from bitlight.cli.paths import CUT, split_cut
+from bitlight import Network, NetworkError, data, extractors
+from bitlight.cli.paths import CUT, no_images, split_cut
 from bitlight.cli.reading import Reading, looking, tell_skipped
 from bitlight.cli.report import NETWORK_USED
 from bitlight.data.source import (
@@ -163,11 +163,7 @@ def _source(name: str, net: Network, reading: Reading) -> ImageSource:
         return _folder(path, net, reading)
     if path.suffix == ".npy" and path.is_file():
         return FileSource(path, *form, net.codes, reading.placing)
-    raise DataError(
-        f"no images {name!r}: give animals, animals:train, animals:test, digits, "
-        "fashion-mnist:train, fashion-mnist:test, random or random:COUNT, a .npy file, "
-        "or a folder with one sub-folder for each class"
-    )
+    raise no_images(name)
 
 
 def _folder(path: Path, net: Network, reading: Reading) -> FolderSource:

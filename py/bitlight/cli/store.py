@@ -7,6 +7,8 @@ import click
 
 from bitlight.cli.paths import Input, Output
 from bitlight.cli.report import json_option, progress, show_table, write_json
+from bitlight.files import size_of
+from bitlight.store.exporting import SUFFIXES
 
 
 @click.group()
@@ -61,7 +63,8 @@ def check(path: Path, drop: bool, json_file: str | None) -> None:
 @store.command()
 @click.argument("out", type=Output(path_type=Path))
 @click.argument("paths", metavar="STORE...", nargs=-1, required=True, type=Input())
-def merge(out: Path, paths: tuple[str, ...]) -> None:
+@json_option
+def merge(out: Path, paths: tuple[str, ...], json_file: str | None) -> None:
     """Make one store, OUT, of several.
 
     Stores of the same images give each the chunks that others lack: for machines that filled parts
@@ -77,12 +80,16 @@ def merge(out: Path, paths: tuple[str, ...]) -> None:
         found = merged(stores, out, done)
         done(total)
     click.echo(repr(found))
+    manifest = found.manifest
+    figures = {"samples": len(found), "features": manifest.n_features, "chunks": manifest.chunks}
+    write_json(json_file, figures | {"chunks_missing": len(found.missing())})
 
 
 @store.command()
 @click.argument("path", type=Input(path_type=Path))
-@click.argument("out", type=Output(dir_okay=False, path_type=Path))
-def export(path: Path, out: Path) -> None:
+@click.argument("out", type=Output(*SUFFIXES, dir_okay=False, path_type=Path))
+@json_option
+def export(path: Path, out: Path, json_file: str | None) -> None:
     """Write a whole store as one file, OUT: .npz, .parquet or .safetensors.
 
     Features of bits stay packed, eight in a byte, the first in the lowest bit.
@@ -94,3 +101,5 @@ def export(path: Path, out: Path) -> None:
     with progress("exporting", len(found)) as done:
         exported(found, out, done)
     click.echo(f"{out}: {len(found)} samples")
+    figures = {"samples": len(found), "features": found.manifest.n_features}
+    write_json(json_file, figures | {"bytes": size_of(out)})

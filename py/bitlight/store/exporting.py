@@ -13,6 +13,7 @@ from bitlight.featurefile import FeatureFile
 from bitlight.files import replacing
 from bitlight.store.store import FeatureStore
 
+SUFFIXES = (".npz", ".parquet", ".safetensors")
 Progress = Callable[[int], None]
 
 
@@ -30,15 +31,15 @@ def export(store: FeatureStore, out: Path, progress: Progress = lambda samples: 
     BitlightError
         If the file cannot be written.
     """
-    writers = {".npz": _npz, ".parquet": _parquet, ".safetensors": _safetensors}
-    if out.suffix not in writers:
-        raise StoreError(f"{out} should end in {', '.join(writers)}")
+    if out.suffix not in SUFFIXES:
+        raise StoreError(f"{out} should end in {', '.join(SUFFIXES)}")
     if missing := store.missing():
         raise StoreError(
             f"{store.path} lacks {len(missing)} of {store.manifest.chunks} chunks, the first is "
             f"{next(iter(missing))}: `bitlight features` fills it"
         )
-    writers[out.suffix](store, out, progress)
+    writer = {".npz": _npz, ".parquet": _parquet, ".safetensors": _safetensors}[out.suffix]
+    writer(store, out, progress)
 
 
 def _npz(store: FeatureStore, out: Path, progress: Progress) -> None:

@@ -80,4 +80,4 @@ def test_an_error_is_one_line_whatever_the_name(tmp_path):
         check=False,
     )
     assert done.returncode == 2
-    assert done.stderr == "error: no feature store a\\nb\\x1b[2J\n"
+    assert done.stderr == "error: no such file: a\\nb\\x1b[2J\n"

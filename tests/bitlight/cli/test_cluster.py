@@ -62,7 +62,7 @@ def test_what_stores_refuse(run, tmp_path, store):
         (("project", store.path, "o", "--components", 9, "--dask", "local:x"), "like local:4"),
         (("project", store.path, "o", "--components", 9, "--dask", "foo"), "not 'foo'"),
         (("head", "train", store.path, "h", "--kind", "linear"), "stores are for ridge"),
-        (("head", "train", tmp_path / "f.npz", "h", "--dask", "local"), "--dask is for stores"),
+        (("head", "train", __file__, "h", "--dask", "local"), "--dask is for stores"),
     ):
         code, _, err = run(*arguments)
         assert code == 2

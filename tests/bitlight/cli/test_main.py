@@ -425,7 +425,7 @@ def test_a_cut_of_a_file(run, net, tmp_path):
 @pytest.mark.parametrize("command", [("features", "random:3"), ("export",)])
 def test_random_weights_are_said_aloud(run, tmp_path, command):
     name, *images = command
-    out = tmp_path / "a.npz"
+    out = tmp_path / "a"
     code, _, err = run(name, "small28", *images, out)
     assert code == 2
     assert "small28 is a topology, whose weights are random" in err

@@ -63,7 +63,7 @@ def test_flat_networks_of_one_bit_learn_photographs(run, tmp_path):
     ("arguments", "message"),
     [
         (["nothing", "digits", "o"], "'nothing' is not one of"),
-        (["small28", "nothing", "o"], "no folder nothing"),
+        (["small28", "nothing", "o"], "no images 'nothing': give"),
         (["small28", "photos", "o"], "2 of 3 files are bad: "),
         (["small28", "fashion-mnist:dev", "o"], "split must be"),
         (["lfc", "digits", "o", "--width", "2"], "width must leave channels"),
@@ -86,7 +86,9 @@ def test_bad_input_is_one_line(run, tmp_path, monkeypatch, arguments, message):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_device_that_is_not_there_is_said_before_images_are_read(run, tmp_path):
     out = tmp_path / "run"
-    code, _, err = run("train", "fashion28", "no-such-images", out, "--device", "cuda")
+    images = tmp_path / "images"
+    images.mkdir()
+    code, _, err = run("train", "fashion28", images, out, "--device", "cuda")
     assert code == 2
     assert "device 'cuda' is not there" in err
     assert not out.exists()
