@@ -376,11 +376,11 @@ def show(head_file: str, network: str | None, json_file: str | None) -> None:
 @json_option
 def export(head_file: str, out: str, form: str | None, name: str, json_file: str | None) -> None:
     """Write HEAD as an ONNX model or as a C header; both find the class that HEAD finds."""
-    from bitlight.heads import Head, cheader, onnxmodel
-
     form = form or {".onnx": "onnx", ".h": "c"}.get(Path(out).suffix)
     if form is None:
         raise click.UsageError(f"give --format, because {out} ends neither in .onnx nor in .h")
+    from bitlight.heads import Head, cheader, onnxmodel
+
     head = Head.load(head_file)
     if form == "onnx":
         onnxmodel.write(head, out)
