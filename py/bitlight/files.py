@@ -71,16 +71,17 @@ def check_writable(path: str | os.PathLike[str], *, folders: bool = False) -> No
         If there is no folder for it, or permissions or a read-only file system forbid it.
     """
     try:
-        place = _place(_first_there(path)) if folders else _place(path)
+        named = os.fsdecode(path).rstrip(os.sep) or os.sep  # folders may be written as such
+        place = _place(_first_there(named) if folders else named)
         if isinstance(place, int):
             return
         held = place if place.exists() else place.parent
-        if folders and not held.is_dir():
+        if not (held if folders else place.parent).is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        if not os.access(held, os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        if held.is_file() and not os.access(held.parent, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        # A file is replaced by another, which its folder takes.
+        for changed in (held, held.parent) if held.is_file() else (held,):
+            if not os.access(changed, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise BitlightError(f"cannot write {_shown(path)}: {error.strerror or error}") from error
 

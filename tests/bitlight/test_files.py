@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from bitlight.errors import BitlightError
-from bitlight.files import check_distinct, replacing, size_of
+from bitlight.files import check_distinct, check_writable, replacing, size_of
 
 
 def test_writes_and_replaces(tmp_path):
@@ -278,3 +278,24 @@ def test_sizes(tmp_path):
     assert size_of(tmp_path / "a") == 3
     assert size_of("/dev/null") is None
     assert size_of(tmp_path / "b") is None
+
+
+@pytest.mark.parametrize("folders", [False, True])
+def test_what_can_be_written(tmp_path, monkeypatch, folders):
+    monkeypatch.chdir(tmp_path)
+    for name in ("new", "new/", f"{tmp_path}/new", "/dev/null", "/dev/stdout"):
+        if not folders or not name.startswith("/dev"):
+            check_writable(name, folders=folders)
+    with contextlib.nullcontext() if folders else pytest.raises(BitlightError, match="No such"):
+        check_writable("none/new", folders=folders)
+    (tmp_path / "file").touch()
+    with pytest.raises(BitlightError, match="cannot write file/new: Not a directory"):
+        check_writable("file/new", folders=folders)
+    root = os.geteuid() == 0
+    try:
+        os.setresuid(*(65534, 65534, 0) if root else (-1, -1, -1))
+        with pytest.raises(BitlightError, match="cannot write /usr/new: Permission denied"):
+            check_writable("/usr/new", folders=folders)
+    finally:
+        os.setresuid(*(0, 0, 0) if root else (-1, -1, -1))
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -59,8 +59,8 @@ def cli(debug: bool) -> None:
     bitlight features fashion28 photos features/   the same into a store, resumable, of any size
     bitlight store check features/             what is there, and whether it is whole
     bitlight project a.npz o.npz --components 4000  their optical projection
-    bitlight head train a.npz head.safetensors a last layer trained on them
-    bitlight head score head.safetensors b.npz its accuracy on others
+    bitlight head train a.npz head.safetensors   a last layer trained on them
+    bitlight head score head.safetensors b.npz   its accuracy on others
     bitlight reproduce leroux-table2 --quick   the papers' experiments
     """
 

@@ -3,10 +3,9 @@
 import json
 import shutil
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
+from datasets import photographs
 
 from bitlight import Network
 
@@ -33,15 +32,6 @@ def test_a_float_twin_and_its_pupil(run, tmp_path):
     taught = ["train", "small28", "digits", pupil, "--teacher", twin, "--distill", "0.5", *QUICK]
     assert run(*taught)[0] == 0
     assert (tmp_path / "pupil" / "network.bnn").exists()
-
-
-def photographs(root, count):
-    """Photographs of cats, upright ones and others."""
-    (root / "cat").mkdir(parents=True)
-    rng = np.random.default_rng(0)
-    for number in range(count):
-        pixels = rng.integers(0, 256, (40, 30 + number, 3), np.uint8)
-        Image.fromarray(pixels).save(root / "cat" / f"{number}.png")
 
 
 def test_flat_networks_of_one_bit_learn_photographs(run, tmp_path):

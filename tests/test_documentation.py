@@ -1,0 +1,124 @@
+"""What README and docs/ show is what runs: the Python as it is written, the commands as far as
+their names and options go, and the README's chain of commands as a whole."""
+
+import doctest
+import re
+import shlex
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import click
+import pytest
+from datasets import photographs
+
+from bitlight.cli.main import cli
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+COMMAND = re.compile(rf"^(?: {{4}}|)(bitlight (?:{'|'.join(cli.commands)}) .*)$", re.MULTILINE)
+# Fewer images than the data set has: enough for each line to be run.
+FEWER = """
+from bitlight import data
+data.animal_split = lambda: tuple(part[:300] for part in whole())
+"""
+PRELUDE = "from bitlight import data\nwhole = data.animal_split\n" + FEWER
+# What only a board has.
+ELSEWHERE = {"docs/axi.md": "pynq"}
+
+
+def name(page):
+    return page.relative_to(ROOT).as_posix()
+
+
+def blocks(page):
+    return [code for code in BLOCK.findall(page.read_text()) if ">>>" not in code]
+
+
+def commands(text):
+    """The commands in a page or a docstring, without what is said of them."""
+    found = COMMAND.findall(re.sub(r" *\\\n *", " ", text))
+    return [re.split(r" {2,}| +#", line)[0].strip() for line in found]
+
+
+def prepare(folder):
+    """A folder with the files that the pages read."""
+    photographs(folder / "photos", 60, ("cat", "dog"))
+    run(["features", "fashion28", "photos", "features/"], folder)
+
+
+def run(words, folder):
+    done = subprocess.run(
+        [sys.executable, "-m", "bitlight.cli", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, (words, done.stderr)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=name)
+def test_python_runs_as_it_is_written(page, tmp_path):
+    code = "\n".join(blocks(page))
+    missing = ELSEWHERE.get(name(page))
+    if missing is not None:
+        compile(code, name(page), "exec")
+        assert f"from {missing} import" in code
+        return
+    if name(page) == "docs/scale.md":
+        prepare(tmp_path)
+    warnings = ["-W", "error", "-W", "ignore::DeprecationWarning", "-W", "ignore::UserWarning"]
+    subprocess.run(
+        [sys.executable, *warnings, "-c", PRELUDE + code], cwd=tmp_path, check=True, timeout=300
+    )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_sessions_give_what_they_show(page):
+    found = doctest.DocTestParser().get_doctest(
+        page.read_text().replace("```", ""), {}, name(page), name(page), 0
+    )
+    assert doctest.DocTestRunner().run(found).failed == 0
+
+
+def helps(command=cli):
+    """The texts of all --help."""
+    yield command.help or ""
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            yield from helps(inner)
+
+
+SHOWN = [(name(page), line) for page in PAGES for line in commands(page.read_text())]
+SHOWN += [("--help", line) for text in helps() for line in commands(textwrap.dedent(text))]
+
+
+@pytest.mark.parametrize(("page", "line"), SHOWN, ids=str)
+def test_commands_have_the_options_that_are_shown(page, line):
+    _, *words = shlex.split(line)
+    command, context = cli, click.Context(cli)
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        command = command.commands[words.pop(0)]
+        context = click.Context(command, parent=context)
+    options, left, _ = command.make_parser(context).parse_args(words)
+    assert not left
+    for param in command.params:
+        value = options.get(param.name)
+        if isinstance(param.type, click.Choice) and isinstance(value, str):
+            assert value in param.type.choices
+
+
+LONG = ("train cnv", "synth", "cosim", "reproduce", "bench", "import", "demo")
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_readme_in_their_order(tmp_path):
+    photographs(tmp_path / "photos", 12, ("cat", "dog"))
+    lines = [line for page, line in SHOWN if page == "README.md"]
+    chain = [line for line in lines if not line.removeprefix("bitlight ").startswith(LONG)]
+    assert len(chain) >= 12
+    for line in chain:
+        run(shlex.split(line)[1:], tmp_path)
