@@ -1,5 +1,6 @@
 """The accelerator: a network, folded, as a chain of stream units."""
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -9,7 +10,7 @@ from amaranth import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from bitlight import Network, OpticsError, SimulationError
+from bitlight import FoldingError, Network, OpticsError, SimulationError
 from bitlight_hw import dataflow as dataflows
 from bitlight_hw import family as families
 from bitlight_hw import folding as foldings
@@ -23,6 +24,11 @@ from bitlight_hw.units.separate import separate
 
 # Images that a chain is tried with before it is stepped until it settles.
 TRIALS = (4, 16, 64)
+# What the last chains settled to, so that a folding that was asked for its area is at hand: the
+# depth of each unit that a chain kept, None where it is no ring.
+_Kept = dict[str, int | None]
+_known: OrderedDict[tuple[Any, ...], _Kept] = OrderedDict()
+MOST_KNOWN = 64
 
 
 class Accelerator(wiring.Component):
@@ -75,6 +81,9 @@ class Accelerator(wiring.Component):
         self.net = net
         self.projection = projection
         self.folding = foldings.fold(net) if folding is None else foldings.check(net, folding)
+        # Before anything is as long as an image: its pixels, or what the slowest layer does.
+        slowest = foldings.slowest_layer(net, self.folding)
+        check_cycles(max(slowest, int(np.prod(net.input_shape[:-1]))))
         self.dataflow = (
             dataflows.choose(net, self.folding, projection)
             if dataflow is None
@@ -82,14 +91,35 @@ class Accelerator(wiring.Component):
         )
         chain = Chain.of(net, self.folding, self.dataflow, projection)
         self.beats_in, self.beats_out = chain.beats_in, chain.beats
-        self.cycles_per_image = max(foldings.slowest_layer(net, self.folding), *chain.stream_beats)
-        self._stages = self._settled(chain.stages)
+        self.cycles_per_image = max(slowest, *chain.stream_beats)
+        check_cycles(self.cycles_per_image)
+        self._stages = self._as_known(chain.stages)
         super().__init__(
             {
                 "i": In(stream.Signature(self.beats_in.width)),
                 "o": Out(stream.Signature(self.beats_out.width)),
             }
         )
+
+    def _as_known(self, stages: list[Stage]) -> list[Stage]:
+        """The stages as they settle, from memory where the same chain has settled before."""
+        flows = tuple(self.dataflow)
+        key = (self.net.id, tuple(self.folding), flows, self.projection)
+        if key not in _known:
+            settled = self._settled(stages)
+            _known[key] = {
+                stage.name: stage.unit.depth if isinstance(stage.unit, Window) else None
+                for stage in settled
+            }
+            if len(_known) > MOST_KNOWN:
+                _known.popitem(last=False)
+            return settled
+        kept = [stage for stage in stages if stage.name in _known[key]]
+        for stage in kept:
+            depth = _known[key][stage.name]
+            if isinstance(stage.unit, Window) and depth is not None:
+                stage.unit.depth = depth
+        return kept
 
     def _settled(self, stages: list[Stage]) -> list[Stage]:
         """The stages that keep the interval for ever, with no queue or word more than it needs.
@@ -206,6 +236,20 @@ class Accelerator(wiring.Component):
         waiting = Signal(len(links), attrs=keep)
         moved = Signal(len(links), attrs=keep)
         m.d.comb += [waiting.eq(watcher.waiting), moved.eq(watcher.moved)]
+
+
+def check_cycles(cycles: int) -> None:
+    """Refuse an interval that is too long to be stepped through.
+
+    Raises
+    ------
+    FoldingError
+    """
+    if cycles > timing.MOST_CYCLES:
+        raise FoldingError(
+            f"an image takes {cycles:,} cycles in this folding; timing is found up to "
+            f"{timing.MOST_CYCLES:,}: take more PE or SIMD"
+        )
 
 
 def _parts(stages: list[Stage]) -> list[timing.Part]:

@@ -71,6 +71,18 @@ class Stage:
     spare: bool = False
 
 
+def slides(layer: Conv2d, simd: int) -> bool:
+    """Whether whole windows are held, since SIMD elements are no part of a pixel."""
+    return layer.weight.shape[-1] % simd != 0
+
+
+def elements_taken(layer: Conv2d | Linear, simd: int) -> int:
+    """Elements in a beat that a layer takes: whole pixels where windows are held, else SIMD."""
+    if isinstance(layer, Conv2d) and slides(layer, simd):
+        return int(layer.weight.shape[-1])
+    return simd
+
+
 @dataclass
 class Chain:
     """Units in stream order, and the form of the stream that leaves the last."""
@@ -114,6 +126,28 @@ class Chain:
             chain._name(before, "optics")
         return chain
 
+    @staticmethod
+    def of_layer(
+        layer: Conv2d | Linear | MaxPool2d,
+        beats: Beats,
+        folded: tuple[int, int] = (1, 1),
+        flow: Dataflow = "output",
+    ) -> "Chain":
+        """The chain of one layer by itself, behind beats of any size."""
+        chain = Chain(beats, beats)
+        if isinstance(layer, MaxPool2d):
+            chain._pool(layer)
+        else:
+            chain._compute(layer, *folded, flow)
+        return chain
+
+    @staticmethod
+    def of_gear(beats: Beats, elements: int) -> "Chain":
+        """What makes beats of so many elements."""
+        chain = Chain(beats, beats)
+        chain._gear(elements)
+        return chain
+
     def _name(self, begin: int, prefix: str) -> None:
         """Tell what the stages from there on belong to."""
         self.stages[begin:] = [
@@ -144,14 +178,9 @@ class Chain:
             self._add(name, unit, replace(self.beats, shape=tuple(pooled)))
 
     def _compute(self, layer: Conv2d | Linear, pe: int, simd: int, flow: Dataflow) -> None:
-        kernel, stride = (1, 1), (1, 1)
-        sliding = False
-        if isinstance(layer, Conv2d):
-            kernel, stride = layer.kernel, layer.stride
-            sliding = self.beats.shape[2] % simd != 0
-        else:  # one pixel with all elements as its channels
+        if isinstance(layer, Linear):  # one pixel with all elements as its channels
             self.beats = replace(self.beats, shape=(1, 1, layer.fan_in))
-        elements = self.beats.shape[2] if sliding else simd
+        elements = elements_taken(layer, simd)
         narrows = self.beats.elements > elements
         if narrows:  # while a beat is given in parts, the unit before may have to go on
             self._queue()
@@ -160,7 +189,10 @@ class Chain:
             if not narrows:  # and so while a frame is given
                 self._queue()
             self._pad(layer)
-        if sliding:
+        kernel, stride = (1, 1), (1, 1)
+        if isinstance(layer, Conv2d):
+            kernel, stride = layer.kernel, layer.stride
+        if isinstance(layer, Conv2d) and slides(layer, simd):
             self._slide(layer.fan_in, kernel, stride)
             kernel, stride = (1, 1), (1, 1)
         # Input-stationary units hold a word themselves while all outputs take it in.

@@ -52,6 +52,14 @@ def choose(net: Network, folding: Folding, projection: Projection | None = None)
     return min(choices, key=rank)
 
 
+def open_to(net: Network, index: int, pe: int) -> tuple[Dataflow, ...]:
+    """The orders that a layer may be given with so many PE."""
+    layer = net.layers[index]
+    assert not isinstance(layer, MaxPool2d)
+    one = isinstance(layer, Linear) or net.shapes[index + 1][:2] == (1, 1)
+    return get_args(Dataflow) if one and len(layer.weight) > pe else ("output",)
+
+
 def _with(folding: Folding, chosen: dict[int, Dataflow]) -> list[Dataflow]:
     return [chosen.get(place, "output") for place in range(len(folding))]
 
@@ -59,10 +67,7 @@ def _with(folding: Folding, chosen: dict[int, Dataflow]) -> list[Dataflow]:
 def _single(net: Network, folding: Folding) -> Iterator[int]:
     """Places in the folding of layers with one output position and several folds of outputs."""
     for place, index in enumerate(computing(net)):
-        layer = net.layers[index]
-        assert not isinstance(layer, MaxPool2d)
-        one = isinstance(layer, Linear) or net.shapes[index + 1][:2] == (1, 1)
-        if one and len(layer.weight) > folding[place][0]:
+        if len(open_to(net, index, folding[place][0])) > 1:
             yield place
 
 

@@ -14,6 +14,10 @@ class Estimate:
         Look-up tables as logic and as read-only memory.
     memory_luts : int
         Look-up tables as RAM.
+    carries : int
+        Carry primitives: CARRY4 on xc7, CCU2C on ECP5, SB_CARRY on iCE40.
+    ffs : int
+        Flip-flops.
     blocks : int
         Smallest block RAMs: 18 Kbit on xc7 and ECP5, 4 Kbit on iCE40.
     rom_bits, buffer_bits : int
@@ -22,6 +26,8 @@ class Estimate:
 
     luts: int = 0
     memory_luts: int = 0
+    carries: int = 0
+    ffs: int = 0
     blocks: int = 0
     rom_bits: int = 0
     buffer_bits: int = 0
@@ -33,3 +39,8 @@ class Estimate:
     def total(estimates: Iterable["Estimate"]) -> "Estimate":
         """All of them together."""
         return sum(estimates, start=Estimate())
+
+
+def tables(taken: Estimate) -> int:
+    """Look-up tables as logic and as memory."""
+    return taken.luts + taken.memory_luts

@@ -31,13 +31,22 @@ class Family:
     block_name : str
     distributed : bool
         Whether look-up tables can be RAM.
+    shifts : bool
+        Whether they can be shift registers.
+    chain_bits : int
+        Digits from which on Yosys gives a sum to carry chains; shorter ones are tables alone.
     packs : bool
         Whether Yosys cuts a memory into shallower ones where that saves a block, and puts their
         choice directly behind them.
     multipliers : bool
         Whether tools find some for a product.
-    carries_count : bool
-        Whether an adder's carry chain takes look-up tables that are counted as such.
+    cells_of_carry : int
+        Places for look-up tables that a carry primitive takes, with its share of what leads into
+        its chain.
+    lone : float
+        Such places for each flip-flop: some stand behind no table of their own, and some carries.
+    cell_name, carry_name : str
+        What the family's tools call such places and a carry primitive.
     starts : bool
         Whether registers have a value before the first reset.
     """
@@ -49,9 +58,14 @@ class Family:
     block_price: int = 0
     block_name: str = ""
     distributed: bool = False
+    shifts: bool = False
+    chain_bits: int = 1
     packs: bool = False
     multipliers: bool = True
-    carries_count: bool = False
+    cells_of_carry: int = 0
+    lone: float = 0.0
+    cell_name: str = ""
+    carry_name: str = ""
     starts: bool = True
 
     def rom_luts(self, depth: int, width: int) -> int:
@@ -101,38 +115,38 @@ class Family:
             depth, width
         )
 
-    def ram_luts(self, depth: int, width: int) -> int:
-        """Look-up tables of a RAM that is made of them, or its registers where there is none."""
+    def occupied(self, taken: Estimate) -> int:
+        """Places for look-up tables that a design takes, with what else stands in them."""
+        luts = taken.luts + taken.memory_luts
+        return luts + self.cells_of_carry * taken.carries + round(self.lone * taken.ffs)
+
+    def ram_rows(self, depth: int) -> int:
+        """Memories of look-up tables that stand one above the other in a RAM of that depth."""
+        return -(-depth // (64 if self.lut_inputs == 6 else 16))
+
+    def memory_luts(self, depth: int, width: int) -> int:
+        """Look-up tables that are the memory of a RAM, without what chooses from them."""
         if not self.distributed:
-            return depth * width
+            return 0
         if self.lut_inputs == 6:  # four tables hold 64 words of 3 bits, or 32 of 6
             lanes = -(-width // 3) if depth > 32 else -(-width // 6)
-            rows = -(-depth // 64)
-            return 4 * lanes * rows + width * self.choice_luts(rows)
-        rows = -(-depth // 16)  # two tables hold 16 words of 4 bits; one more each writes
-        return 4 * -(-width // 4) * rows + width * self.choice_luts(rows)
+        else:  # two tables hold 16 words of 4 bits; one more each writes
+            lanes = -(-width // 4)
+        return 4 * lanes * self.ram_rows(depth)
 
-    def rom_estimate(self, depth: int, width: int) -> Estimate:
-        """What a ROM takes."""
-        bits = depth * width
-        if depth == 1:
-            return Estimate(rom_bits=bits)
-        shape = self.rom_shape(depth, width)
-        if shape is None:
-            return Estimate(self.rom_luts(depth, width), rom_bits=bits)
-        rows, side = shape
-        blocks = self.blocks(rows, side * width)
-        return Estimate(width * self.choice_luts(side), blocks=blocks, rom_bits=bits)
+    def ram_luts(self, depth: int, width: int) -> int:
+        """What a RAM counts for where it is weighed against block RAM."""
+        if not self.distributed:
+            return depth * width
+        choice = width * self.choice_luts(self.ram_rows(depth))
+        return self.memory_luts(depth, width) + choice
 
     def ram_estimate(self, depth: int, width: int) -> Estimate:
-        """What a RAM of one write and one read port takes."""
+        """What the memory of a RAM of one write and one read port is."""
         bits = depth * width
-        if self.in_blocks(depth, width):
+        if width and self.in_blocks(depth, width):
             return Estimate(blocks=self.blocks(depth, width), buffer_bits=bits)
-        luts = self.ram_luts(depth, width)
-        if not self.distributed:
-            return Estimate(luts, buffer_bits=bits)
-        return Estimate(memory_luts=luts, buffer_bits=bits)
+        return Estimate(memory_luts=self.memory_luts(depth, width), buffer_bits=bits)
 
     def ram(self, depth: int, width: int) -> Memory:
         """A RAM that every tool puts where this rule wants it.
@@ -156,9 +170,33 @@ FAMILIES = {
     family.name: family
     for family in [
         SIMULATION,
-        Family("xc7", "parity", 6, _18K, 32, "RAMB18", True),
-        Family("ecp5", "parity", 4, _18K, 64, "DP16KD", True, packs=True),
-        Family("ice40", "parity", 4, _4K, 32, "RAM40_4K", multipliers=False, carries_count=True),
+        Family("xc7", "parity", 6, _18K, 32, "RAMB18", True, shifts=True, carry_name="CARRY4"),
+        Family(
+            "ecp5",
+            "parity",
+            4,
+            _18K,
+            64,
+            "DP16KD",
+            True,
+            packs=True,
+            chain_bits=5,
+            cells_of_carry=3,  # itself two; CNV by nextpnr: 11,420 for 7,305 LUT4, 1,309 CCU2C
+            cell_name="TRELLIS_COMB",
+            carry_name="CCU2C",
+        ),
+        Family(
+            "ice40",
+            "parity",
+            4,
+            _4K,
+            32,
+            "RAM40_4K",
+            multipliers=False,
+            lone=0.7,  # by nextpnr: 2,800 logic cells for 1,676 LUT4, 1,580 flip-flops
+            cell_name="logic cell",
+            carry_name="SB_CARRY",
+        ),
         # Tools decide where memories go; FPGAs that keep nothing from configuration are among them.
         Family("generic", "parity", starts=False),
     ]

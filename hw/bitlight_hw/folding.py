@@ -4,7 +4,7 @@ A layer of MH outputs and MW inputs takes (MH/PE)·(MW/SIMD)·OH·OW cycles per 
 (Umuroglu et al., FPGA 2017, section 4).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,14 @@ Folding = list[tuple[int, int]]
 DEFAULT_COST = 4096
 
 
-def fold(net: Network, cycles: int | None = None, luts: int | None = None) -> Folding:
+def fold(
+    net: Network,
+    cycles: int | None = None,
+    luts: int | None = None,
+    *,
+    target: str = "xc7",
+    blocks: int | None = None,
+) -> Folding:
     """Choose a folding.
 
     Parameters
@@ -26,14 +33,20 @@ def fold(net: Network, cycles: int | None = None, luts: int | None = None) -> Fo
     cycles : int, optional
         The interval to reach, in cycles per image.
     luts : int, optional
-        Or the look-up tables of an xc7 that the accelerator may take, as `Accelerator.estimate`
-        predicts them. With neither, the interval is the shortest that a cost of 4,096 can have.
+        The look-up tables that the accelerator may take, as logic and as memory, as
+        `Accelerator.estimate(target)` predicts them. The folding is then the fastest that fits, and
+        of those the one of the fewest tables; with `cycles` too, it must also reach these.
+    target : str
+        Whose tables these are: a family, or a part, into which the folding must fit, too.
+    blocks : int, optional
+        With `luts`, the smallest block RAMs that it may take; no more than a part has.
 
     Returns
     -------
-    list of (PE, SIMD), one for each Conv2d and Linear: the cheapest that reach the interval. The
-        cost is that of `layer_cost`: PE·SIMD XNOR lanes, and the bits of a window for each layer
-        whose SIMD does not divide its channels.
+    list of (PE, SIMD), one for each Conv2d and Linear. Without `luts` the cheapest that reach the
+        interval: the cost is that of `layer_cost`, PE·SIMD XNOR lanes, and the bits of a window for
+        each layer whose SIMD does not divide its channels. With neither, the interval is the
+        shortest that a cost of 4,096 can have.
 
     Raises
     ------
@@ -47,9 +60,9 @@ def fold(net: Network, cycles: int | None = None, luts: int | None = None) -> Fo
     >>> fold(Network((16,), 1, [Linear(weight, np.zeros(8, dtype=np.int32))]), cycles=32)
     [(1, 4)]
     """
+    if luts is not None:
+        return _within(net, cycles, luts, target, blocks)
     if cycles is None:
-        if luts is not None:
-            return _fastest_within(net, luts)
         return next(_fastest(net, lambda folding: _cost(net, folding) <= DEFAULT_COST))
     fastest = minimum_cycles(net)
     if cycles < fastest:
@@ -136,7 +149,8 @@ def _divisors(n: int) -> list[int]:
     return [d for d in range(1, n + 1) if n % d == 0]
 
 
-def _choices(net: Network, index: int) -> Iterator[tuple[int, int]]:
+def choices(net: Network, index: int) -> Iterator[tuple[int, int]]:
+    """Every (PE, SIMD) of a layer."""
     outputs, fan_in = _matrix(net, index)
     for pe in _divisors(outputs):
         for simd in _divisors(fan_in):
@@ -146,7 +160,7 @@ def _choices(net: Network, index: int) -> Iterator[tuple[int, int]]:
 def _smallest(net: Network, index: int, cycles: int) -> tuple[int, int]:
     """The cheapest choice; of equals, the one with the fewest accumulators."""
     return min(
-        (c for c in _choices(net, index) if layer_interval(net, index, *c) <= cycles),
+        (c for c in choices(net, index) if layer_interval(net, index, *c) <= cycles),
         key=lambda choice: (layer_cost(net, index, *choice), choice[0]),
     )
 
@@ -162,7 +176,7 @@ def _fastest(net: Network, fits: Callable[[Folding], bool]) -> Iterator[Folding]
         {
             max(fastest, layer_interval(net, index, *choice))
             for index in computing(net)
-            for choice in _choices(net, index)
+            for choice in choices(net, index)
         }
     )
     if not intervals:  # nothing but pools
@@ -179,26 +193,16 @@ def _fastest(net: Network, fits: Callable[[Folding], bool]) -> Iterator[Folding]
         yield fold(net, interval)
 
 
-def _fastest_within(net: Network, luts: int) -> Folding:
-    """Sought with rings as short as their windows; then tried with those that are needed."""
-    from bitlight_hw.accelerator import Accelerator
-    from bitlight_hw.chain import Chain
-    from bitlight_hw.estimate import Estimate
-    from bitlight_hw.family import named
+def _within(
+    net: Network, cycles: int | None, luts: int, target: str, blocks: int | None
+) -> Folding:
+    from bitlight_hw.parts import part
+    from bitlight_hw.search import Budget, fastest
 
-    def taken(estimates: Iterable[Estimate]) -> int:
-        total = Estimate.total(estimates)
-        return total.luts + total.memory_luts
-
-    def fits(folding: Folding) -> bool:
-        stages = Chain.of(net, folding).stages
-        return taken(stage.unit.estimate(named("xc7")) for stage in stages) <= luts
-
-    for folding in _fastest(net, fits):
-        least = taken(Accelerator(net, folding).estimate().values())
-        if least <= luts:
-            return folding
-    raise FoldingError(f"no folding fits {luts} look-up tables, the smallest takes {least}")
+    found = part(target)
+    limits = [limit for limit in (blocks, found.blocks) if limit is not None]
+    budget = Budget(luts, min(limits, default=None), found.cells)
+    return fastest(net, found.family, budget, cycles)
 
 
 def _numbered(net: Network, folding: Folding) -> list[tuple[int, int, int]]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from bitlight_hw.accelerator import Accelerator
 from bitlight_hw.estimate import Estimate
+from bitlight_hw.family import Family
 from bitlight_hw.folding import computing, layer_cycles
 
 
@@ -42,6 +43,16 @@ class LayerPlan:
 def layers(acc: Accelerator, target: str) -> list[LayerPlan]:
     """The plan of each layer, in order; a projection is one more."""
     return list(_layers(acc, target))
+
+
+def around(acc: Accelerator, bus: str, family: Family) -> dict[str, Estimate]:
+    """What a bus takes beside the accelerator, unit by unit; bare streams take nothing."""
+    if bus != "axi":
+        return {}
+    from bitlight_hw.axi import AxiAccelerator
+    from bitlight_hw.axi.area import estimate
+
+    return estimate(AxiAccelerator(acc), family)
 
 
 def _layers(acc: Accelerator, target: str) -> Iterator[LayerPlan]:

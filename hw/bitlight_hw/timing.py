@@ -104,6 +104,8 @@ class Trace:
         return int(np.diff(self.completed[-3:]).max())
 
 
+# Cycles of an image, up to which a chain is stepped at all: minutes for a large network.
+MOST_CYCLES = 1 << 22
 # The source of an endless stream stops here even if the chain has not settled.
 MOST_IMAGES = 100
 

@@ -12,6 +12,8 @@ import pytest
 from bitlight import Linear, Network, SynthesisError
 from bitlight.cache import cache_folder, section
 from bitlight_hw import Accelerator
+from bitlight_hw.estimate import Estimate
+from bitlight_hw.parts import PARTS
 from bitlight_hw.synthesis import (
     TARGETS,
     Area,
@@ -96,6 +98,11 @@ def test_a_network_on_each_family(name, tmp_path):
     assert report.total.ffs == sum(n for k, n in report.cells.items() if re.fullmatch(flipflop, k))
     json.dumps(report.as_dict())
 
+    predicted = Estimate.total(accelerator().estimate(target(name).family).values())
+    counted = report.total.luts + report.total.memory_luts
+    assert counted == pytest.approx(predicted.luts + predicted.memory_luts, rel=0.15)
+    assert report.total.brams * target(name).blocks_per_bram == predicted.blocks
+
     placed = report.placement
     if name == "xc7":
         assert placed is None
@@ -104,6 +111,9 @@ def test_a_network_on_each_family(name, tmp_path):
     if name == "ice40-up5k":
         assert set(accelerator().units) == set(report.units) - {""}
         assert report.units_total.luts == pytest.approx(report.total.luts, rel=0.2)
+    part = PARTS[name]
+    cells = {"ecp5-25k": "TRELLIS_COMB", "ice40-up5k": "ICESTORM_LC"}[name]
+    assert placed.utilisation[cells][1] == part.cells
     assert report.images_per_s(8) == placed.fmax_mhz * 1e6 / 8
     assert placed.critical.delay_ns == pytest.approx(1000 / placed.fmax_mhz, rel=0.1)
     assert set(accelerator().units) & {path.unit for path in placed.slowest}
@@ -153,6 +163,7 @@ def test_another_seed_only_places_again(tmp_path):
     ],
 )
 def test_a_design_that_does_not_fit(name, depth, width, excess, tmp_path):
+    assert excess.endswith(f" of {PARTS[name].blocks}")
     message = f"the design does not fit {name}: it needs {excess}; try a larger device"
     with pytest.raises(SynthesisError, match=message) as caught:
         synthesise(memory(depth, width), target(name), tmp_path)

@@ -7,7 +7,6 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from bitlight_hw import family as families
-from bitlight_hw.estimate import Estimate
 from bitlight_hw.units.recall import Recall
 from bitlight_hw.units.separate import separate
 
@@ -50,13 +49,6 @@ class Accumulator(wiring.Component):
                 "total": Out(shape).array(lanes),
             }
         )
-
-    def estimate(self, family: families.Family) -> Estimate:
-        """One table for each bit, and the memory of the sums that wait."""
-        tables = Estimate(self.lanes * self.shape.width)
-        if self.turns < 3:
-            return tables
-        return tables + Recall(self.lanes * self.shape.width, self.turns - 2).estimate(family)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from amaranth import Cat, Const, Module, Signal, Value
 
+from bitlight_hw import area
 from bitlight_hw.estimate import Estimate
 from bitlight_hw.family import Family
 from bitlight_hw.timing import GIVE, TAKE, Step
@@ -51,20 +52,48 @@ class Gearbox(Unit):
 
     def estimate(self, family: Family) -> Estimate:
         """The choices of what a register keeps next and of what is given, and some control."""
-        places: dict[tuple[str, int], set[int]] = {}
-        for level, action, _ in self.levels:
-            # Units kept are numbered from 0, those just taken from `count`.
-            units = list(range(level)) + [self._count + n for n in range(self.n)] * bool(
-                action & TAKE
-            )
-            given = self.m if action & GIVE else 0
-            for place, unit in enumerate(units[:given]):
-                places.setdefault(("given", place), set()).add(unit)
-            for place, unit in enumerate(units[given:]):
-                if unit != place:
-                    places.setdefault(("kept", place), set()).add(unit)
-        choices = sum(family.choice_luts(len(units)) for units in places.values())
-        return Estimate(choices * self.unit_bits + 5, buffer_bits=self._count * self.unit_bits)
+        logic = area.logic(family, "gearbox", self.parts(family))
+        return logic + Estimate(buffer_bits=self._count * self.unit_bits)
+
+    def parts(self, family: Family) -> area.Parts:
+        """A choice for each bit that can come from several places, by how many there are."""
+        ways = np.concatenate([self._given_from(), self._kept_from()])
+        choices = self.unit_bits * sum(
+            int(number) * family.choice_luts(int(count))
+            for count, number in zip(*np.unique(ways[ways > 0], return_counts=True), strict=True)
+        )
+        growing = self.n < self.m
+        return area.Parts(
+            {
+                "one": 1,
+                "state": area.bits(len(self.levels)),
+                "kept": self._count,
+                "growing" if growing else "narrowing": choices,
+            }
+        ) + area.registers(self._count * self.unit_bits)
+
+    def _given_from(self) -> np.ndarray:
+        """From how many places each unit of what is given may come."""
+        levels = np.array([level for level, action, _ in self.levels if action & GIVE])
+        places = np.arange(self.m)
+        taken = np.searchsorted(np.sort(levels), places, side="right")  # not among the kept
+        return taken + (places < levels.max())
+
+    def _kept_from(self) -> np.ndarray:
+        """From how many places each register may be filled."""
+        places = np.arange(self._count)
+        from_kept = np.zeros(self._count, bool)
+        offsets: dict[int, np.ndarray] = {}
+        for level, action, after in self.levels:
+            skipped = self.m if action & GIVE else 0
+            filled = places < after
+            kept = places + skipped < level
+            from_kept |= filled & kept & (skipped > 0)
+            if action & TAKE:
+                found = filled & ~kept
+                offset = skipped - level
+                offsets[offset] = offsets.get(offset, False) | found
+        return sum(offsets.values(), from_kept.astype(int))
 
     @property
     def _count(self) -> int:

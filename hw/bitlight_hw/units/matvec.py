@@ -8,12 +8,15 @@ from amaranth import Cat, Const, Module, Mux, Shape, Signal, Value
 from amaranth.lib import wiring
 
 from bitlight import FoldingError
+from bitlight_hw import area
 from bitlight_hw import family as families
 from bitlight_hw.estimate import Estimate
 from bitlight_hw.timing import GIVE, TAKE, Part, Queue, Step
 from bitlight_hw.units.accumulator import Accumulator
+from bitlight_hw.units.contents import MOST_COLUMNS, Contents, side_parts
 from bitlight_hw.units.pipeline import delayed
 from bitlight_hw.units.popcount import Popcount
+from bitlight_hw.units.recall import recall_estimate, recall_parts
 from bitlight_hw.units.rom import LATENCY, Rom
 from bitlight_hw.units.separate import separate
 from bitlight_hw.units.unit import Unit, counter
@@ -23,8 +26,10 @@ from bitlight_hw.units.window import Window, ring
 Dataflow = Literal["output", "input"]
 # Two for the weights to be read, the three that the longest popcount has, the sum.
 STAGES = 6
-# Look-up tables that lead beats through a unit: counters and valid bits; by their inputs.
-CONTROL = {6: 22, 4: 36}
+# Words of a ROM, up to which many of its bits are the same.
+FEW_WORDS = 4
+# Weights of a layer, from which on a bound is made without a look at what varies in block RAM.
+LOOKED_AT = 1 << 14
 
 
 class MatrixVector(Unit):
@@ -119,9 +124,8 @@ class MatrixVector(Unit):
 
     def _lent(self, latency: int) -> int:
         """The most results in so many cycles, and in the one in which the first has left."""
-        gives = self._actions & GIVE != 0
-        given = np.cumsum(np.tile(gives, latency // len(gives) + 2))
-        return int((given[latency + 1 :] - given[: -latency - 1]).max(initial=given[latency]))
+        rounds, rest = divmod(latency + 1, self.synapse_folds * self._turns)
+        return rounds * self._turns + min(rest, self._turns)
 
     @property
     def _turns(self) -> int:
@@ -130,8 +134,12 @@ class MatrixVector(Unit):
 
     def roms(self, family: families.Family) -> dict[str, Rom]:
         """The memories: weights as the family's popcount wants them, and starts of the sums."""
-        stored = self._popcounts(family).stored
-        return {"weight": Rom(stored(self._words)), "start": Rom(self._starts)}
+        return {name: Rom(held.words) for name, held in self.contents(family).items()}
+
+    def contents(self, family: families.Family) -> dict[str, Contents]:
+        """What these hold."""
+        stored = Popcount.kind(family, self.bits).stored
+        return {"weight": Contents(stored(self._words)), "start": Contents(self._starts)}
 
     def weight_bits(
         self, family: families.Family, output: int, place: int
@@ -143,7 +151,7 @@ class MatrixVector(Unit):
         shape = (self.synapse_folds, self.neuron_folds)
         shape = shape if self.input_stationary else shape[::-1]
         address = int(np.ravel_multi_index(folds, shape))
-        stored = self._popcounts(family).stored
+        stored = Popcount.kind(family, self.bits).stored
         alone = np.arange(self.simd) == column
         changed = stored(alone) ^ stored(np.zeros(self.simd, bool))  # linear over XOR
         return [(address, lane, int(bit)) for bit in np.flatnonzero(changed)]
@@ -159,13 +167,85 @@ class MatrixVector(Unit):
 
     def estimate(self, family: families.Family) -> Estimate:
         """Popcounts, sums and memories, with the counters that lead through them."""
-        popcounts, sums = self._popcounts(family), self._sums(family)
-        parts: list[Any] = [popcounts, sums, *self.roms(family).values()]
-        queue = Estimate(buffer_bits=len(self.o.payload))
+        roms = self.contents(family).values()
+        parts = self.parts(family)
+        for rom in roms:
+            parts += rom.parts(family)
+        logic = area.logic(family, "matvec", parts)
+        return logic + self._memories(family) + Estimate.total(rom.estimate(family) for rom in roms)
+
+    def least_estimates(self, family: families.Family) -> list[Estimate]:
+        """The same; of a large memory in block RAM all bits are taken to vary."""
+        depth, width = self.neuron_folds * self.synapse_folds, self.pe * self.simd
+        shape = family.rom_shape(depth, width)
+        if self.weight.size < LOOKED_AT or self._looked_at(family):
+            return [self.estimate(family)]
+        start = Contents(self._starts)
+        parts = self.parts(family) + start.parts(family)
+        if shape is None:
+            parts += area.columns_at_most(depth, width, family.lut_inputs)
+            weights = Estimate()
+        else:
+            parts += side_parts(family, width, shape[1])
+            weights = Estimate(blocks=family.blocks(shape[0], shape[1] * width))
+        logic = area.logic(family, "matvec", parts)
+        return [logic + self._memories(family) + start.estimate(family) + weights]
+
+    def parts(self, family: families.Family) -> area.Parts:
+        """What it has of each kind, without the memories of weights and starts."""
+        outputs, sums = self.neuron_folds, self.synapse_folds
+        kind = Popcount.kind(family, self.bits)
+        kinds = area.Kinds(kind.stored(self._words)) if self._looked_at(family) else None
+        width = self._sum.width
+        count = min(width, (((1 << self.bits) - 1) * self.simd).bit_length())
+        several = ("steps" if sums > 1 else "step") + ("_starts" if outputs > 1 else "_start")
+        parts = area.Parts(
+            {
+                "one": 1,
+                "address_bits": area.bits(outputs * sums),
+                "input_stationary": int(self.input_stationary),
+            }
+        )
+        parts += area.sums(family, several, width, self.pe)
+        parts += area.Parts({f"{several}_counts": self.pe * count})
+        parts += area.counter(family, outputs) + area.counter(family, sums)
+        parts += kind.parts(family, self.pe, self.simd, self.bits, kinds)
+        parts += area.registers(2 * self.simd * self.bits + len(self.o.payload))
         if self.places > 1:
-            queue = self._queue.estimate(family)
-        control = Estimate(CONTROL[family.lut_inputs])
-        return control + queue + Estimate.total(part.estimate(family) for part in parts)
+            # Words of a queue: two places that move on and two distances.
+            parts += area.Parts(queue=1, queue_bits=area.bits(self.places))
+            parts += area.memory(family, self.places, len(self.o.payload))
+        if self.input_stationary and outputs > 2:
+            parts += recall_parts(family, self.pe * width, outputs - 2)
+        return parts
+
+    def _looked_at(self, family: families.Family) -> bool:
+        """Whether what its weights have in common is found out, beside their number."""
+        depth, lanes = self.neuron_folds * self.synapse_folds, self.pe * self.simd
+        most = MOST_COLUMNS if depth > FEW_WORDS else 8 * MOST_COLUMNS
+        return family.rom_shape(depth, lanes) is None and lanes <= most
+
+    def _memories(self, family: families.Family) -> Estimate:
+        """The queue, the sums that wait, and shift registers where tables can be these."""
+        total = Estimate(buffer_bits=len(self.o.payload))
+        if self.places > 1:
+            total = family.ram_estimate(self.places, len(self.o.payload))
+        if self.input_stationary and self.neuron_folds > 2:
+            width = self.pe * self._sum.width
+            total += recall_estimate(family, width, self.neuron_folds - 2)
+        if family.shifts:
+            total += Estimate(memory_luts=self._shifted)
+        return total
+
+    @property
+    def _shifted(self) -> int:
+        """Bits that pass three registers or more with nothing between them."""
+        shifted = int(self.synapse_folds > 1)  # whether a step is the first of a sum
+        if self.threshold is not None:  # which sums begin
+            shifted += area.bits(self.neuron_folds)
+        if self.bits == 1 and not self.input_stationary:  # lanes that no parity takes in
+            shifted += (self.simd < 3) + (self.simd % 2 == 0)
+        return shifted
 
     def _popcounts(self, family: families.Family) -> Popcount:
         return Popcount.of(family, self.pe, self.simd, self.bits)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from amaranth import Const, Module, Mux, Signal
 
+from bitlight_hw import area
 from bitlight_hw.estimate import Estimate
 from bitlight_hw.family import Family
 from bitlight_hw.timing import AWAIT, GIVE, TAKE, Step
@@ -60,7 +61,16 @@ class Pad(Unit):
 
     def estimate(self, family: Family) -> Estimate:
         """The choice between pixel and frame, and three counters."""
-        return Estimate(self.width + 22)
+        return area.logic(family, "pad", self.parts(family))
+
+    def parts(self, family: Family) -> area.Parts:
+        """A choice for each bit; counters, and comparisons where there is a frame."""
+        parts = area.Parts(one=1, width=self.width) + area.counter(family, self.inner)
+        for inside, frame in [(self.height, self.rows), (self.across, self.columns)]:
+            size = inside + 2 * frame
+            parts += area.counter(family, size)
+            parts += area.Parts(frame_bits=area.bits(size) if frame else 0)
+        return parts
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

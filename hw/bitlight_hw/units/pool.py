@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from amaranth import Cat, Module, Mux, Signal
 
+from bitlight_hw import area
 from bitlight_hw.estimate import Estimate
 from bitlight_hw.family import Family
 from bitlight_hw.timing import GIVE, TAKE, Step
-from bitlight_hw.units.recall import Recall, Strobe
+from bitlight_hw.units.recall import Recall, Strobe, recall_estimate, recall_parts
 from bitlight_hw.units.separate import separate
 from bitlight_hw.units.unit import Unit, counter
 
@@ -54,10 +55,18 @@ class OrPool(Unit):
         return Recall(max(self._kept * self.width, 1), self.inner)
 
     def estimate(self, family: Family) -> Estimate:
-        """What is kept, a choice for each bit and window that overlaps, and the counters."""
-        choices = 2 * self._kept if self.kernel > self.stride else 1
-        counters = 6 + (self.inner * self.length - 1).bit_length() // 2
-        return Estimate(choices * self.width + counters) + self._unfinished.estimate(family)
+        """What is kept, a choice for each bit and window, and the counters."""
+        logic = area.logic(family, "pool", self.parts(family))
+        return logic + recall_estimate(family, self._kept * self.width, self.inner)
+
+    def parts(self, family: Family) -> area.Parts:
+        """An OR for each bit, a choice for each that is kept where windows overlap."""
+        kept = self._kept * self.width
+        overlapping = kept if self.kernel > self.stride else 0
+        parts = area.Parts(one=1, width=self.width, overlapping=overlapping)
+        for size in (self.length, self.stride, max(self.kernel, self.stride)):
+            parts += area.counter(family, size)
+        return parts + recall_parts(family, kept, self.inner)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

@@ -10,7 +10,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from bitlight_hw import family as families
-from bitlight_hw.estimate import Estimate
+from bitlight_hw.area import Kinds, Parts, sums
 from bitlight_hw.family import Family
 from bitlight_hw.units.pipeline import register
 
@@ -56,19 +56,26 @@ class Popcount(wiring.Component):
         )
 
     @staticmethod
-    def of(family: Family, pe: int, simd: int, bits: int) -> "Popcount":
+    def kind(family: Family, bits: int) -> "type[Popcount]":
         """The one that suits a family; all count the same."""
         if family.popcount == "sum":
-            return SumPopcount(pe, simd, bits)
-        return ParityPopcount(pe, simd, bits) if bits == 1 else PairPopcount(pe, simd, bits)
+            return SumPopcount
+        return ParityPopcount if bits == 1 else PairPopcount
 
+    @staticmethod
+    def of(family: Family, pe: int, simd: int, bits: int) -> "Popcount":
+        """One of that kind."""
+        return Popcount.kind(family, bits)(pe, simd, bits)
+
+    @staticmethod
     @abstractmethod
-    def stored(self, words: np.ndarray) -> np.ndarray:
+    def stored(words: np.ndarray) -> np.ndarray:
         """What the memory holds in place of weights: bool arrays, SIMD along the last axis."""
 
+    @staticmethod
     @abstractmethod
-    def estimate(self, family: Family) -> Estimate:
-        """Its tables, counted from its structure."""
+    def parts(family: Family, pe: int, simd: int, bits: int, kinds: Kinds | None) -> Parts:
+        """What it has of each kind; `kinds` of its words, where these are few."""
 
 
 class SumPopcount(Popcount):
@@ -79,13 +86,15 @@ class SumPopcount(Popcount):
 
     stages = 1
 
-    def stored(self, words: np.ndarray) -> np.ndarray:
+    @staticmethod
+    def stored(words: np.ndarray) -> np.ndarray:
         """The weights."""
         return words
 
-    def estimate(self, family: Family) -> Estimate:
-        """A table for each bit, and for each that an addition takes."""
-        return Estimate(2 * self.pe * self.simd * self.bits)
+    @staticmethod
+    def parts(family: Family, pe: int, simd: int, bits: int, kinds: Kinds | None) -> Parts:
+        """A digit for each bit, and for each that an addition takes; no FPGA gets it."""
+        return Parts(added_bits=pe * simd * bits)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -114,18 +123,38 @@ class PairPopcount(Popcount):
 
     stages = 3
 
-    def stored(self, words: np.ndarray) -> np.ndarray:
+    @staticmethod
+    def stored(words: np.ndarray) -> np.ndarray:
         """The weights."""
         return words
 
-    def estimate(self, family: Family) -> Estimate:
+    @staticmethod
+    def parts(family: Family, pe: int, simd: int, bits: int, kinds: Kinds | None) -> Parts:
         """Four sums for each pair; for each word their choice, and the sum of what it chose."""
-        pairs, single = divmod(self.simd, 2)
-        choice = 1 if family.lut_inputs == 6 else 3
-        shared = 4 * pairs * self.bits
-        chosen = choice * pairs * (self.bits + 1) + single * self.bits
-        added = sum(self.bits - 1 + term.bit_length() for term in range(1, pairs + single))
-        return Estimate(shared + self.pe * (chosen + added))
+        pairs, single = divmod(simd, 2)
+        terms = pairs + single
+        total = (((1 << bits) - 1) * simd).bit_length()
+        words = pe if kinds is None else kinds.different(range(simd))
+        if kinds is None:
+            parts = sums(family, "pair", bits + 1, 4 * pairs)
+            parts += Parts(single_bits=pe * single * bits)
+            parts += _of_inputs("chosen", family, 6, pe * pairs * (bits + 1))
+        else:
+            parts = Parts()
+            for lane in range(0, 2 * pairs, 2):
+                chosen = kinds.groups(range(lane, lane + 2))
+                used = min(4, sum(1 << free for free in chosen))
+                parts += sums(family, "pair", bits + 1, used)
+                for free in chosen:
+                    inputs = free + (1 << free)
+                    parts += _of_inputs("chosen", family, inputs * (free > 0), bits + 1)
+            alone = kinds.groups(range(2 * pairs, simd))
+            parts += Parts(single_bits=bits * sum(free > 0 for free in alone if single))
+        if terms > 1:
+            lanes = [range(lane, min(lane + 2, simd)) for lane in range(0, simd, 2)]
+            parts += Parts(added_bits=_rows_of_adders(lanes, pe, kinds) * (bits + 1))
+            parts += sums(family, "number", total, words)
+        return parts
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -166,25 +195,35 @@ class ParityPopcount(Popcount):
 
     stages = 3
 
-    def stored(self, words: np.ndarray) -> np.ndarray:
+    @staticmethod
+    def stored(words: np.ndarray) -> np.ndarray:
         """The running parities of the weights, which tell the weights."""
+        lanes = lanes_in_pairs(words.shape[-1])
         stored = np.bitwise_xor.accumulate(words, axis=-1)
-        stored[..., self._in_pairs :] = words[..., self._in_pairs :]
+        stored[..., lanes:] = words[..., lanes:]
         return stored
 
     @property
     def _in_pairs(self) -> int:
-        """Lanes of the running parity: one, and pairs."""
-        return self.simd - (self.simd + 1) % 2
+        return lanes_in_pairs(self.simd)
 
-    def estimate(self, family: Family) -> Estimate:
+    @staticmethod
+    def parts(family: Family, pe: int, simd: int, bits: int, kinds: Kinds | None) -> Parts:
         """The parities of the input; for each word the falls, the rest, and the number of falls."""
-        falls = (self._in_pairs - 1) // 2
-        rest = self.simd - self._in_pairs + 1
-        fall = 1 if family.lut_inputs == 6 else 2
-        number = tables_of_number(falls, family.lut_inputs)
-        running = 5 * (self._in_pairs - 1) // 4
-        return Estimate(running + self.pe * (fall * falls + rest + number))
+        lanes = lanes_in_pairs(simd)
+        parts = Parts(parities=parity_tables(lanes, family.lut_inputs))
+        falls = [range(lane, lane + 3) for lane in range(0, lanes - 1, 2)]
+        if kinds is None:
+            parts += Parts(rests=pe * (simd - lanes + 1))
+            parts += _of_inputs("falls", family, 6, pe * len(falls))
+        else:
+            for fall in falls:
+                for free in kinds.groups(fall):
+                    parts += _of_inputs("falls", family, 3 + free, 1)
+            for lane in range(lanes - 1, simd):
+                different = kinds.groups(range(lane, lane + 1))
+                parts += Parts(rests=sum(free > 0 for free in different))
+        return parts + parts_of_number(family, falls, pe, kinds)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -204,6 +243,11 @@ class ParityPopcount(Popcount):
                 self.carry[pe].eq(register(m, rest[1:], f"carry{pe}")),
             ]
         return m
+
+
+def lanes_in_pairs(simd: int) -> int:
+    """Lanes of the running parity: one, and pairs."""
+    return simd - (simd + 1) % 2
 
 
 def running_parity(bits: Sequence[Value], lut_inputs: int) -> list[Value]:
@@ -246,6 +290,16 @@ def number_of(m: Module, bits: Value, lut_inputs: int) -> Value:
     return _added(m, number, other, bits[-1])
 
 
+def parity_tables(bits: int, lut_inputs: int) -> int:
+    """Look-up tables of `running_parity`."""
+    if bits <= lut_inputs:
+        return max(bits - 1, 0)
+    size = lut_inputs - 1
+    blocks = [min(size, bits - start) for start in range(0, bits, size)]
+    inside = sum(block - 1 for block in blocks)
+    return inside + len(blocks) - 1 + parity_tables(len(blocks), lut_inputs)
+
+
 def tables_of_number(bits: int, lut_inputs: int) -> int:
     """Look-up tables that `number_of` takes, beside carry chains."""
     if lut_inputs < 6:
@@ -255,6 +309,53 @@ def tables_of_number(bits: int, lut_inputs: int) -> int:
     half = _half(bits)
     rest = bits - half - 1
     return tables_of_number(half, 6) + tables_of_number(rest, 6) + rest.bit_length()
+
+
+def parts_of_number(
+    family: Family, falls: Sequence[range], words: int, kinds: Kinds | None
+) -> Parts:
+    """What `number_of` has for these falls of so many words; words that are equal there, once."""
+    count = len(falls)
+    if count < 2:
+        return Parts()
+    if kinds is not None:
+        words = kinds.different(range(falls[0].start, falls[-1].stop))
+    if family.lut_inputs < 6:
+        adders = Parts(adders=words * (count - count.bit_length()))
+        return adders + sums(family, "number", count.bit_length(), words)
+    if count < 6:
+        return Parts(number_of_few=words * (2 if count < 4 else 3))
+    if count < 8:
+        return Parts(number_of_seven=words)
+    half = _half(count)
+    total = sums(family, "number", (count - half - 1).bit_length(), words)
+    for part in (falls[:half], falls[half:-1]):
+        total += parts_of_number(family, part, words, kinds)
+    return total
+
+
+def _rows_of_adders(terms: list[range], words: int, kinds: Kinds | None) -> int:
+    """Rows of full adders, each three numbers to two, until two are left; equal ones once.
+
+    Parameters
+    ----------
+    terms : list of ranges, the lanes that each number comes from
+    """
+    rows = 0
+    while len(terms) > 2:
+        left = len(terms) % 3
+        threes = [terms[place : place + 3] for place in range(0, len(terms) - left, 3)]
+        spans = [range(three[0].start, three[-1].stop) for three in threes]
+        rows += sum(words if kinds is None else kinds.different(span) for span in spans)
+        terms = [span for span in spans for _ in range(2)] + terms[len(terms) - left :]
+    return rows
+
+
+def _of_inputs(name: str, family: Family, inputs: int, count: int) -> Parts:
+    """So many functions of so many inputs, up to six: one table, or two; wires of a single one."""
+    if inputs <= 1:
+        return Parts()
+    return Parts({name: count * (2 if inputs > family.lut_inputs else 1)})
 
 
 def _half(bits: int) -> int:

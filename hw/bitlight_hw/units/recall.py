@@ -6,8 +6,22 @@ from amaranth import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from bitlight_hw import area
 from bitlight_hw import family as families
 from bitlight_hw.estimate import Estimate
+
+
+def recall_estimate(family: families.Family, width: int, depth: int) -> Estimate:
+    """What the memory of a `Recall` is; a single word is a register."""
+    return Estimate(buffer_bits=width) if depth == 1 else family.ram_estimate(depth, width)
+
+
+def recall_parts(family: families.Family, width: int, depth: int) -> area.Parts:
+    """What stands around it: an index, and one that is ahead."""
+    if depth == 1:
+        return area.registers(width)
+    index = area.Parts(index=1, index_bits=area.bits(depth))
+    return index + area.memory(family, depth, width)
 
 
 class Recall(wiring.Component):
@@ -31,11 +45,8 @@ class Recall(wiring.Component):
         super().__init__({"step": In(1), "update": In(width), "state": Out(width), "last": Out(1)})
 
     def estimate(self, family: families.Family) -> Estimate:
-        """The memory and its index."""
-        if self.depth == 1:
-            return Estimate(buffer_bits=len(self.update))
-        index = Estimate((self.depth - 1).bit_length() + 2)
-        return index + family.ram_estimate(self.depth, len(self.update))
+        """The memory alone; what stands around it are `parts` of the unit that it is in."""
+        return recall_estimate(family, len(self.update), self.depth)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

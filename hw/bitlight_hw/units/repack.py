@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from amaranth import Cat, Module, Mux, Signal, Value
 
+from bitlight_hw import area
 from bitlight_hw.estimate import Estimate
 from bitlight_hw.family import Family
 from bitlight_hw.timing import GIVE, TAKE, Step
@@ -111,12 +112,40 @@ class Repack(Unit):
         return (Step(actions),)
 
     def estimate(self, family: Family) -> Estimate:
-        """A choice for each bit that is kept or given, the count of beats, and some control."""
-        states = len({turn.state for turn in self.turns})
+        """The choices of what is kept and given, like those of a gearbox, and a count of beats."""
         kept = max(turn.after.kept for turn in self.turns)
-        choices = (kept + self.m) * self.unit_bits * family.choice_luts(states)
-        count = 2 * (self.beats_in - 1).bit_length()
-        return Estimate(choices + count + 8, buffer_bits=kept * self.unit_bits)
+        states = {turn.state for turn in self.turns}
+        ways = np.concatenate([self._given_from(), self._kept_from(kept)])
+        choices = self.unit_bits * sum(
+            int(number) * family.choice_luts(int(count))
+            for count, number in zip(*np.unique(ways[ways > 0], return_counts=True), strict=True)
+        )
+        parts = area.Parts(one=1, state=area.bits(len(states)), kept=kept, narrowing=choices)
+        parts += area.registers(kept * self.unit_bits)
+        count = area.logic(family, "pad", area.counter(family, self.beats_in))
+        bits = Estimate(buffer_bits=kept * self.unit_bits)
+        return area.logic(family, "gearbox", parts) + count + bits
+
+    def _given_from(self) -> np.ndarray:
+        """From how many places each unit of what is given may come."""
+        levels = np.array(sorted({turn.state.kept for turn in self.turns if turn.action & GIVE}))
+        places = np.arange(self.m)
+        taken = np.searchsorted(levels, places, side="right")
+        return taken + (places < levels.max())
+
+    def _kept_from(self, kept: int) -> np.ndarray:
+        """From how many places each register may be filled: from beyond it, or from a beat."""
+        places = np.arange(kept)
+        shifts = any(turn.action == GIVE and turn.after.kept for turn in self.turns)
+        from_beats: dict[int, np.ndarray] = {}
+        for turn in set(self.turns):
+            if turn.action & TAKE:
+                skipped = self.m if turn.action & GIVE else 0
+                filled = (places < turn.after.kept) & (places + skipped >= turn.state.kept)
+                offset = skipped - turn.state.kept
+                from_beats[offset] = from_beats.get(offset, False) | filled
+        shifted = (places + self.m < kept) & shifts
+        return sum(from_beats.values(), shifted.astype(int))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

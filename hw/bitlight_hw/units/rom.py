@@ -1,7 +1,5 @@
 """Read-only memory, shaped for the family of the FPGA."""
 
-from dataclasses import replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,6 +14,7 @@ from bitlight_hw import family as families
 from bitlight_hw import styles
 from bitlight_hw.estimate import Estimate
 from bitlight_hw.family import Family
+from bitlight_hw.units.contents import Contents
 from bitlight_hw.units.pipeline import delayed, register
 
 # Cycles from an address to its word.
@@ -47,6 +46,7 @@ class Rom(wiring.Component):
     def __init__(self, words: np.ndarray) -> None:
         self.words = words
         self.depth, self.lanes, self.width = words.shape
+        self.contents = Contents(words)
         super().__init__(
             {
                 "addr": In(range(max(self.depth, 2))),
@@ -67,34 +67,13 @@ class Rom(wiring.Component):
             else (data or self.data)[index]
         )
 
-    @cached_property
+    @property
     def _stored(self) -> list[int]:
-        """Lanes that have a memory."""
-        even = (self.words == self.words[0]).all(axis=(0, 2))
-        return [int(lane) for lane in np.flatnonzero(~even)]
-
-    def _shape(self, family: Family) -> tuple[int, int]:
-        """(rows, words side by side) of the one memory on an FPGA."""
-        shape = family.rom_shape(self.depth, len(self._stored) * self.width)
-        return shape or (self.depth, 1)
-
-    def _rows(self, family: Family) -> np.ndarray:
-        """What the one memory holds: bool array of shape (rows, bits)."""
-        width = len(self._stored) * self.width
-        rows, side = self._shape(family)
-        words = self.words[:, self._stored].reshape(self.depth, width)
-        words = np.pad(words, [(0, rows * side - self.depth), (0, 0)])
-        return words.reshape(side, rows, width).transpose(1, 0, 2).reshape(rows, side * width)
+        return self.contents.stored
 
     def estimate(self, family: Family) -> Estimate:
-        """What it takes; tools leave out bits that are the same in every row of block RAM."""
-        width = len(self._stored) * self.width
-        estimate = family.rom_estimate(self.depth, width)
-        if not estimate.blocks:
-            return estimate
-        rows = self._rows(family)
-        varying = int((rows != rows[0]).any(axis=0).sum())
-        return replace(estimate, blocks=family.blocks(len(rows), max(1, varying)))
+        """Its block RAM; look-up tables are those of the unit that it is in."""
+        return self.contents.estimate(family)
 
     def place(self, family: Family, addr: int, lane: int, bit: int) -> tuple[str, int, int] | None:
         """(instance, row, bit) that holds a bit of a word; None if the lane is a constant."""
@@ -102,7 +81,7 @@ class Rom(wiring.Component):
             return None
         if family is families.SIMULATION:
             return f"memory{lane}", addr, bit
-        part, row = divmod(addr, self._shape(family)[0])
+        part, row = divmod(addr, self.contents.shape(family)[0])
         index = part * len(self._stored) + self._stored.index(lane)
         return "memory", row, index * self.width + bit
 
@@ -124,8 +103,8 @@ class Rom(wiring.Component):
     def _pack(self, m: Module, family: Family) -> None:
         """All lanes in one memory."""
         width = len(self._stored) * self.width
-        rows, side = self._shape(family)
-        packed = self._rows(family)
+        rows, side = self.contents.shape(family)
+        packed = self.contents.rows(family)
         block = family.rom_shape(self.depth, width) is not None
         style = styles.rom(family.name, "block" if block else "tables") if family.block else {}
         m.submodules.memory = words = Words(packed, styles.text(style))

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from amaranth import Cat, Module, Mux, Signal
 
+from bitlight_hw import area
 from bitlight_hw.estimate import Estimate
 from bitlight_hw.family import Family
 from bitlight_hw.timing import GIVE, TAKE, Step
-from bitlight_hw.units.recall import Recall, Strobe
+from bitlight_hw.units.recall import Recall, Strobe, recall_estimate, recall_parts
 from bitlight_hw.units.separate import separate
 from bitlight_hw.units.unit import Unit, counter
 
@@ -60,8 +61,18 @@ class Slide(Unit):
     def estimate(self, family: Family) -> Estimate:
         """The lines, the registers of a window, and three counters."""
         tall, wide = self.kernel
-        registers = Estimate(8, buffer_bits=tall * (wide - 1) * self.width)
-        return registers + self._lines.estimate(family)
+        registers = Estimate(buffer_bits=tall * (wide - 1) * self.width)
+        logic = area.logic(family, "slide", self.parts(family))
+        return logic + registers + recall_estimate(family, (tall - 1) * self.width, self.across)
+
+    def parts(self, family: Family) -> area.Parts:
+        """Three counters, and what stands around the lines."""
+        tall, wide = self.kernel
+        parts = area.Parts(one=1) + recall_parts(family, (tall - 1) * self.width, self.across)
+        parts += area.registers(tall * (wide - 1) * self.width)
+        for size in (self.height, max(tall, self.stride[0]), max(wide, self.stride[1])):
+            parts += area.counter(family, size)
+        return parts
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

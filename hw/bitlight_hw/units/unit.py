@@ -37,6 +37,10 @@ class Unit(wiring.Component):
     def estimate(self, family: Family) -> Estimate:
         """What it takes: memories by the family's rules, logic as fitted to Yosys' counts."""
 
+    def least_estimates(self, family: Family) -> list[Estimate]:
+        """What it takes at least, whatever stands around it; one for each way that it may take."""
+        return [self.estimate(family)]
+
 
 def counter(size: int, name: str) -> Signal:
     """A register that counts to size − 1, one bit wide at least: Verilog has no empty wires."""

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 from amaranth import Cat, Module, Mux, Shape, Signal, Value, signed
 
+from bitlight_hw import area
 from bitlight_hw import family as families
-from bitlight_hw.estimate import Estimate
+from bitlight_hw.estimate import Estimate, tables
 from bitlight_hw.timing import Buffer, Delay
 from bitlight_hw.units.unit import Unit, counter
 
@@ -52,6 +53,7 @@ class Window(Unit):
         self.repeats = repeats
         self.run = kernel[1] * inner
         self.lines = kernel[0]
+        self.image_words = height * across * inner
         self.line_words = across * inner
         self.rows = (height - kernel[0]) // stride[0] + 1
         self.columns = (across - kernel[1]) // stride[1] + 1
@@ -74,26 +76,81 @@ class Window(Unit):
         return Buffer(self.depth, offsets.ravel(), self.repeats, releases.ravel()), Delay(1)
 
     def estimate(self, family: families.Family) -> Estimate:
-        """The ring, and two look-up tables for each bit of each way in which a place moves on."""
-        moves = [
-            True,  # a word in
-            True,  # a word out
-            self.lines > 1,
-            self.columns > 1,
-            self.rows > 1,
-            self.image_step % self.depth != 0,
-        ]
-        counts = (self.run, self.lines, self.repeats, self.columns, self.rows)
-        places = sum(moves) * (self.depth - 1).bit_length()
-        counters = sum((count - 1).bit_length() for count in counts)
-        each = 15.3 if family.carries_count else 8.8
-        luts = 2.0 * places + each * self._count.width + 1.3 * counters - 69
-        return Estimate(max(16, round(luts))) + family.ram_estimate(self.depth, self.width)
+        """The ring, and what counts through it."""
+        logic = area.logic(family, "window", self.parts(family))
+        return logic + family.ram_estimate(self.depth, self.width)
+
+    def least_estimates(self, family: families.Family) -> list[Estimate]:
+        """At any depth that a chain may want: with its words as they lie at least, and in blocks.
+
+        No chain needs more than what `bitlight_hw.timing.with_ample_depths` gives it. It may be
+        a power of two, which spares wrapping, or divide a move that is not shorter than a window.
+        """
+        depth = self.least_depth
+        moves = [by for by in self._moves() if by < depth]
+        ways = [self._control(family, depth, moves, name) for name in ("moved", "wrapped")]
+        around = area.memory(family, depth, self.width)
+        low, high = depth, 2 * depth + self.image_words
+        least = self._least(family, [way + around for way in ways])
+        least += family.ram_estimate(depth, self.width)
+        if least.blocks or not family.in_blocks(high, self.width):
+            return [least]
+        while low < high:
+            middle = (low + high) // 2
+            if family.in_blocks(middle, self.width):
+                high = middle
+            else:
+                low = middle + 1
+        in_blocks = Estimate(blocks=family.blocks(high, self.width))
+        return [least, self._least(family, ways) + in_blocks]
+
+    @staticmethod
+    def _least(family: families.Family, ways: list[area.Parts]) -> Estimate:
+        return min((area.logic(family, "window", way) for way in ways), key=tables)
+
+    def parts(self, family: families.Family) -> area.Parts:
+        """Places that move on, two distances, counters, and what stands around the ring."""
+        power = self.depth & (self.depth - 1) == 0
+        moves = [by for by in self._moves() if by % self.depth]
+        parts = self._control(family, self.depth, moves, "moved" if power else "wrapped")
+        if not power:  # whether a place is beyond the ring is asked even of what does not move
+            still = len(self._moves()) - len(moves)
+            parts += area.sums(family, "compared", area.bits(self.depth), still)
+        return parts + area.memory(family, self.depth, self.width)
+
+    def _control(
+        self, family: families.Family, depth: int, moves: list[int], name: str
+    ) -> area.Parts:
+        count = self._count_of(depth).width
+        steps = (self.run > 1) + (self.lines > 1) + (self.repeats > 1)
+        releases = (self.columns > 1) + (self.rows > 1)
+        parts = area.Parts(one=1, release_bits=count * releases, step_bits=count * steps)
+        parts += area.sums(family, "distance", count)
+        parts += area.sums(family, name, area.bits(depth), len(moves))
+        for size in (self.run, self.lines, self.repeats, self.columns, self.rows):
+            parts += area.counter(family, size)
+        return parts
+
+    def _moves(self) -> list[int]:
+        """By how many words a place moves on, each once for what it is there for."""
+        moves = [1, self.image_step]
+        if self.run > 1:
+            moves.append(1)
+        if self.lines > 1:
+            moves.append(self.line_words - self.run + 1)
+        if self.columns > 1:
+            moves.append(self.column_step)
+        if self.rows > 1:
+            moves.append(self.row_step)
+        return moves
 
     @property
     def _count(self) -> Shape:
         """Of words from the base on; negative while some that are skipped have not come."""
-        most = max(self.depth, self.image_step, self.row_step, self.least_depth)
+        return self._count_of(self.depth)
+
+    def _count_of(self, depth: int) -> Shape:
+        most = max(depth, self.image_step, self.row_step, self.least_depth)
         return signed(most.bit_length() + 2)
 
     def elaborate(self, platform: Any) -> Module:

@@ -7,6 +7,7 @@ import click
 
 from bitlight.cli import sources
 from bitlight.errors import FoldingError
+from bitlight.network import Network
 
 
 def folding_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -16,7 +17,10 @@ def folding_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--cycles", type=click.IntRange(1), help="Interval to reach, in cycles per image."
         ),
         click.option(
-            "--luts", type=click.IntRange(1), help="Look-up tables (xc7) that it may take."
+            "--luts",
+            type=click.IntRange(1),
+            help="Look-up tables of the target that it may take: the fastest that fits; with "
+            "--cycles, only one that reaches these.",
         ),
         click.option(
             "--folding",
@@ -59,26 +63,78 @@ def accelerator(
     project_seed: int = 0,
     project_shift: int | None = None,
     project_fold: str = "32,1",
+    target: str = "xc7",
+    bus: str = "stream",
 ) -> Any:
-    """The accelerator that the options ask for."""
-    from bitlight.optics.twin import default_shift
-    from bitlight_hw import Accelerator, Projection, fold
+    """The accelerator that the options ask for.
 
-    if sum(choice is not None for choice in (cycles, luts, folding)) > 1:
-        raise FoldingError("give one of --cycles, --luts and --folding")
+    Parameters
+    ----------
+    target : str
+        Family or part whose tables `luts` are, and into which that folding must fit.
+    bus : "stream" or "axi"
+        With `luts`, what is around the accelerator counts.
+    """
+    from bitlight_hw import Accelerator, fold
+
+    if folding is not None and (cycles is not None or luts is not None):
+        raise FoldingError("give one of --cycles and --luts, or both, or --folding")
     net = sources.network(network)
-    folded = fold(net, cycles, luts) if folding is None else pairs(network, folding)
     flows = dataflow.split("/") if dataflow and "/" in dataflow else dataflow
+    projection = _projection(net, project, project_seed, project_shift, project_fold)
+    if folding is not None:
+        return Accelerator(net, pairs(network, folding), flows, projection)
+    if luts is None:
+        return Accelerator(net, fold(net, cycles), flows, projection)
+    return _within(net, cycles, luts, target, bus, flows, projection)
+
+
+def _within(
+    net: Network,
+    cycles: int | None,
+    luts: int,
+    target: str,
+    bus: str,
+    flows: Any,
+    projection: Any,
+) -> Any:
+    """The fastest that fits with all that is around it: what that takes is put aside."""
+    from bitlight_hw import Accelerator, fold
+    from bitlight_hw.estimate import Estimate
+    from bitlight_hw.parts import part
+    from bitlight_hw.planning import around
+
+    device = part(target)
+    inside, blocks = luts, device.blocks
+    while inside > 0:
+        folded = fold(net, cycles, inside, target=target, blocks=blocks)
+        acc = Accelerator(net, folded, flows, projection)
+        taken = Estimate.total(acc.estimate(device.family.name).values())
+        taken += Estimate.total(around(acc, bus, device.family).values())
+        beyond = taken.luts + taken.memory_luts - luts
+        if device.cells is not None:
+            beyond = max(beyond, device.family.occupied(taken) - device.cells)
+        too_many = 0 if device.blocks is None else taken.blocks - device.blocks
+        if beyond <= 0 and too_many <= 0:
+            return acc
+        inside -= max(beyond, 0)
+        blocks = blocks and max(0, blocks - max(too_many, 0))
+    raise FoldingError(f"no folding fits {luts:,} look-up tables with what is around it")
+
+
+def _projection(net: Network, project: int | None, seed: int, shift: int | None, fold: str) -> Any:
+    from bitlight.optics.twin import default_shift
+    from bitlight_hw import Projection
+
     if project is None:
-        return Accelerator(net, folded, flows)
+        return None
     try:
-        lanes, components = map(int, project_fold.split(","))
+        lanes, components = map(int, fold.split(","))
     except ValueError:
-        raise FoldingError(f"--project-fold is written like 32,8, not {project_fold!r}") from None
-    shift = default_shift(net.n_features) if project_shift is None else project_shift
-    return Accelerator(
-        net, folded, flows, Projection(project, project_seed, shift, lanes, components)
-    )
+        raise FoldingError(f"--project-fold is written like 32,8, not {fold!r}") from None
+    if shift is None:
+        shift = default_shift(net.n_features)
+    return Projection(project, seed, shift, lanes, components)
 
 
 def pairs(network: str, folding: str) -> list[tuple[int, ...]]:

@@ -77,7 +77,7 @@ def synth(
     from bitlight_hw import synthesis
     from bitlight_hw.estimate import Estimate
 
-    acc = accelerator(network, **choice)
+    acc = accelerator(network, target=target, **choice)
     device = synthesis.target(target)
     with steps() as step:
         step("generating Verilog")
@@ -113,18 +113,27 @@ def synth(
 
 
 def _show_area(report: Any, predicted: Any, title: str) -> None:
+    from bitlight_hw import family as families
+    from bitlight_hw.estimate import Estimate
     from bitlight_hw.synthesis import labels
 
     names = labels(report.target)
     expected = {
         "luts": predicted.luts,
         "memory_luts": predicted.memory_luts,
+        "carries": predicted.carries,
+        "ffs": predicted.ffs,
         "brams": predicted.blocks / report.target.blocks_per_bram,
     }
     rows = [
         [name, getattr(report.total, field), expected.get(field, "")]
         for field, name in names.items()
     ]
+    family = families.named(report.target.family)
+    if family.cell_name:  # an FPGA is full when these are, whatever stands in them
+        counted = {f: round(getattr(report.total, f)) for f in expected if f != "brams"}
+        occupied = family.occupied(Estimate(**counted)), family.occupied(predicted)
+        rows.append([f"{family.cell_name}, about", *occupied])
     show_table(title, ["", "used", "predicted"], rows)
     if report.units:
         units = {name or "between units": area for name, area in report.units.items()}

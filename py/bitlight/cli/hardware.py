@@ -44,7 +44,8 @@ def verilog(
     """
     from bitlight_hw.axi import AxiAccelerator
 
-    acc = accelerator(network, **choice)
+    family = "xc7" if target == "simulation" else target
+    acc = accelerator(network, target=family, bus=bus, **choice)
     top = AxiAccelerator(acc) if bus == "axi" else acc
     with working("generating Verilog"):
         text = top.verilog(target)

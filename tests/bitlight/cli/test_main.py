@@ -372,6 +372,37 @@ def test_plan_marks_the_slowest_layer(run, net, tmp_path):
     assert found["total"]["luts"] == sum(row["luts"] for row in found["layers"])
 
 
+def test_a_clock_of_nothing_is_refused(run, net):
+    code, _, error = run("plan", net, "--mhz", "0")
+    assert code == 2
+    assert "0.0 is not in the range" in error
+
+
+def test_plan_tells_what_a_part_has_and_what_a_bus_takes(run, net, tmp_path):
+    found = {}
+    for bus in ("stream", "axi"):
+        options = ("--target", "ice40-up5k", "--bus", bus, "--json", tmp_path / "plan.json")
+        code, out, _ = run("plan", net, *options)
+        assert code == 0
+        assert "of 5,280" in out
+        found[bus] = json.loads((tmp_path / "plan.json").read_text())
+    assert found["stream"]["around"] == {}
+    assert set(found["axi"]["around"]) >= {"AXI ports", "words to beats", "beats to words"}
+    luts = {bus: plan["total"]["luts"] for bus, plan in found.items()}
+    assert luts["axi"] > luts["stream"] + 500
+    assert found["axi"]["total"]["occupied"] > luts["axi"]
+
+
+def test_what_is_around_counts_in_a_budget(run, net, tmp_path):
+    options = ("--luts", 800, "--bus", "axi", "--json", tmp_path / "plan.json")
+    assert run("plan", net, *options)[0] == 0
+    total = json.loads((tmp_path / "plan.json").read_text())["total"]
+    assert total["luts"] + total["memory_luts"] <= 800
+    code, _, error = run("plan", net, "--luts", 300, "--bus", "axi")
+    assert code == 2
+    assert "no folding fits" in error
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -379,6 +410,10 @@ def test_plan_marks_the_slowest_layer(run, net, tmp_path):
         (("--folding", "published"), "foldings are published for tfc, sfc, lfc, cnv"),
         (("--dataflow", "both"), "dataflow must be"),
         (("--luts", "3"), "no folding fits 3 look-up tables"),
+        (
+            ("--luts", "3", "--target", "ice40-up5k"),
+            "no folding fits 3 look-up tables, 5,280 places",
+        ),
         (("--project", "8", "--project-fold", "2"), "--project-fold is written like 32,8"),
         (("--project", "8", "--project-fold", "2,3"), "components at once must divide 8"),
     ],

