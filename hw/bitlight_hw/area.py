@@ -5,6 +5,7 @@ and how many it has. What one of them takes on a family was fitted to what Yosys
 units of random networks (`docs/area.py`); the factors are in `area.json`.
 """
 
+import itertools
 import json
 import math
 from collections import Counter
@@ -107,7 +108,8 @@ class Kinds:
     """What stored bits are as functions of the address, where there are few words of each PE.
 
     Bits that are equal at every address are one register, and what follows from equal bits is there
-    once; a bit that never changes is none.
+    once. One that is always 0 is none; one that is always 1 begins as 0, so that no tool leaves it
+    out.
 
     Parameters
     ----------
@@ -118,8 +120,8 @@ class Kinds:
         depth, pe, simd = words.shape
         packed = np.packbits(words.reshape(depth, pe * simd), axis=0).T
         columns, kinds = np.unique(packed, axis=0, return_inverse=True)
-        ends = {bytes(np.packbits(np.full(depth, end))) for end in (False, True)}
-        self._fixed = {place for place, column in enumerate(columns) if bytes(column) in ends}
+        zero = {place for place, column in enumerate(columns) if not column.any()}
+        self._none = min(zero, default=-1)
         self._kinds = kinds.reshape(pe, simd)
 
     def different(self, lanes: range) -> int:
@@ -127,8 +129,18 @@ class Kinds:
         return len(self._rows(lanes))
 
     def groups(self, lanes: range) -> list[int]:
-        """For each of those, how many different bits there change with the address."""
-        return [len(set(row.tolist()) - self._fixed) for row in self._rows(lanes)]
+        """For each of those, how many different registers there are."""
+        return [len(set(row.tolist()) - {self._none}) for row in self._rows(lanes)]
+
+    def values(self, lanes: range) -> int:
+        """How many values the bits of a word can have there, as far as the registers tell."""
+        found = set()
+        for row in self._rows(lanes).tolist():
+            free = sorted(set(row) - {self._none})
+            for state in itertools.product((False, True), repeat=len(free)):
+                value = dict(zip(free, state, strict=True))
+                found.add(tuple(value.get(kind, False) for kind in row))
+        return len(found)
 
     def _rows(self, lanes: range) -> np.ndarray:
         return np.unique(self._kinds[:, lanes.start : lanes.stop], axis=0)

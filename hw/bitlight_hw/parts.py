@@ -48,7 +48,12 @@ def part(name: str) -> Part:
     """
     if name in PARTS:
         return PARTS[name]
-    if name not in FAMILIES or not FAMILIES[name].block:
-        known = [name for name, family in FAMILIES.items() if family.block]
-        raise FoldingError(f"target must be one of {', '.join([*known, *PARTS])}, not {name!r}")
+    known = ", ".join([*(family.name for family in FAMILIES.values() if family.block), *PARTS])
+    if name not in FAMILIES:
+        raise FoldingError(f"target must be one of {known}, not {name!r}")
+    if not FAMILIES[name].block:
+        raise FoldingError(
+            f"what {name!r} takes is not predicted, since its tools decide how memories are made; "
+            f"a budget of look-up tables can be kept on {known}"
+        )
     return Part(name, families.named(name))

@@ -72,6 +72,7 @@ def fastest(net: Network, family: Family, budget: Budget, cycles: int | None = N
     """
     search = Search(net, family)
     most = MOST_CYCLES if cycles is None else min(cycles, MOST_CYCLES)
+    search.check_layers(most, budget)
     intervals = [interval for interval in search.intervals if interval <= most]
     if not intervals:
         raise FoldingError(
@@ -119,6 +120,23 @@ class Search:
     known: dict[tuple[tuple[int, int], ...], Estimate] = field(default_factory=dict)
     effort: int = 0
     excess: int = 0
+    listed: dict[int, Options] = field(default_factory=dict)
+
+    def check_layers(self, most: int, budget: Budget) -> None:
+        """Refuse at once what some layers alone exceed, beginning with those of few choices."""
+        least, summed = 0, []
+        for index in sorted(computing(self.net), key=lambda i: len(list(choices(self.net, i)))):
+            options = self.options(index)
+            least += int(options.luts[options.interval <= most].min(initial=1 << 40))
+            summed.append(index)
+            if least >= 1 << 40:  # none is so fast, which is said better elsewhere
+                return
+            if least > budget.most_luts:
+                which = " and ".join(map(str, sorted(summed)))
+                alone = f"layer {which} alone takes" if len(summed) == 1 else f"layers {which} take"
+                raise FoldingError(
+                    f"no folding fits {self.limits(budget)}: {alone} {least:,} or more"
+                )
 
     def first_within(self, intervals: list[int], budget: Budget) -> int:
         """Place of the shortest interval that has a bound within the budget; or behind the last."""
@@ -171,22 +189,33 @@ class Search:
 
     def refusal(self, intervals: list[int], budget: Budget) -> FoldingError:
         """Why nothing fits."""
-        within = f"{budget.luts:,} look-up tables"
-        if budget.cells is not None:
-            within += f", {budget.cells:,} places for them"
-        if budget.blocks is not None:
-            within += f" and {budget.blocks:,} {self.family.block_name}"
         slowest = intervals[-1]
         least = self.least(slowest, None)
         reason = f"the smallest takes {least:,.0f} look-up tables or more"
         if least <= budget.most_luts < self.least(slowest, budget.blocks):
             reason = "that is too little block RAM"
-        return FoldingError(f"no folding fits {within}, {reason}, at {slowest:,} cycles per image")
+        fits = f"no folding fits {self.limits(budget)}"
+        return FoldingError(f"{fits}: {reason}, at {slowest:,} cycles per image")
+
+    def limits(self, budget: Budget) -> str:
+        """The budget in words."""
+        words = f"{budget.luts:,} look-up tables"
+        if budget.cells is not None:
+            words += f", {budget.cells:,} places for them"
+        if budget.blocks is not None:
+            words += f" and {budget.blocks:,} {self.family.block_name}"
+        return words
 
     @cached_property
     def layers(self) -> list[Options]:
         """The options of each layer that computes."""
-        return [self._options(index) for index in computing(self.net)]
+        return [self.options(index) for index in computing(self.net)]
+
+    def options(self, index: int) -> Options:
+        """The options of one of them."""
+        if index not in self.listed:
+            self.listed[index] = self._options(index)
+        return self.listed[index]
 
     @cached_property
     def between(self) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -126,7 +126,7 @@ def test_block_ram_of_the_part_counts():
     assert free > 1
     assert blocks(free - 1) < free
     deep = Network((4096,), 1, [Linear(np.ones((16, 4096), bool), np.arange(16))])
-    with pytest.raises(FoldingError, match="0 RAM40_4K, that is too little block RAM, at"):
+    with pytest.raises(FoldingError, match="0 RAM40_4K: that is too little block RAM, at"):
         fold(deep, luts=300, target="ice40", blocks=0)
     part = Accelerator(net, fold(net, luts=5000, target="ice40-up5k"))
     taken = Estimate.total(part.estimate("ice40").values())
@@ -142,12 +142,23 @@ def test_a_hurried_search_still_fits(monkeypatch):
         assert tables(Estimate.total(acc.estimate().values())) <= luts
 
 
-def test_a_large_network_is_refused_soon():
-    net = TOPOLOGIES["cnv"].random(0)
+@pytest.mark.parametrize("name", ["tfc", "cnv", "alexnet"])
+def test_a_large_network_is_refused_soon(name):
+    net = TOPOLOGIES[name].random(0)
     began = time.process_time()
-    with pytest.raises(FoldingError, match="no folding fits 10 look-up tables, the smallest"):
+    with pytest.raises(FoldingError, match="no folding fits 10 look-up tables: layer . alone"):
         fold(net, luts=10)
-    assert time.process_time() - began < 10
+    assert time.process_time() - began < 2
+
+
+def test_layers_are_refused_together():
+    """None of them alone, which the whole search would find, too."""
+    net, family = chain(), FAMILIES["xc7"]
+    least = Search(net, family).least(np.inf, None)
+    with pytest.raises(FoldingError, match=r"tables: layers 0 and 1 take \d+ or more$"):
+        fold(net, luts=int(least) - 40)
+    with pytest.raises(FoldingError, match="no folding fits"):
+        fold(net, luts=int(least) - 1)
 
 
 def test_what_would_be_stepped_for_hours_is_refused():

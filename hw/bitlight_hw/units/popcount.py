@@ -142,10 +142,9 @@ class PairPopcount(Popcount):
         else:
             parts = Parts()
             for lane in range(0, 2 * pairs, 2):
-                chosen = kinds.groups(range(lane, lane + 2))
-                used = min(4, sum(1 << free for free in chosen))
-                parts += sums(family, "pair", bits + 1, used)
-                for free in chosen:
+                pair = range(lane, lane + 2)
+                parts += sums(family, "pair", bits + 1, kinds.values(pair))
+                for free in kinds.groups(pair):
                     inputs = free + (1 << free)
                     parts += _of_inputs("chosen", family, inputs * (free > 0), bits + 1)
             alone = kinds.groups(range(2 * pairs, simd))

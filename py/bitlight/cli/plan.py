@@ -9,7 +9,7 @@ from bitlight.cli.folding import accelerator, folding_options
 from bitlight.cli.paths import NETWORK
 from bitlight.cli.report import console, json_option, show_table, working, write_json
 
-# The names that `bitlight_hw.parts.part` knows, which are slow to import.
+# The names that `bitlight_hw.parts.part` knows, which is slow to import.
 TARGETS = ["xc7", "ecp5", "ice40", "ecp5-25k", "ecp5-45k", "ecp5-85k", "ice40-up5k"]
 
 
@@ -18,7 +18,7 @@ TARGETS = ["xc7", "ecp5", "ice40", "ecp5-25k", "ecp5-45k", "ecp5-85k", "ice40-up
 @folding_options
 @click.option(
     "--target",
-    type=click.Choice(TARGETS),
+    metavar=f"[{'|'.join(TARGETS)}]",
     default="xc7",
     show_default=True,
     help="Family of FPGAs, or one of them, whose look-up tables and block RAM are counted.",

@@ -414,6 +414,8 @@ def test_what_is_around_counts_in_a_budget(run, net, tmp_path):
             ("--luts", "3", "--target", "ice40-up5k"),
             "no folding fits 3 look-up tables, 5,280 places",
         ),
+        (("--target", "xc8"), "target must be one of xc7, ecp5, ice40, ecp5-25k, ecp5-45k"),
+        (("--target", "generic"), "what 'generic' takes is not predicted, since its tools decide"),
         (("--project", "8", "--project-fold", "2"), "--project-fold is written like 32,8"),
         (("--project", "8", "--project-fold", "2,3"), "components at once must divide 8"),
     ],
