@@ -8,6 +8,8 @@ import numpy as np
 from bitlight.errors import NetworkError
 
 Shape = tuple[int, ...]
+# The largest kernel of a pool, stride and padding, in rows or columns.
+MOST_SIDE = 65_535
 
 
 def _pair(name: str, value: Any, least: int) -> tuple[int, int]:
@@ -15,9 +17,9 @@ def _pair(name: str, value: Any, least: int) -> tuple[int, int]:
     if not (
         isinstance(pair, tuple | list)
         and len(pair) == 2
-        and all(isinstance(v, int | np.integer) and v >= least for v in pair)
+        and all(isinstance(v, int | np.integer) and least <= v <= MOST_SIDE for v in pair)
     ):
-        raise NetworkError(f"{name} must be two integers of at least {least}, not {value!r}")
+        raise NetworkError(f"{name} must be two integers of {least} to {MOST_SIDE}, not {value!r}")
     return int(pair[0]), int(pair[1])
 
 
@@ -98,6 +100,11 @@ class Conv2d:
         """K, the number of products in one sum."""
         return self.weight[0].size
 
+    def padded_shape(self, shape: Shape) -> Shape:
+        """(H, W, C) of an input of that shape with what stands outside of it."""
+        rows, columns = (n + 2 * p for n, p in zip(shape[:2], self.padding, strict=True))
+        return rows, columns, shape[2]
+
     def output_shape(self, shape: Shape) -> Shape:
         """(H, W, C) of the output for an input of that shape."""
         if len(shape) != 3 or shape[2] != self.weight.shape[3]:
@@ -105,7 +112,7 @@ class Conv2d:
                 f"Conv2d of weight {self.weight.shape} needs an input (H, W, "
                 f"{self.weight.shape[3]}), not {shape}"
             )
-        padded = tuple(n + 2 * p for n, p in zip(shape, self.padding, strict=False))
+        padded = self.padded_shape(shape)
         return (*_windows(padded, self.kernel, self.stride), len(self.weight))
 
 

@@ -1,5 +1,6 @@
 """A binary network as integers and bits alone: the one description of what is computed."""
 
+import math
 import os
 from collections.abc import Iterable
 from functools import cached_property
@@ -13,6 +14,11 @@ from bitlight.layers import Conv2d, Layer, Linear, MaxPool2d, Shape
 from bitlight.surroundings import OutputScale, check_codes, encode
 
 Engine = Literal["packed", "plain"]
+# Of one image, between two layers: 4,096 × 4,096 bits. A file of some hundred bytes cannot ask for
+# more memory than that, and no product of sizes leaves 64 bits.
+MOST_VALUES = 1 << 24
+# Products of one image in all layers: some seconds of the golden model.
+MOST_WORK = 1 << 42
 
 
 class Network:
@@ -34,7 +40,9 @@ class Network:
     Raises
     ------
     NetworkError
-        If a layer does not fit behind the one before; the message names the layer.
+        If a layer does not fit behind the one before, or the network is too large: `MOST_VALUES`
+        between two layers, padding included, `MOST_WORK` products for an image. The message names
+        the layer.
 
     Examples
     --------
@@ -68,7 +76,8 @@ class Network:
     def _shapes(self) -> Iterable[Shape]:
         if not self.layers:
             raise NetworkError("a network needs at least one layer")
-        shape = self.input_shape
+        shape, work = self.input_shape, 0
+        _check_values("the input", shape)
         yield shape
         for index, layer in enumerate(self.layers):
             if not isinstance(layer, Conv2d | Linear | MaxPool2d):
@@ -77,7 +86,15 @@ class Network:
                 raise NetworkError(f"layer {index}: nothing can follow a Linear without thresholds")
             self._check_depth(index, layer)
             try:
-                shape = layer.output_shape(shape)
+                before, shape = shape, layer.output_shape(shape)
+                if isinstance(layer, Conv2d):
+                    _check_values("its padded input", layer.padded_shape(before))
+                _check_values("its output", shape)
+                work += _work(layer, shape)
+                if work > MOST_WORK:
+                    raise NetworkError(
+                        f"an image takes {work:,} products up to here, and {MOST_WORK:,} at most"
+                    )
             except NetworkError as error:
                 raise NetworkError(f"layer {index}: {error}") from None
             yield shape
@@ -273,6 +290,19 @@ class Network:
             f"<Network {self.id[:12]} {self.input_shape} of {self.input_bits} bits, "
             f"{len(self.layers)} layers, {self.n_features} features>"
         )
+
+
+def _check_values(what: str, shape: Shape) -> None:
+    values = math.prod(shape)
+    if values > MOST_VALUES:
+        raise NetworkError(f"{what}, {shape}, has {values:,} values, and {MOST_VALUES:,} at most")
+
+
+def _work(layer: Layer, shape: Shape) -> int:
+    """Products of a layer for one image; of a pool, the bits that it looks at."""
+    if isinstance(layer, MaxPool2d):
+        return math.prod(shape) * math.prod(layer.kernel)
+    return math.prod(shape) * layer.fan_in
 
 
 def _input_shape(shape: Shape) -> Shape:

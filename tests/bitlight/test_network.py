@@ -9,6 +9,7 @@ import pytest
 from bitlight import Conv2d, Linear, MaxPool2d, Network, NetworkError
 
 CONV = Conv2d(np.ones((4, 3, 3, 1), dtype=bool), np.zeros(4, dtype=np.int32))
+WIDE = Conv2d(np.ones((1, 512, 512, 1), dtype=bool), np.zeros(1, dtype=np.int32))
 SCORES = Linear(np.ones((2, 16), dtype=bool), None)
 
 
@@ -32,6 +33,22 @@ def network(input_bits=8):
         (
             lambda: Network((6, 6, 1), 2, [Conv2d(CONV.weight, CONV.threshold, pad_value=4)]),
             "layer 0: pad_value must be 0 to 3, not 4",
+        ),
+        (
+            lambda: Network((65535, 65535, 1), 8, [CONV]),
+            r"the input, \(65535, 65535, 1\), has 4,294,836,225 values, and 16,777,216 at most",
+        ),
+        (
+            lambda: Network((6, 6, 1), 8, [Conv2d(CONV.weight, CONV.threshold, padding=30_000)]),
+            r"layer 0: its padded input, \(60006, 60006, 1\), has 3,600,720,036 values",
+        ),
+        (
+            lambda: Network((3000, 3000, 1), 8, [CONV]),
+            r"layer 0: its output, \(2998, 2998, 4\), has 35,952,016 values",
+        ),
+        (
+            lambda: Network((4096, 4096, 1), 1, [WIDE, WIDE]),
+            "layer 1: an image takes 5,.* products up to here, and 4,398,046,511,104 at most",
         ),
     ],
 )

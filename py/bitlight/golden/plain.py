@@ -1,18 +1,22 @@
 """The golden model in plain NumPy: it reads like the arithmetic and is the oracle of all else."""
 
+import math
+
 import numpy as np
 
 from bitlight.layers import Conv2d, Linear, MaxPool2d
 from bitlight.network import Network
 
 BATCH = 64
+AT_ONCE = 1 << 24  # values of windows, side by side in memory
 
 
 def forward(net: Network, x: np.ndarray) -> np.ndarray:
     """Output of the whole network for checked images; see `Network.forward`."""
     if len(x) == 0:
         return np.zeros((0, net.n_features), np.int32 if net.gives_scores else np.uint8)
-    return np.concatenate([_batch(net, x[n : n + BATCH]) for n in range(0, len(x), BATCH)])
+    batch = max(1, min(BATCH, AT_ONCE // max(map(math.prod, net.shapes))))
+    return np.concatenate([_batch(net, x[n : n + batch]) for n in range(0, len(x), batch)])
 
 
 def _batch(net: Network, x: np.ndarray) -> np.ndarray:
@@ -45,8 +49,12 @@ def convolve(layer: Conv2d, x: np.ndarray, bits: int) -> np.ndarray:
     windows = np.lib.stride_tricks.sliding_window_view(x, layer.kernel, axis=(1, 2))
     windows = windows[:, ::down, ::across].transpose(0, 1, 2, 4, 5, 3)  # N, OH, OW, kh, kw, C
     weight = signed(layer.weight, 1).reshape(len(layer.weight), -1)
-    a = signed(windows.reshape(*windows.shape[:3], -1), bits) @ weight.T
-    return (a >= layer.threshold).astype(np.uint8)
+    pieces = min(windows.shape[1], -(-windows.size // AT_ONCE))
+    sums = [
+        signed(rows.reshape(*rows.shape[:3], -1), bits) @ weight.T
+        for rows in np.array_split(windows, pieces, axis=1)
+    ]
+    return (np.concatenate(sums, axis=1) >= layer.threshold).astype(np.uint8)
 
 
 def multiply(layer: Linear, x: np.ndarray, bits: int) -> np.ndarray:
