@@ -12,11 +12,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, TypeVar
 
 from dask.utils import format_bytes
 from distributed import KilledWorker, WorkerPlugin, get_worker, wait
 
+from bitlight.cluster.code import Code, check_own, check_workers
 from bitlight.errors import BitlightError, StoreError
 
 AHEAD = 2  # tasks of a worker: one that it computes, one that waits
@@ -62,22 +64,24 @@ def spread(
     Raises
     ------
     StoreError
-        If workers die of an item, after all others are done; if there are no workers, or the
-        scheduler ends.
+        If a worker has another bitlight, workers die of an item, after all others are done, there
+        are no workers, or the scheduler ends.
     Exception
         What the work raises.
     """
+    code = check_workers(client)
     with _placed(client, work) as name:
+        submit = partial(client.submit, _call, code, name)
         suspects: list[tuple[Item, KilledWorker]] = []
-        yield from _done(client, name, items, called, ahead, 1, suspects)
+        yield from _done(client, submit, name, items, called, ahead, 1, suspects)
         # A worker that dies makes all items suspect that were on their way to it. They come
         # again, one at a time, so that only those are blamed that are to blame.
         guilty: list[tuple[Item, KilledWorker]] = []
         for item, _ in suspects:
             alone: list[tuple[Item, KilledWorker]] = []
-            yield from _done(client, name, [item], called, 0, 2, alone)
+            yield from _done(client, submit, name, [item], called, 0, 2, alone)
             if alone:  # perhaps of workers that the one before had filled
-                yield from _done(client, name, [item], called, 0, 3, guilty)
+                yield from _done(client, submit, name, [item], called, 0, 3, guilty)
     if guilty:
         raise _blamed(*guilty[0], called)
 
@@ -102,6 +106,7 @@ def _placed(client: Any, work: Work) -> Iterator[str]:
 
 def _done(
     client: Any,
+    submit: Callable[..., Any],
     name: str,
     items: Iterable[Item],
     called: Callable[[Item], str],
@@ -117,7 +122,7 @@ def _done(
             while waiting and len(running) < room:
                 item = waiting.popleft()
                 # Under a key that it still knows a client would give the end of the last attempt.
-                future = client.submit(_call, name, item, key=(name, called(item), attempt))
+                future = submit(item, key=(name, called(item), attempt))
                 running[future.key] = future, item
             for key in _finished(client, [future for future, _ in running.values()]):
                 future, item = running.pop(key)
@@ -136,7 +141,8 @@ def _done(
             client.cancel([future for future, _ in running.values()])
 
 
-def _call(name: str, item: Any) -> Any:
+def _call(code: Code, name: str, item: Any) -> Any:
+    check_own(code)  # a worker may have joined since all were asked
     with _one:
         work: Any = get_worker().plugins[name]
         return work(item)

@@ -264,12 +264,17 @@ def test_import_needs_neither_onnx_nor_torch():
 
 
 def test_without_onnx_one_line_says_how_to_get_it(tmp_path):
+    (tmp_path / "a").touch()
     command = (
         "import sys; sys.modules['onnx'] = None; sys.argv[1:] = ['import', 'a', 'b']\n"
         "from bitlight.cli import main; main()"
     )
     found = subprocess.run(
-        [sys.executable, "-c", command], capture_output=True, text=True, check=False
+        [sys.executable, "-c", command],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert found.returncode == 2
     assert "pip install 'bitlight[onnx]'" in found.stderr
