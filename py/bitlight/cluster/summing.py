@@ -24,15 +24,26 @@ class Summing(Work):
         All labels.
     taken : Rows
         Which samples of each chunk.
+    each : float64 array, shape (samples,), or None
+        What each sample of the store counts.
     """
 
-    def __init__(self, path: Path, head: RidgeHead, classes: np.ndarray, taken: Rows) -> None:
+    def __init__(
+        self,
+        path: Path,
+        head: RidgeHead,
+        classes: np.ndarray,
+        taken: Rows,
+        each: np.ndarray | None = None,
+    ) -> None:
         self.path, self.head, self.classes, self.taken = path, head, classes, taken
+        self.each = each
 
-    def __call__(self, share: tuple[range, list[int]]) -> RidgeHead:
+    def __call__(self, share: tuple[range, list[float]]) -> RidgeHead:
         """A head with the sums of these chunks, before which there were so many of each class."""
         chunks, before = share
         head: RidgeHead = clone(self.head)
-        for features, labels in self.taken.batches(shared(self.path), chunks):
-            head.partial_fit(features, labels, self.classes, before=before)
+        for rows, features, labels in self.taken.batches(shared(self.path), chunks):
+            counts = None if self.each is None else self.each[rows]
+            head.partial_fit(features, labels, self.classes, before, counts)
         return head

@@ -15,6 +15,7 @@ from bitlight.heads.classweight import relative_weights
 from bitlight.heads.descent import Descent
 from bitlight.heads.head import KEPT, Head
 from bitlight.heads.readout import Readout
+from bitlight.heads.sampleweight import weighed
 from bitlight.layers import Linear
 from bitlight.network import Network
 from bitlight.nn import BinaryLinear, Scale, clip_latent
@@ -87,8 +88,15 @@ class BinaryHead(Head):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any) -> "BinaryHead":
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "BinaryHead":
         """Train on bits X (N, features) with labels y (N,), forgetting what was learnt before.
+
+        Parameters
+        ----------
+        X : array, shape (N, features)
+        y : array, shape (N,)
+        sample_weight : array, shape (N,), optional
+            What each sample counts, in expectation: k like k samples, 0 like none.
 
         Raises
         ------
@@ -98,15 +106,18 @@ class BinaryHead(Head):
             If X or y are not features and labels, from scikit-learn's checks.
         """
         X, y = validate_data(self, X, y, dtype=KEPT)
+        X, y, each = weighed(X, y, sample_weight)
         self._begin(y, None)
         labels = self._indices(y)
-        self._start(X.shape[1], labels)
+        self._start(X.shape[1], labels, each)
         assert self._descent is not None
-        self._descent.run(self._bits(X), labels, self.epochs, self.verbose)
+        self._descent.run(self._bits(X), labels, self.epochs, self.verbose, each)
         self._take()
         return self
 
-    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> "BinaryHead":
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ) -> "BinaryHead":
         """One pass over further samples, at the full learning rate; parameters as for LinearHead.
 
         Raises
@@ -117,6 +128,7 @@ class BinaryHead(Head):
         """
         first = not self.__sklearn_is_fitted__()
         X, y = validate_data(self, X, y, dtype=KEPT, reset=first)
+        X, y, each = weighed(X, y, sample_weight)
         if first:
             self._begin(y, classes)
         elif self._descent is None:
@@ -124,9 +136,9 @@ class BinaryHead(Head):
         self._check_classes(classes)
         labels = self._indices(y)
         if first:
-            self._start(X.shape[1], None)
+            self._start(X.shape[1], None, None)
         assert self._descent is not None
-        self._descent.pass_over(self._bits(X), labels)
+        self._descent.pass_over(self._bits(X), labels, each)
         self._take()
         return self
 
@@ -166,9 +178,9 @@ class BinaryHead(Head):
             )
         return bits
 
-    def _start(self, features: int, labels: np.ndarray | None) -> None:
+    def _start(self, features: int, labels: np.ndarray | None, each: np.ndarray | None) -> None:
         state = check_random_state(self.random_state)
-        weights = relative_weights(self.class_weight, self.classes_, labels)
+        weights = relative_weights(self.class_weight, self.classes_, labels, each)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(state.randint(1 << 31)))
             self._layer = BinaryLinear(features, len(self.classes_))

@@ -19,7 +19,9 @@ def log_probabilities(scores: np.ndarray, temperature: float) -> np.ndarray:
     return log_softmax(scores / temperature, axis=1)
 
 
-def best_temperature(scores: np.ndarray, labels: np.ndarray) -> float:
+def best_temperature(
+    scores: np.ndarray, labels: np.ndarray, each: np.ndarray | None = None
+) -> float:
     """The temperature that makes the labels most likely.
 
     Parameters
@@ -27,6 +29,8 @@ def best_temperature(scores: np.ndarray, labels: np.ndarray) -> float:
     scores : float64 array, shape (N, classes), or (N,) for two classes
     labels : int array, shape (N,)
         Class indices.
+    each : float64 array, shape (N,), optional
+        What each sample counts.
 
     Examples
     --------
@@ -38,7 +42,7 @@ def best_temperature(scores: np.ndarray, labels: np.ndarray) -> float:
 
     def loss(logarithm: float) -> float:
         logs = log_probabilities(scores, unit * np.exp(logarithm))
-        return -float(logs[np.arange(len(labels)), labels].mean())
+        return -float(np.average(logs[np.arange(len(labels)), labels], weights=each))
 
     bounds = tuple(np.log(RANGE))
     return float(unit * np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))

@@ -8,7 +8,9 @@ import numpy as np
 from bitlight.errors import HeadError
 
 
-def class_weights(choice: Any, classes: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
+def class_weights(
+    choice: Any, classes: np.ndarray, labels: np.ndarray | None, each: np.ndarray | None = None
+) -> np.ndarray:
     """What a sample of each class counts, float64 (classes,).
 
     Parameters
@@ -18,6 +20,8 @@ def class_weights(choice: Any, classes: np.ndarray, labels: np.ndarray | None) -
     classes : array, shape (classes,)
     labels : int array, shape (N,), or None
         Class indices of all samples; None where more may come.
+    each : float64 array, shape (N,), optional
+        What each sample counts.
 
     Raises
     ------
@@ -35,7 +39,8 @@ def class_weights(choice: Any, classes: np.ndarray, labels: np.ndarray | None) -
     if isinstance(choice, str) and choice == "balanced":
         if labels is None:
             raise HeadError("balanced weights need all samples at once: use fit, or give a dict")
-        return len(labels) / (len(classes) * np.bincount(labels, minlength=len(classes)))
+        counts = np.bincount(labels, each, minlength=len(classes))
+        return counts.sum() / (len(classes) * counts)
     if not isinstance(choice, Mapping):
         raise HeadError(f"class_weight must be a dict, 'balanced' or None, not {choice!r}")
     weights = np.array([float(choice.get(label, 1)) for label in classes.tolist()])
@@ -44,7 +49,9 @@ def class_weights(choice: Any, classes: np.ndarray, labels: np.ndarray | None) -
     return weights
 
 
-def relative_weights(choice: Any, classes: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
+def relative_weights(
+    choice: Any, classes: np.ndarray, labels: np.ndarray | None, each: np.ndarray | None = None
+) -> np.ndarray:
     """The same, 1 in the mean over the samples, or over the classes where more may come."""
-    weights = class_weights(choice, classes, labels)
-    return weights / (weights if labels is None else weights[labels]).mean()
+    weights = class_weights(choice, classes, labels, each)
+    return weights / np.average(weights if labels is None else weights[labels], weights=each)

@@ -63,10 +63,18 @@ class Descent:
         self._optimizer = torch.optim.Adam(layer.parameters(), lr=learning_rate)
         self._generator = np.random.default_rng(seed)
 
-    def run(self, X: np.ndarray, labels: np.ndarray, epochs: int, verbose: bool = False) -> None:
+    def run(
+        self,
+        X: np.ndarray,
+        labels: np.ndarray,
+        epochs: int,
+        verbose: bool = False,
+        each: np.ndarray | None = None,
+    ) -> None:
         """Several passes, the learning rate falling as a cosine from its full value to 0.
 
-        A few samples are gone through more often, until `LEAST_STEPS` are made.
+        A few samples are gone through more often, until `LEAST_STEPS` are made. What samples count,
+        `each` (N,), is relative to their mean.
 
         Raises
         ------
@@ -76,34 +84,40 @@ class Descent:
         check_count("epochs", epochs)
         batches = -(-len(X) // self.batch_size)
         epochs = max(epochs, -(-LEAST_STEPS // batches))
-        step = 0
+        step, each = 0, None if each is None else each / each.mean()
         with _progress(verbose, epochs * batches) as done:
             for _ in range(epochs):
-                step = self._epoch(X, labels, step, epochs * batches, done)
+                step = self._epoch(X, labels, step, epochs * batches, done, each)
 
-    def pass_over(self, X: np.ndarray, labels: np.ndarray) -> None:
-        """One pass at the full learning rate."""
-        self._epoch(X, labels, 0, None, lambda step: None)
+    def pass_over(self, X: np.ndarray, labels: np.ndarray, each: np.ndarray | None = None) -> None:
+        """One pass at the full learning rate; samples count what they say, others being to come."""
+        self._epoch(X, labels, 0, None, lambda step: None, each)
 
     def _epoch(
-        self, X: np.ndarray, labels: np.ndarray, step: int, steps: int | None, done: Progress
+        self,
+        X: np.ndarray,
+        labels: np.ndarray,
+        step: int,
+        steps: int | None,
+        done: Progress,
+        each: np.ndarray | None,
     ) -> int:
         order = self._generator.permutation(len(X))
         # Batches of nearly equal size: a last one of a few samples would be too loud a voice.
         for chosen in np.array_split(order, -(-len(X) // self.batch_size)):
             share = 1.0 if steps is None else 0.5 + 0.5 * math.cos(math.pi * step / steps)
             self._optimizer.param_groups[0]["lr"] = share * self.learning_rate
-            self._step(X[chosen], labels[chosen])
+            self._step(X[chosen], labels[chosen], None if each is None else each[chosen])
             step += 1
             done(step)
         return step
 
-    def _step(self, batch: np.ndarray, labels: np.ndarray) -> None:
+    def _step(self, batch: np.ndarray, labels: np.ndarray, each: np.ndarray | None) -> None:
         inputs = torch.from_numpy(batch).to(self.device).float()
         logits = self.layer(inputs)
         wanted = torch.from_numpy(labels).to(self.device)
         # Not torch's weighted mean, in which a batch of light samples alone is as loud as any.
-        loss = cross_entropy(logits, wanted, self._weights, reduction="sum") / len(batch)
+        loss = total_loss(logits, wanted, self._weights, each) / len(batch)
         if self.penalty is not None:
             loss = loss + self.penalty()
         self._optimizer.zero_grad()
@@ -111,6 +125,16 @@ class Descent:
         self._optimizer.step()
         if self.after_step is not None:
             self.after_step()
+
+
+def total_loss(
+    logits: torch.Tensor, wanted: torch.Tensor, weights: torch.Tensor, each: np.ndarray | None
+) -> torch.Tensor:
+    """Σ weight·cross entropy over samples: weights of their classes, and of each sample if any."""
+    if each is None:
+        return cross_entropy(logits, wanted, weights, reduction="sum")
+    factors = torch.from_numpy(each).to(logits)
+    return factors @ cross_entropy(logits, wanted, weights, reduction="none")
 
 
 def check_count(name: str, value: int) -> None:

@@ -14,6 +14,7 @@ from bitlight.errors import HeadError
 from bitlight.heads import headfile
 from bitlight.heads.calibration import best_temperature, log_probabilities
 from bitlight.heads.readout import INPUTS, Inputs, Readout
+from bitlight.heads.sampleweight import weighed
 
 # Kept as they are; anything else becomes float64.
 KEPT = [np.float64, np.float32, np.uint8, np.bool_]
@@ -131,9 +132,15 @@ class Head(ClassifierMixin, BaseEstimator):
         """Probabilities (N, classes): the softmax of scores / temperature; see `calibrate`."""
         return np.exp(self.predict_log_proba(X))
 
-    def calibrate(self, X: Any, y: Any) -> Self:
-        """Set the temperature by samples that the head was not trained on."""
-        self.temperature_ = best_temperature(self.decision_function(X), self._indices(y))
+    def calibrate(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Set the temperature by samples that the head was not trained on.
+
+        Parameters
+        ----------
+        X, y, sample_weight : as for `fit`
+        """
+        scores, labels, each = weighed(self.decision_function(X), self._indices(y), sample_weight)
+        self.temperature_ = best_temperature(scores, labels, each)
         return self
 
     def shipped(self, dtype: str | None = None) -> Self:

@@ -37,6 +37,41 @@ def held_out(labels: np.ndarray, seen: np.ndarray) -> np.ndarray:
     return rank % HELD_OUT_OF == 1
 
 
+def held_weights(labels: np.ndarray, each: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """The same of samples that count more or less than one: how much of each is held out.
+
+    A sample takes as much room in the order of its class as it counts, and of every five units the
+    second is held out. So one of weight 3 is split as three samples in a row would be.
+
+    Parameters
+    ----------
+    labels : int array, shape (N,)
+    each : float64 array, shape (N,)
+    seen : array, shape (classes,)
+        What came before these, of each class.
+
+    Examples
+    --------
+    >>> held_weights(np.array([0, 0, 0]), np.array([3.0, 0.5, 2.0]), np.zeros(1)).tolist()
+    [1.0, 0.0, 0.0]
+    >>> held_weights(np.array([0]), np.array([1.5]), np.zeros(1)).tolist()
+    [0.5]
+    """
+    found = np.empty(len(labels))
+    for label, before in enumerate(seen):
+        members = np.flatnonzero(labels == label)
+        ends = before + np.cumsum(each[members])
+        found[members] = _held_until(ends) - _held_until(ends - each[members])
+    # What rounding leaves of a unit is no part of a sample.
+    found[found < 1e-9 * each] = 0
+    return np.where(each - found < 1e-9 * each, each, found)
+
+
+def _held_until(reached: np.ndarray) -> np.ndarray:
+    whole, rest = np.divmod(reached, HELD_OUT_OF)
+    return whole + np.clip(rest - 1, 0, 1)
+
+
 class SplitMoments:
     """Moments of a stream of samples: of those kept and, if `holding`, of those held out.
 
@@ -66,18 +101,30 @@ class SplitMoments:
         self.kept = Moments.none(offset, weights, device)
         self.held = Moments.none(offset if holding else offset[:0], weights, device)
 
-    def add(self, X: np.ndarray, labels: np.ndarray) -> None:
-        """Take in the samples X (N, features) with class indices `labels` (N,)."""
+    def add(self, X: np.ndarray, labels: np.ndarray, each: np.ndarray | None = None) -> None:
+        """Take in the samples X (N, features) with class indices `labels` (N,); see `Moments`."""
+        if each is None and self._seen().dtype.kind == "f":  # others had weights
+            each = np.ones(len(X))
         if integral(X) and not fits(X, self.kept.offset):
             self._count_from(offset_for(X))
         if not self.holding:
-            self.kept.add(X, labels)
+            self.kept.add(X, labels, each)
             return
         for start in range(0, len(X), INTEGER_ROWS):
-            some, theirs = X[start : start + INTEGER_ROWS], labels[start : start + INTEGER_ROWS]
-            apart = held_out(theirs, self.before + self.kept.counts + self.held.counts)
-            self.kept.add(some[~apart], theirs[~apart])
-            self.held.add(some[apart], theirs[apart])
+            rows = slice(start, start + INTEGER_ROWS)
+            if each is None:
+                apart = held_out(labels[rows], self._seen())
+                self.kept.add(X[rows][~apart], labels[rows][~apart])
+                self.held.add(X[rows][apart], labels[rows][apart])
+                continue
+            held = held_weights(labels[rows], each[rows], self._seen())
+            for part, counts in ((self.kept, each[rows] - held), (self.held, held)):
+                some = counts > 0
+                part.add(X[rows][some], labels[rows][some], counts[some])
+
+    def _seen(self) -> np.ndarray:
+        """What came before, of each class."""
+        return self.before + self.kept.counts + self.held.counts
 
     def _count_from(self, offset: np.ndarray) -> None:
         """Move the offset; whole numbers stay exact."""
@@ -104,8 +151,13 @@ def split_kernel(
     weights: np.ndarray,
     holding: bool,
     device: torch.device | None = None,
+    each: np.ndarray | None = None,
 ) -> Parts:
     """All samples, those kept, those held out: as kernels, for fewer samples than features."""
-    everything = Kernel.of(offset_for(X), X, labels, weights, device)
-    apart = held_out(labels, np.zeros(len(weights), dtype=np.int64)) & holding
-    return everything, everything.part(~apart), everything.part(apart)
+    everything = Kernel.of(offset_for(X), X, labels, weights, device, each)
+    if each is None:
+        apart = held_out(labels, np.zeros(len(weights), dtype=np.int64)) & holding
+        return everything, everything.part(~apart), everything.part(apart)
+    held = held_weights(labels, each, np.zeros(len(weights))) * holding
+    kept = everything.weighing(weights[labels] * (each - held))
+    return everything, kept, everything.weighing(weights[labels] * held)

@@ -44,11 +44,24 @@ class Kernel:
         labels: np.ndarray,
         weights: np.ndarray,
         device: torch.device | None = None,
+        each: np.ndarray | None = None,
     ) -> "Kernel":
-        """Kernel of the samples X (N, features) with class indices `labels` (N,)."""
+        """Kernel of samples.
+
+        Parameters
+        ----------
+        X : array, shape (N, features)
+        labels : int array, shape (N,)
+            Class indices.
+        weights : float64 array, shape (classes,)
+            What a sample of each class counts.
+        each : float64 array, shape (N,), optional
+            What each counts beside that.
+        """
         device = device or torch.device("cpu")
         products = gram_of_rows(X, offset, device)
-        return cls(offset, X, signs(len(weights))[labels], weights[labels], products, device)
+        counts = weights[labels] if each is None else weights[labels] * each
+        return cls(offset, X, signs(len(weights))[labels], counts, products, device)
 
     def part(self, chosen: np.ndarray) -> "Kernel":
         """Kernel of some of the samples; `chosen` is a bool array, shape (N,)."""
@@ -60,6 +73,12 @@ class Kernel:
             self.products[np.ix_(chosen, chosen)],
             self.device,
         )
+
+    def weighing(self, weights: np.ndarray) -> "Kernel":
+        """Kernel of the samples that count anything, with other weights (N,)."""
+        some = self.part(weights > 0)
+        some.weights = weights[weights > 0]
+        return some
 
     @property
     def samples(self) -> int:

@@ -17,7 +17,11 @@ from bitlight.heads.selection import Regression
 
 
 def leave_one_out(
-    alphas: list[float], samples: Regression, X: np.ndarray, labels: np.ndarray
+    alphas: list[float],
+    samples: Regression,
+    X: np.ndarray,
+    labels: np.ndarray,
+    each: np.ndarray | None = None,
 ) -> float:
     """Alpha with the least Σ weight·|error|² over samples that are left out one by one.
 
@@ -28,17 +32,20 @@ def leave_one_out(
     X : array, shape (N, features)
     labels : int array, shape (N,)
         Class indices.
+    each : float64 array, shape (N,), optional
+        What each sample counts beside its class; it is left out as a whole.
     """
     if isinstance(samples, Kernel):
         errors = _errors_of_kernel(alphas, samples)
     else:
         assert isinstance(samples, Moments)
-        errors = _errors_of_moments(alphas, samples, X, labels)
+        counts = samples.weights[labels] if each is None else samples.weights[labels] * each
+        errors = _errors_of_moments(alphas, samples, X, labels, counts)
     return alphas[int(np.nanargmin(errors))]
 
 
 def _errors_of_moments(
-    alphas: list[float], moments: Moments, X: np.ndarray, labels: np.ndarray
+    alphas: list[float], moments: Moments, X: np.ndarray, labels: np.ndarray, counts: np.ndarray
 ) -> np.ndarray:
     mean, mean_target, right = moments.right_side()
     lower = moments.centred().lower(torch.float64).cpu().numpy()
@@ -48,7 +55,7 @@ def _errors_of_moments(
     targets = signs(len(moments.counts))[labels] - mean_target
     errors = np.zeros(len(alphas))
     for rows, batch in batches(X, moments.offset + mean):
-        weights = moments.weights[labels[rows]]
+        weights = counts[rows]
         turned = batch @ vectors
         leverages = weights * (1 / moments.mass + shrunk @ np.square(turned).T)
         for index, factors in enumerate(shrunk):

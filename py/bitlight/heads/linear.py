@@ -9,13 +9,14 @@ from scipy.optimize import minimize
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 from torch import nn
-from torch.nn.functional import cross_entropy, linear
+from torch.nn.functional import linear
 
 from bitlight.errors import HeadError
 from bitlight.heads.classweight import relative_weights
-from bitlight.heads.descent import Descent
+from bitlight.heads.descent import Descent, total_loss
 from bitlight.heads.head import KEPT, Head
 from bitlight.heads.readout import Readout
+from bitlight.heads.sampleweight import weighed
 from bitlight.heads.standard import Standard
 
 SOLVERS = ("adam", "lbfgs")
@@ -91,8 +92,15 @@ class LinearHead(Head):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any) -> "LinearHead":
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "LinearHead":
         """Train on X (N, features) with labels y (N,), forgetting what was learnt before.
+
+        Parameters
+        ----------
+        X : array, shape (N, features)
+        y : array, shape (N,)
+        sample_weight : array, shape (N,), optional
+            What each sample counts: k like k samples, 0 like none; by Adam in expectation.
 
         Raises
         ------
@@ -102,18 +110,21 @@ class LinearHead(Head):
             If X or y are not features and labels, from scikit-learn's checks.
         """
         X, y = validate_data(self, X, y, dtype=KEPT)
+        X, y, each = weighed(X, y, sample_weight)
         self._begin(y, None)
         labels = self._indices(y)
-        self._start(X, labels)
+        self._start(X, labels, each)
         assert self._descent is not None
         if self.solver == "adam":
-            self._descent.run(X, labels, self.epochs, self.verbose)
+            self._descent.run(X, labels, self.epochs, self.verbose, each)
         else:
-            _lbfgs(self._layer, X, labels, self._weights, self.penalty, 10 * self.epochs)
+            _lbfgs(self._layer, X, labels, self._weights, self.penalty, 10 * self.epochs, each)
         self._take()
         return self
 
-    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> "LinearHead":
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ) -> "LinearHead":
         """One pass of Adam over further samples, at the full learning rate.
 
         The first samples decide how features are standardised.
@@ -123,6 +134,7 @@ class LinearHead(Head):
         X, y : as for `fit`
         classes : sequence of labels, optional
             All labels there will be. Default: those of the first call.
+        sample_weight : as for `fit`
 
         Raises
         ------
@@ -132,6 +144,7 @@ class LinearHead(Head):
         """
         first = not self.__sklearn_is_fitted__()
         X, y = validate_data(self, X, y, dtype=KEPT, reset=first)
+        X, y, each = weighed(X, y, sample_weight)
         if first:
             self._begin(y, classes)
         elif self._descent is None:
@@ -139,10 +152,10 @@ class LinearHead(Head):
         self._check_classes(classes)
         labels = self._indices(y)
         if first:
-            self._start(X, None)
+            self._start(X, None, each)
         self._see(X)
         assert self._descent is not None
-        self._descent.pass_over(X, labels)
+        self._descent.pass_over(X, labels, each)
         self._take()
         return self
 
@@ -154,11 +167,12 @@ class LinearHead(Head):
         if not self.penalty >= 0:
             raise HeadError(f"penalty must be 0 or more, not {self.penalty!r}")
 
-    def _start(self, X: np.ndarray, labels: np.ndarray | None) -> None:
+    def _start(self, X: np.ndarray, labels: np.ndarray | None, each: np.ndarray | None) -> None:
         self._see(X)
-        weights = relative_weights(self.class_weight, self.classes_, labels)
+        known = None if labels is None else each
+        weights = relative_weights(self.class_weight, self.classes_, labels, known)
         self._weights = weights
-        self._standard = Standard.of(X)
+        self._standard = Standard.of(X, each)
         self._layer = Softmax(self._standard, len(self.classes_)).to(self.device)
         seed = int(check_random_state(self.random_state).randint(1 << 31))
         self._descent = Descent(
@@ -214,9 +228,11 @@ def _lbfgs(
     weights: np.ndarray,
     penalty: float,
     iterations: int,
+    each: np.ndarray | None,
 ) -> None:
     """Minimise the penalised loss over all samples, in place."""
     parameters = [layer.weight, layer.bias]
+    count = len(X) if each is None else each.sum()
     factors = torch.tensor(weights, dtype=torch.float32, device=layer.bias.device)
 
     def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
@@ -227,7 +243,8 @@ def _lbfgs(
             rows = slice(start, start + ROWS)
             batch = torch.tensor(X[rows]).to(layer.bias.device).float()
             wanted = torch.from_numpy(labels[rows]).to(layer.bias.device)
-            part = cross_entropy(layer(batch), wanted, factors, reduction="sum") / len(X)
+            some = None if each is None else each[rows]
+            part = total_loss(layer(batch), wanted, factors, some) / count
             part.backward()
             total += part.item()
         weight = parameters[0].detach()

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from bitlight.heads.cholesky import SETTLED, solve_shifted
-from bitlight.heads.products import blocks, cross
+from bitlight.heads.products import batches, blocks, cross
 from bitlight.heads.symmetric import Symmetric
 
 
@@ -33,8 +33,9 @@ class Moments:
     gram : Symmetric, of `features` rows
         Σ weight·(x − offset)·(x − offset)ᵀ.
     sums : float64 array, shape (classes, features)
-        Σ (x − offset) over the samples of each class, without weights.
+        Σ (x − offset) over the samples of each class, without the weights of classes.
     counts : int64 array, shape (classes,)
+        Samples of each class; float64 where samples have weights of their own.
     """
 
     offset: np.ndarray
@@ -53,8 +54,20 @@ class Moments:
         counts = np.zeros(classes, dtype=np.int64)
         return cls(offset, weights, gram, np.zeros((classes, n)), counts)
 
-    def add(self, X: np.ndarray, labels: np.ndarray) -> None:
-        """Take in the samples X (N, features) with class indices `labels` (N,)."""
+    def add(self, X: np.ndarray, labels: np.ndarray, each: np.ndarray | None = None) -> None:
+        """Take in samples.
+
+        Parameters
+        ----------
+        X : array, shape (N, features)
+        labels : int array, shape (N,)
+            Class indices.
+        each : float64 array, shape (N,), optional
+            What each sample counts beside its class; products are float64 then.
+        """
+        if each is not None:
+            self._add_weighted(X, labels, each)
+            return
         members = labels[:, np.newaxis] == np.arange(len(self.counts))
         for rows, block in blocks(X, self.offset, self.gram.device):
             indicators = torch.from_numpy(members[rows]).to(block)
@@ -62,6 +75,14 @@ class Moments:
             for weight in np.unique(self.weights):
                 self.gram.add_products(self._of_weight(block, labels[rows], weight), float(weight))
         self.counts += members.sum(axis=0)
+
+    def _add_weighted(self, X: np.ndarray, labels: np.ndarray, each: np.ndarray) -> None:
+        members = (labels[:, np.newaxis] == np.arange(len(self.counts))) * each[:, np.newaxis]
+        roots = np.sqrt(self.weights[labels] * each)[:, np.newaxis]
+        for rows, batch in batches(X, self.offset):
+            self.sums += members[rows].T @ batch
+            self.gram.add_products(torch.from_numpy(batch * roots[rows]).to(self.gram.device))
+        self.counts = self.counts + members.sum(axis=0)
 
     def _of_weight(self, block: torch.Tensor, labels: np.ndarray, weight: float) -> torch.Tensor:
         chosen = self.weights[labels] == weight
@@ -85,12 +106,12 @@ class Moments:
         if here.any():
             self.gram.add_outer(total + mass / 2 * here, here)
         self.sums += other.sums + other.counts[:, np.newaxis] * (other.offset - self.offset)
-        self.counts += other.counts
+        self.counts = self.counts + other.counts
 
     @property
-    def samples(self) -> int:
-        """How many samples there are."""
-        return int(self.counts.sum())
+    def samples(self) -> float:
+        """How many samples there are, or what they count together."""
+        return float(self.counts.sum())
 
     @property
     def mass(self) -> float:

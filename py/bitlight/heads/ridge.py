@@ -13,6 +13,7 @@ from bitlight.heads.head import KEPT, Head
 from bitlight.heads.holdout import SplitMoments, split_kernel
 from bitlight.heads.leaveoneout import leave_one_out
 from bitlight.heads.readout import INPUTS, Readout
+from bitlight.heads.sampleweight import checked_weights, weighed
 from bitlight.heads.selection import Parts, checked_alphas, choose_alpha, solve
 
 ALPHAS = tuple(10.0**k for k in range(10))
@@ -83,10 +84,18 @@ class RidgeHead(Head):
         self.selection = selection
         self.device = device
 
-    def fit(self, X: Any, y: Any) -> "RidgeHead":
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "RidgeHead":
         """Train on X (N, features) with labels y (N,), forgetting what was learnt before.
 
         The sums are dropped behind it; to go on with more samples later, begin with `partial_fit`.
+
+        Parameters
+        ----------
+        X : array, shape (N, features)
+        y : array, shape (N,)
+        sample_weight : array, shape (N,), optional
+            What each sample counts: k like k samples in a row, 0 like none. Leaving out one by one
+            leaves out a sample with all that it counts. Products are float64 then.
 
         Raises
         ------
@@ -97,30 +106,40 @@ class RidgeHead(Head):
             If X or y are not features and labels, from scikit-learn's checks.
         """
         X, y = validate_data(self, X, y, dtype=KEPT)
+        X, y, each = weighed(X, y, sample_weight)
         self._begin(y, None)
         self._see(X)
         labels = self._indices(y)
-        weights = class_weights(self.class_weight, self.classes_, labels)
-        parts = self._sums(X, labels, weights)
+        weights = class_weights(self.class_weight, self.classes_, labels, each)
+        parts = self._sums(X, labels, weights, each)
         if len(self._alphas) == 1:
             alpha = self._alphas[0]
         elif self.selection == "held-out":
             alpha = choose_alpha(self._alphas, *parts[1:])
         else:
-            alpha = leave_one_out(self._alphas, parts[0], X, labels)
+            alpha = leave_one_out(self._alphas, parts[0], X, labels, each)
         self._take(alpha, parts)
         return self
 
-    def _sums(self, X: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> Parts:
+    def _sums(
+        self, X: np.ndarray, labels: np.ndarray, weights: np.ndarray, each: np.ndarray | None
+    ) -> Parts:
         holding = len(self._alphas) > 1 and self.selection == "held-out"
         device = torch.device(self.device)
         if len(X) < X.shape[1]:
-            return split_kernel(X, labels, weights, holding, device)
+            return split_kernel(X, labels, weights, holding, device, each)
         moments = SplitMoments(X, weights, holding, device)
-        moments.add(X, labels)
+        moments.add(X, labels, each)
         return moments.parts()
 
-    def partial_fit(self, X: Any, y: Any, classes: Any = None, before: Any = None) -> "RidgeHead":
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        classes: Any = None,
+        before: Any = None,
+        sample_weight: Any = None,
+    ) -> "RidgeHead":
         """Train on further samples; solving waits until a coefficient or a prediction is wanted.
 
         Parameters
@@ -128,9 +147,11 @@ class RidgeHead(Head):
         X, y : as for `fit`
         classes : sequence of labels, optional
             All labels there will be. Default: those of the first call.
-        before : int array, shape (classes,), optional
-            At the first call: how many samples of each class other workers see before these, so
-            that together they hold out what one worker would.
+        before : array, shape (classes,), optional
+            At the first call: how many samples of each class other workers see before these, or
+            what those count, so that together they hold out what one worker would.
+        sample_weight : as for `fit`
+            All of a call may be 0.
 
         Raises
         ------
@@ -140,6 +161,7 @@ class RidgeHead(Head):
         """
         first = not self.__sklearn_is_fitted__()
         X, y = validate_data(self, X, y, dtype=KEPT, reset=first)
+        each = checked_weights(sample_weight, len(X))
         if first:
             self._begin(y, classes)
             if self.selection == "leave-one-out" and len(self._alphas) > 1:
@@ -147,13 +169,14 @@ class RidgeHead(Head):
         elif self._moments is None:
             raise HeadError("fit and load keep no sums to go on from: begin with partial_fit")
         self._check_classes(classes)
-        self._see(X)
-        labels = self._indices(y)
         if self._moments is None:
             weights = class_weights(self.class_weight, self.classes_, None)
             holding = len(self._alphas) > 1
             self._moments = SplitMoments(X, weights, holding, torch.device(self.device), before)
-        self._moments.add(X, labels)
+        if each is not None:
+            X, y, each = X[each > 0], y[each > 0], each[each > 0]
+        self._see(X)
+        self._moments.add(X, self._indices(y), each)
         self._readout = None
         return self
 
@@ -209,6 +232,8 @@ class RidgeHead(Head):
         if self._readout is None:
             assert self._moments is not None
             parts = self._moments.parts()
+            if not parts[0].samples:
+                raise HeadError("all sample weights are zero: there is nothing to learn from")
             single = len(self._alphas) == 1
             alpha = self._alphas[0] if single else choose_alpha(self._alphas, *parts[1:])
             self._take(alpha, parts)

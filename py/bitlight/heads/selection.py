@@ -16,8 +16,8 @@ class Regression(Protocol):
     offset: np.ndarray
 
     @property
-    def samples(self) -> int:
-        """How many samples there are."""
+    def samples(self) -> float:
+        """How many samples there are, or what they count together."""
 
     def ridge(self, alpha: float, settled: float = ...) -> tuple[np.ndarray, np.ndarray]:
         """Weights (features, targets) and intercept (targets,) with the least penalised error."""

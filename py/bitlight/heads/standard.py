@@ -21,8 +21,8 @@ class Standard(NamedTuple):
     inverse: np.ndarray
 
     @staticmethod
-    def of(X: np.ndarray) -> "Standard":
-        """Of the samples X (N, features).
+    def of(X: np.ndarray, each: np.ndarray | None = None) -> "Standard":
+        """Of the samples X (N, features), each of which counts `each` (N,), or 1.
 
         Each float feature has its own spread. Bits and counts share one, because they have the same
         unit: otherwise a bit that is hardly ever set would weigh the most.
@@ -30,14 +30,20 @@ class Standard(NamedTuple):
         start = X[:FLOAT_ROWS].mean(axis=0, dtype=np.float64)  # squares then lose no digits
         total, squares = np.zeros(X.shape[1]), np.zeros(X.shape[1])
         for first in range(0, len(X), FLOAT_ROWS):
-            batch = X[first : first + FLOAT_ROWS].astype(np.float64) - start
-            total += batch.sum(axis=0)
-            squares += np.square(batch).sum(axis=0)
-        variance = np.maximum(squares / len(X) - np.square(total / len(X)), 0)
+            rows = slice(first, first + FLOAT_ROWS)
+            batch = X[rows].astype(np.float64) - start
+            if each is None:
+                total += batch.sum(axis=0)
+                squares += np.square(batch).sum(axis=0)
+            else:
+                total += each[rows] @ batch
+                squares += each[rows] @ np.square(batch)
+        count = len(X) if each is None else each.sum()
+        variance = np.maximum(squares / count - np.square(total / count), 0)
         if integral(X):
             changing = variance > 0
             variance = changing * (variance.sum() / max(np.count_nonzero(changing), 1))
         changes = variance > 1e-24 * np.square(start)
         inverse = np.zeros_like(variance)
         inverse[changes] = 1 / np.sqrt(variance[changes])
-        return Standard(start + total / len(X), inverse)
+        return Standard(start + total / count, inverse)

@@ -8,13 +8,15 @@ import numpy as np
 from sklearn.base import clone
 
 from bitlight.errors import DataError
+from bitlight.heads.classweight import class_weights
 from bitlight.heads.ridge import RidgeHead
+from bitlight.heads.sampleweight import checked_weights
 from bitlight.store.rows import Rows
 from bitlight.store.store import FeatureStore
 
 RANGES = 4  # for each worker: what one that dies has lost
 
-Share = tuple[range, list[int]]
+Share = tuple[range, list[float]]
 
 
 def ridge_over(
@@ -23,6 +25,7 @@ def ridge_over(
     client: Any = None,
     progress: Callable[[int], None] = lambda samples: None,
     taken: Rows = Rows(),  # noqa: B008  it is frozen
+    sample_weight: Any = None,
 ) -> RidgeHead:
     """Train a head on all samples of a store, reading each chunk once.
 
@@ -41,6 +44,8 @@ def ridge_over(
         Called with the number of samples that have been seen.
     taken : Rows
         Which samples; all by default.
+    sample_weight : array, shape (samples,), optional
+        What each sample of the store counts, in its order; see `RidgeHead.fit`.
 
     Returns
     -------
@@ -60,23 +65,27 @@ def ridge_over(
     if (labels < 0).any():
         raise DataError(f"{store.path} has no labels to train on")
     head = clone(head)
-    classes, counts = np.unique(labels, return_counts=True)
+    each = checked_weights(sample_weight, len(labels))
+    classes = np.unique(labels if each is None else labels[each > 0])
     if head.class_weight == "balanced":
-        weights = len(labels) / (len(classes) * counts)
+        places = np.searchsorted(classes, labels).clip(max=len(classes) - 1)
+        weights = class_weights("balanced", classes, places, each)
         head.class_weight = dict(zip(classes.tolist(), weights.tolist(), strict=True))
     seen = 0
     if client is None:
-        for features, theirs in taken.batches(store):
-            head.partial_fit(features, theirs, classes)
+        for rows, features, theirs in taken.batches(store):
+            head.partial_fit(
+                features, theirs, classes, sample_weight=None if each is None else each[rows]
+            )
             progress(seen := seen + len(theirs))
         return head
     from bitlight.cluster.spreading import spread
     from bitlight.cluster.summing import Summing
 
-    work = Summing(Path(store.path).resolve(), head, classes, taken)
+    work = Summing(Path(store.path).resolve(), head, classes, taken, each)
     count = RANGES * max(1, len(client.nthreads()))
     found: RidgeHead | None = None
-    shares = _shares(store, labels, classes, count, taken)
+    shares = _shares(store, labels, classes, count, taken, each)
     for (chunks, _), part in spread(client, work, shares, _called, ahead=1):
         found = part if found is None else found.merge(part)
         del part  # before the next one comes
@@ -86,14 +95,21 @@ def ridge_over(
 
 
 def _shares(
-    store: FeatureStore, labels: np.ndarray, classes: np.ndarray, count: int, taken: Rows
+    store: FeatureStore,
+    labels: np.ndarray,
+    classes: np.ndarray,
+    count: int,
+    taken: Rows,
+    each: np.ndarray | None,
 ) -> Iterator[Share]:
-    """Ranges of chunks, and how many samples of each class come before them."""
+    """Ranges of chunks, and what the samples of each class that come before them count."""
     for chunks in np.array_split(np.arange(store.manifest.chunks), count):
         if len(chunks):
             first = store.manifest.span(int(chunks[0])).start
-            earlier = labels[:first][taken.chosen(range(first))]
-            before = np.bincount(np.searchsorted(classes, earlier), minlength=len(classes))
+            chosen = taken.chosen(range(first))
+            earlier = np.searchsorted(classes, labels[:first][chosen]).clip(max=len(classes) - 1)
+            counts = None if each is None else each[:first][chosen]
+            before = np.bincount(earlier, counts, minlength=len(classes))
             yield range(int(chunks[0]), int(chunks[-1]) + 1), before.tolist()
 
 

@@ -37,12 +37,13 @@ class Rows:
 
     def batches(
         self, store: FeatureStore, chunks: Sequence[int] | None = None
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Features and labels of those taken, chunk by chunk; of chunks without any, none."""
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Numbers, features and labels of those taken, chunk by chunk; of chunks without, none."""
         numbers = range(store.manifest.chunks) if chunks is None else chunks
         for chunk, (features, labels) in zip(numbers, store.batches(chunks), strict=True):
-            chosen = self.chosen(store.manifest.span(chunk))
+            span = store.manifest.span(chunk)
+            rows, chosen = np.arange(span.start, span.stop), self.chosen(span)
             if chosen.all():
-                yield features, labels
+                yield rows, features, labels
             elif chosen.any():
-                yield features[chosen], labels[chosen]
+                yield rows[chosen], features[chosen], labels[chosen]

@@ -41,7 +41,7 @@ def test_errors_are_those_of_samples_left_out(size, weights):
     # A size suits one form each, but both are right for any.
     found = _errors_of_kernel(ALPHAS, Kernel.of(offset_for(X), X, labels, weights))
     assert np.allclose(found, expected, rtol=1e-6)
-    found = _errors_of_moments(ALPHAS, moments, X, labels)
+    found = _errors_of_moments(ALPHAS, moments, X, labels, weights[labels])
     assert np.allclose(found, expected, rtol=1e-5)  # features in float32
 
 

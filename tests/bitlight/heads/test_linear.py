@@ -16,7 +16,15 @@ def digits():
     return train_test_split(X.astype(np.uint8), y, train_size=1300, random_state=0)
 
 
-@parametrize_with_checks([LinearHead(), LinearHead("lbfgs")])
+SHUFFLED = {
+    "check_sample_weight_equivalence_on_dense_data": "to seven digits, where float32 sums in "
+    "another order and steps of mini-batches are no closer; see test_sampleweight.py"
+}
+
+
+@parametrize_with_checks(
+    [LinearHead(), LinearHead("lbfgs")], expected_failed_checks=lambda head: SHUFFLED
+)
 def test_scikit_learn_contract(estimator, check):
     check(estimator)
 
