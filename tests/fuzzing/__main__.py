@@ -14,7 +14,7 @@ def main():
     """Fuzz the formats named, or all; the exit status is 1 if anything failed."""
     parser = argparse.ArgumentParser(prog="python -m fuzzing", description=__doc__)
     parser.add_argument("formats", nargs="*", metavar="FORMAT", help=", ".join(FORMATS))
-    parser.add_argument("--files", type=int, default=20_000, help="of each format")
+    parser.add_argument("--files", type=int, default=50_000, help="of each format")
     parser.add_argument("--json", type=Path, metavar="FILE", help="figures for programs")
     parser.add_argument("--number", type=int, metavar="N", help="load this file alone")
     parser.add_argument("--keep", type=Path, metavar="FILE", help="write that file here")

@@ -10,6 +10,7 @@ import json
 import shutil
 import tempfile
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from bitlight.data.source import FileSource
 from bitlight.featurefile import FeatureFile
 from fuzzing import arrayfiles, imagefiles, modelfiles, structures
 from fuzzing.mutations import mostly, open_safetensors
+from fuzzing.uses import use_head, use_network
 from fuzzing.worker import FLOOR, Format
 
 
@@ -69,6 +71,7 @@ def bnn():
         assert structures.network_id(recorded["network"], header, tensors) == net.id
         assert recorded["id"] == net.id
         assert [list(n) for n in (net.input_shape,)] == [recorded["network"]["input_shape"]]
+        use_network(net, path.parent, crc32(path.read_bytes()))
 
     seeds = written(*(net.save for net in networks()))
     return Format(Network.load, seeds, mostly(structures.network), check, ".bnn")
@@ -107,6 +110,7 @@ def head():
         again = path.with_suffix(".again")
         loaded.save(again)
         assert Head.load(again).predict(zeros).tolist() == loaded.predict(zeros).tolist()
+        use_head(loaded, path.parent, crc32(path.read_bytes()))
 
     return Format(Head.load, seeds, mostly(structures.head), check, ".head")
 
@@ -264,6 +268,7 @@ def onnx():
         if max(np.prod(shape) for shape in net.shapes) < 1 << 14:
             codes = np.zeros((1, *net.input_shape), np.uint8)
             assert imported.decode(net.forward(codes, engine="plain")).shape == (1, net.n_features)
+        use_network(net, path.parent, crc32(path.read_bytes()))
 
     return Format(import_qonnx, seeds, mostly(modelfiles.graph), check, ".onnx")
 

@@ -1,4 +1,4 @@
-"""Files of every format, some of them; `python -m fuzzing` loads 20,000 of each."""
+"""Files of every format, some of them; `python -m fuzzing` loads 50,000 of each."""
 
 import pytest
 
