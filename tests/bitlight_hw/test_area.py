@@ -14,7 +14,11 @@ from bitlight_hw.estimate import Estimate, tables
 from bitlight_hw.family import FAMILIES
 from bitlight_hw.timing import GIVE, TAKE
 from bitlight_hw.units import Gearbox, MatrixVector, OrPool, Window
+from bitlight_hw.units.contents import Contents
 from bitlight_hw.units.popcount import parity_tables
+from bitlight_hw.units.rom import Rom
+from bitlight_hw.units.window import ring
+from bitlight_hw.verilog import convert
 
 DOCS = Path(__file__).parents[2] / "docs"
 NAMES = ("xc7", "ecp5", "ice40")
@@ -162,12 +166,51 @@ def test_predictions_are_no_worse_than_published():
         assert min(errors) >= -0.1
 
 
+@pytest.mark.parametrize(
+    ("name", "depth", "width", "blocks", "cut"),
+    [
+        ("xc7", 1100, 24, 3, 2),
+        ("ecp5", 1100, 24, 3, 2),
+        ("ice40", 544, 24, 6, 5),
+        ("ice40", 512, 24, 3, 3),
+    ],
+)
+def test_memories_that_are_cut_take_fewer_blocks(name, depth, width, blocks, cut):
+    """What Yosys makes of them; a RAM it cuts on iCE40 alone."""
+    family = FAMILIES[name]
+    assert family.blocks(depth, width) == blocks
+    assert family.cut(depth, width)[0] == cut
+    assert family.ram_estimate(depth, width).blocks == (cut if name == "ice40" else blocks)
+
+
+def test_what_chooses_from_a_cut_memory_is_counted():
+    words = np.random.default_rng(0).random((544, 1, 24)) < 0.5
+    rom, family = Contents(words), FAMILIES["ice40"]
+    assert rom.estimate(family).blocks == 5
+    assert rom.parts(family)["side_choice"] == 24 * 2
+    assert area.memory(family, 544, 24) == area.Parts(register_choice=24 * 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("device", "depth"), [("xc7", 1100), ("ecp5-85k", 1100), ("ice40-up5k", 544)]
+)
+def test_yosys_cuts_memories_so(device, depth):
+    script = measuring()
+    target = script.TARGETS[device]
+    rom = Rom(np.random.default_rng(0).random((depth, 1, 24)) < 0.5)
+    for unit in (rom, ring(24, depth)):
+        found = script.count(convert(unit, "unit", target.family), "unit", target)
+        taken = unit.estimate(FAMILIES[target.family])
+        assert round(found.brams * target.blocks_per_bram) == taken.blocks > 1
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("device", ["xc7", "ecp5-85k", "ice40-up5k"])
 def test_yosys_finds_no_block_ram_for_a_kernel_of_height_one(device):
     script = measuring()
-    found = script.counted(flat(), script.TARGETS[device])["whole"]
-    assert found["brams"] == 0
+    found = script.counted(flat(), script.TARGETS[device])
+    assert found.brams == 0
     assert Estimate.total(flat().estimate(script.TARGETS[device].family).values()).blocks == 0
 
 
@@ -179,10 +222,10 @@ def test_networks_that_no_factor_was_fitted_to(device):
     target, errors = script.TARGETS[device], []
     for seed in range(3000, 3015):
         acc = script.draw(seed)
-        found = script.counted(acc, target, units=False)["whole"]
+        found = script.counted(acc, target)
         taken = Estimate.total(acc.estimate(target.family).values())
-        errors.append(tables(taken) / (found["luts"] + found["memory_luts"]) - 1)
-        assert taken.blocks == round(found["brams"] * target.blocks_per_bram)
+        errors.append(tables(taken) / (found.luts + found.memory_luts) - 1)
+        assert taken.blocks == round(found.brams * target.blocks_per_bram)
     assert np.mean(np.abs(errors) <= 0.15) >= 0.8
     assert min(errors) >= -0.15
 
@@ -200,6 +243,6 @@ def test_what_the_axi_ports_take(device):
     tops = {"bitlight_axi": AxiAccelerator(acc), "accelerator": acc}
     counted = []
     for name, top in tops.items():
-        found = script.count(top.verilog(target.family), name, target)["whole"]
-        counted.append(found["luts"] + found["memory_luts"])
+        found = script.count(top.verilog(target.family), name, target)
+        counted.append(found.luts + found.memory_luts)
     assert tables(taken) == pytest.approx(counted[0] - counted[1], rel=0.1)

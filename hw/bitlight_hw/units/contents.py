@@ -13,7 +13,7 @@ MOST_COLUMNS = 2048
 
 
 def side_parts(family: Family, width: int, side: int) -> area.Parts:
-    """The choice of one of so many words that lie side by side in a row of block RAM."""
+    """The choice of one of so many words of block RAM, side by side or one above the other."""
     if side == 1:
         return area.Parts()
     return area.Parts(side_choice=width * family.choice_luts(side), side_bits=area.bits(side))
@@ -30,6 +30,7 @@ class Contents:
     def __init__(self, words: np.ndarray) -> None:
         self.words = words
         self.depth, self.lanes, self.width = words.shape
+        self._found: dict[str, tuple[int, int]] = {}
 
     @cached_property
     def stored(self) -> list[int]:
@@ -56,9 +57,15 @@ class Contents:
         bits = self.depth * width
         if width == 0 or family.rom_shape(self.depth, width) is None:
             return Estimate(rom_bits=bits)
-        rows = self.rows(family)
-        varying = int((rows != rows[0]).any(axis=0).sum())
-        return Estimate(blocks=family.blocks(len(rows), max(1, varying)), rom_bits=bits)
+        return Estimate(blocks=family.cut(*self._varying(family))[0], rom_bits=bits)
+
+    def _varying(self, family: Family) -> tuple[int, int]:
+        """(rows, bits that are not the same in all) of what is in block RAM."""
+        if family.name not in self._found:
+            rows = self.rows(family)
+            varying = int((rows != rows[0]).any(axis=0).sum())
+            self._found[family.name] = len(rows), max(1, varying)
+        return self._found[family.name]
 
     def parts(self, family: Family) -> area.Parts:
         """Tables of its bits, or the choice of one of the words that lie side by side."""
@@ -71,4 +78,6 @@ class Contents:
         if shape is None:
             words = self.words[:, self.stored].reshape(self.depth, width)
             return area.columns(words, family.lut_inputs)
-        return side_parts(family, width, shape[1])
+        rows, varying = self._varying(family)
+        cut = side_parts(family, varying, family.cut(rows, varying)[1])
+        return cut + side_parts(family, width, shape[1])

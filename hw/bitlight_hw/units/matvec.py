@@ -187,7 +187,7 @@ class MatrixVector(Unit):
             weights = Estimate()
         else:
             parts += side_parts(family, width, shape[1])
-            weights = Estimate(blocks=family.blocks(shape[0], shape[1] * width))
+            weights = Estimate(blocks=family.cut(shape[0], shape[1] * width)[0])
         logic = area.logic(family, "matvec", parts)
         return [logic + self._memories(family) + start.estimate(family) + weights]
 

@@ -89,7 +89,8 @@ class Window(Unit):
         depth = self.least_depth
         moves = [by for by in self._moves() if by < depth]
         ways = [self._control(family, depth, moves, name) for name in ("moved", "wrapped")]
-        around = area.memory(family, depth, self.width)
+        in_tables = not family.in_blocks(depth, self.width)
+        around = area.memory(family, depth, self.width) if in_tables else area.Parts()
         low, high = depth, 2 * depth + self.image_words
         least = self._least(family, [way + around for way in ways])
         least += family.ram_estimate(depth, self.width)
@@ -101,7 +102,7 @@ class Window(Unit):
                 high = middle
             else:
                 low = middle + 1
-        in_blocks = Estimate(blocks=family.blocks(high, self.width))
+        in_blocks = Estimate(blocks=family.cut(high, self.width, ram=True)[0])
         return [least, self._least(family, ways) + in_blocks]
 
     @staticmethod
@@ -121,15 +122,35 @@ class Window(Unit):
     def _control(
         self, family: families.Family, depth: int, moves: list[int], name: str
     ) -> area.Parts:
-        count = self._count_of(depth).width
-        steps = (self.run > 1) + (self.lines > 1) + (self.repeats > 1)
-        releases = (self.columns > 1) + (self.rows > 1)
-        parts = area.Parts(one=1, release_bits=count * releases, step_bits=count * steps)
+        count, place = self._count_of(depth).width, area.bits(depth)
+        loaded = 1 + (self.run > 1) + (self.lines > 1)  # what a place is set from
+        parts = area.Parts(one=1, picks=self._picks(count), place_bits=loaded * place)
         parts += area.sums(family, "distance", count)
-        parts += area.sums(family, name, area.bits(depth), len(moves))
+        for by in moves:
+            # A ring of a power of two adds only from the lowest one of what it moves by.
+            still = (by & -by).bit_length() - 1 if name == "moved" else 0
+            parts += area.sums(family, name, place - still)
         for size in (self.run, self.lines, self.repeats, self.columns, self.rows):
             parts += area.counter(family, size)
         return parts
+
+    def _picks(self, count: int) -> int:
+        """Different bits of what the two distances move by; a bit that never changes is none."""
+        moves = [(0, 0)]  # no word is given
+        if self.run > 1:
+            moves.append((1, 0))
+        if self.lines > 1:
+            moves.append((self.line_words - self.run + 1, 0))
+        if self.repeats > 1:
+            moves.append((-self.last, 0))
+        if self.columns > 1:
+            moves.append((self.column_step - self.last, self.column_step))
+        if self.rows > 1:
+            moves.append((self.row_step - self.last, self.row_step))
+        moves.append((self.image_step - self.last, self.image_step))
+        on, freed = np.array(moves).T
+        bits = np.hstack([(by[:, None] >> np.arange(count)) & 1 for by in (on - 1, -freed)])
+        return np.unique(bits[:, (bits != bits[0]).any(axis=0)], axis=1).shape[1]
 
     def _moves(self) -> list[int]:
         """By how many words a place moves on, each once for what it is there for."""
