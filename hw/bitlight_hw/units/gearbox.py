@@ -62,15 +62,13 @@ class Gearbox(Unit):
             int(number) * family.choice_luts(int(count))
             for count, number in zip(*np.unique(ways[ways > 0], return_counts=True), strict=True)
         )
+        state = area.bits(len(self.levels))
         growing = self.n < self.m
-        return area.Parts(
-            {
-                "one": 1,
-                "state": area.bits(len(self.levels)),
-                "kept": self._count,
-                "growing" if growing else "narrowing": choices,
-            }
-        ) + area.registers(self._count * self.unit_bits)
+        parts = area.Parts(
+            {"one": 1, "state": state, "growing" if growing else "narrowing": choices}
+        )
+        parts["kept" if growing else kept_as(family, state)] += self._count
+        return parts + area.registers(self._count * self.unit_bits)
 
     def _given_from(self) -> np.ndarray:
         """From how many places each unit of what is given may come."""
@@ -137,3 +135,8 @@ class Gearbox(Unit):
             for level, action, _ in self.levels
             if action & GIVE
         ]
+
+
+def kept_as(family: Family, state: int) -> str:
+    """The part that is kept of a beat: beside many bits of state each enable is several tables."""
+    return "kept" if state <= family.lut_inputs - 2 else "kept_of_many"

@@ -11,6 +11,7 @@ from bitlight_hw import area
 from bitlight_hw.estimate import Estimate
 from bitlight_hw.family import Family
 from bitlight_hw.timing import GIVE, TAKE, Step
+from bitlight_hw.units.gearbox import kept_as
 from bitlight_hw.units.unit import Unit, counter
 
 
@@ -120,7 +121,8 @@ class Repack(Unit):
             int(number) * family.choice_luts(int(count))
             for count, number in zip(*np.unique(ways[ways > 0], return_counts=True), strict=True)
         )
-        parts = area.Parts(one=1, state=area.bits(len(states)), kept=kept, narrowing=choices)
+        state = area.bits(len(states))
+        parts = area.Parts(one=1, state=state, narrowing=choices, **{kept_as(family, state): kept})
         parts += area.registers(kept * self.unit_bits)
         count = area.logic(family, "pad", area.counter(family, self.beats_in))
         bits = Estimate(buffer_bits=kept * self.unit_bits)
