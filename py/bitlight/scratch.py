@@ -19,7 +19,8 @@ from pathlib import Path
 
 PREFIX = ".bitlight-"
 TRIES = 20  # names for files that are written to one target at once
-YOUNG_S = 60.0  # a folder may be without its lock so long after it was made
+NEW = "new-"  # stands in the name of a folder until its maker has the lock
+YOUNG_S = 60.0  # it may be so long without
 
 
 @contextlib.contextmanager
@@ -95,11 +96,14 @@ def folder_in(parent: Path, prefix: str = PREFIX) -> Iterator[Path]:
         If it cannot be made.
     """
     sweep(parent, prefix)
-    path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    path = Path(tempfile.mkdtemp(prefix=prefix + NEW, dir=parent))
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     maker = os.getpid()
     try:
-        _lock(descriptor)
+        if _lock(descriptor):
+            locked = path.with_name(prefix + path.name.removeprefix(prefix + NEW))
+            os.rename(path, locked)
+            path = locked
         yield path
     finally:
         if os.getpid() == maker:  # what was forked meanwhile leaves it alone
@@ -112,17 +116,17 @@ def sweep(parent: Path, prefix: str = PREFIX) -> None:
     with contextlib.suppress(OSError):
         left = [entry.path for entry in os.scandir(parent) if entry.name.startswith(prefix)]
         for path in left:
-            _remove_folder_if_left(path)
+            _remove_folder_if_left(path, os.path.basename(path).startswith(prefix + NEW))
 
 
-def _remove_folder_if_left(path: str) -> None:
+def _remove_folder_if_left(path: str, new: bool) -> None:
     with contextlib.suppress(OSError):
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(path, flags)
         try:
             found = os.fstat(descriptor)
-            old = time.time() - found.st_mtime > YOUNG_S
-            if old and found.st_uid == os.geteuid() and _lock(descriptor):
+            young = new and time.time() - found.st_mtime < YOUNG_S
+            if not young and found.st_uid == os.geteuid() and _lock(descriptor):
                 shutil.rmtree(path, ignore_errors=True)
         finally:
             os.close(descriptor)

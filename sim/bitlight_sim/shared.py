@@ -1,21 +1,18 @@
 """Arrays that a simulation shares with the process that started it, in memory where they fit."""
 
 import contextlib
-import fcntl
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from bitlight import SimulationError
+from bitlight import SimulationError, scratch
 
 PREFIX = "bitlight."
 MEMORY = "/dev/shm"
-YOUNG_S = 60.0  # a folder may be without its lock so long after it was made
 
 
 @contextlib.contextmanager
@@ -26,14 +23,8 @@ def folder(size: int) -> Iterator[Path]:
     """
     fits = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 1.1 * size
     parent = Path(MEMORY if fits else tempfile.gettempdir())
-    _sweep(parent)
-    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=parent) as name:
-        lock = os.open(Path(name, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield Path(name)
-        finally:
-            os.close(lock)
+    with scratch.folder_in(parent, PREFIX) as path:
+        yield path
 
 
 def array(path: Path, content: np.ndarray) -> np.ndarray:
@@ -55,17 +46,3 @@ def array(path: Path, content: np.ndarray) -> np.ndarray:
         ) from error
     shared[:] = content
     return shared
-
-
-def _sweep(parent: Path) -> None:
-    """Remove folders whose lock nobody holds."""
-    for left in parent.glob(f"{PREFIX}*"):
-        with contextlib.suppress(OSError):
-            if time.time() - left.stat().st_mtime < YOUNG_S:
-                continue
-            lock = os.open(left / "lock", os.O_RDWR | os.O_CLOEXEC)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(left, ignore_errors=True)
-            finally:
-                os.close(lock)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from stores import small_network
 
+from bitlight import scratch
 from bitlight_hw import Accelerator
 from bitlight_sim import Simulator, shared
 
@@ -42,12 +43,12 @@ def test_a_folder_lives_as_long_as_its_block():
     with shared.folder(100) as folder:
         copy = shared.array(folder / "a", np.arange(5))
         assert np.array_equal(np.fromfile(folder / "a", np.int64), copy)
-        shared._sweep(folder.parent)
+        scratch.sweep(folder.parent, shared.PREFIX)
         assert folder.exists()
     assert not folder.exists()
 
 
-def test_a_killed_process_leaves_neither_simulators_nor_their_arrays(monkeypatch):
+def test_a_killed_process_leaves_neither_simulators_nor_their_arrays():
     folders, _ = left()
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     process = subprocess.Popen(
@@ -63,7 +64,6 @@ def test_a_killed_process_leaves_neither_simulators_nor_their_arrays(monkeypatch
     while names & left()[1]:
         assert time.monotonic() < ends, "simulators go on"
         time.sleep(0.01)
-    monkeypatch.setattr(shared, "YOUNG_S", 0.0)
     with Simulator(Accelerator(small_network())) as simulator:
         simulator.run(np.zeros((2, 12), np.uint8))
     # Simulations of other tests may run beside this one.
