@@ -22,7 +22,7 @@ from bitlight import scratch
 from bitlight.errors import BitlightError
 
 VARIABLE = "BITLIGHT_CACHE"
-SECTIONS = ("simulators", "synthesis", "numba", "wasm", "matplotlib")
+SECTIONS = ("simulators", "synthesis", "numba", "wasm", "matplotlib", "torch")
 TEMPORARY = "bitlight-cache-"
 ROOM = 128 << 20  # bytes that must be free where something is built
 OTHERS = stat.S_IWGRP | stat.S_IWOTH

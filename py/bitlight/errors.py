@@ -1,8 +1,31 @@
 """The errors that bitlight raises on purpose; the command line shows each as one line."""
 
+import re
+
+# A NumPy scalar as repr writes it: np.int64(0), np.str_('a').
+_SCALAR = re.compile(
+    r"\bnp\.(?:u?int\d+|float\d+|longdouble|str_|bytes_)\(([^()]*)\)|\bnp\.(True|False)_"
+)
+
 
 class BitlightError(Exception):
-    """Anything the user can put right: the message names the value and what would be right."""
+    """Anything the user can put right: the message names the value and what would be right.
+
+    NumPy's scalars stand in it as their values.
+
+    Examples
+    --------
+    >>> str(BitlightError("not np.int64(0)"))
+    'not 0'
+    """
+
+    def __init__(self, *arguments: object) -> None:
+        plain = (_plain(part) if isinstance(part, str) else part for part in arguments)
+        super().__init__(*plain)
+
+
+def _plain(message: str) -> str:
+    return _SCALAR.sub(lambda found: found[1] or found[2] or "", message)
 
 
 class NetworkError(BitlightError, ValueError):

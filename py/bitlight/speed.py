@@ -100,7 +100,7 @@ def measure(
     seconds: dict[str, list[float]] = {name: [] for name, _ in running}
     for turn in range(rounds + 1):  # the first compiles, fills caches and is compared
         if say is not None:
-            say(f"round {turn} of {rounds}")
+            say(f"round {turn} of {rounds}" if turn else "warming up")
         for name, run in running:
             some = images[: max(8, batch // 16)] if name == "plain" else images
             if turn == 0:

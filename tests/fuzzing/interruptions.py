@@ -27,7 +27,7 @@ import numpy as np
 from bitlight import FeatureStore, Linear, Network, RidgeHead
 from bitlight.featurefile import FeatureFile
 
-SHARED = Path("/dev/shm")
+SHARED = Path("/dev/shm")  # where nothing else of bitlight should run meanwhile
 LONGEST_S = 300
 GRACE_S = 10  # for children whose parent was killed to notice it
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -215,7 +215,7 @@ def interrupt(reference, folder, number, kill):
     cache = folder / f"case{number}-cache" if command.cold else reference.cache
     environment = surroundings(place, cache)
     temporary = Path(environment["TMPDIR"])
-    before = set(SHARED.iterdir())
+    before = set(SHARED.glob("bitlight.*"))
     label = f"{command.line}: {sent.name} after {moment:.2f} s"
     try:
         process = subprocess.Popen(
@@ -238,7 +238,7 @@ def interrupt(reference, folder, number, kill):
         else:
             found += _differences(reference, command, place)
         found += [f"left in {temporary.name}: {path.name}" for path in temporary.iterdir()]
-        found += [f"shared memory left: {path}" for path in set(SHARED.iterdir()) - before]
+        found += [f"shared memory left: {path}" for path in set(SHARED.glob("bitlight.*")) - before]
         return label, "; ".join(found) or None, code
     finally:
         for path in (place, temporary, folder / f"case{number}-cache"):

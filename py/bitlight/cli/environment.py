@@ -58,7 +58,12 @@ def keep_own_files_readable() -> None:
 
 
 def share_cache() -> None:
-    """Let matplotlib keep its list of fonts in our cache, if the user has said where that is."""
+    """Let torch keep what it compiles in our cache, and matplotlib its fonts, if that was named.
+
+    Torch's own place has a name in the folder of temporary files that others can take first.
+    """
     folder = cache_folder()
+    if folder is not None:
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", os.fspath(folder / "torch"))
     if os.environ.get(VARIABLE) and folder is not None:
         os.environ.setdefault("MPLCONFIGDIR", os.fspath(folder / "matplotlib"))

@@ -25,6 +25,7 @@ from rich.text import Text
 from bitlight.cli.environment import in_one_line
 from bitlight.cli.paths import Output
 from bitlight.files import replacing
+from bitlight.telling import describe_progress, describe_time, told
 
 # Under which the context of a command keeps the network that it uses, and that it has told so.
 NETWORK_USED = "bitlight.network"
@@ -104,8 +105,12 @@ def progress(label: str, total: int, done: int = 0) -> Iterator[Callable[..., No
     """A bar with rate and time left; call what it gives with the number done so far.
 
     A second number is a new total. What was `done` before counts neither for the rate nor for the
-    time left.
+    time left. Where there is no terminal, a line says the same now and then.
     """
+    if not console.is_terminal:
+        with _counted(label, total, done) as update:
+            yield update
+        return
     columns = [
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -120,10 +125,28 @@ def progress(label: str, total: int, done: int = 0) -> Iterator[Callable[..., No
 
 
 @contextmanager
+def _counted(label: str, total: int, begun: int) -> Iterator[Callable[..., None]]:
+    done = begun
+
+    def update(now: int, of: int | None = None) -> None:
+        nonlocal done, total
+        done, total = now, total if of is None else of
+
+    def describe(seconds: float) -> str:
+        return describe_progress(label, done, total, done - begun, seconds)
+
+    with told(describe):
+        yield update
+
+
+@contextmanager
 def working(label: str) -> Iterator[None]:
     """A line that says what is going on while its end cannot be foreseen."""
     if not console.is_terminal:
         console.print(f"{label} …")
+        with told(lambda seconds: f"{label}: {describe_time(seconds)}"):
+            yield
+        return
     with console.status(f"{label} …"):
         yield
 
@@ -131,6 +154,17 @@ def working(label: str) -> Iterator[None]:
 @contextmanager
 def steps() -> Iterator[Callable[[str], None]]:
     """Lines of steps and the time each took; call what it gives with a step that begins."""
+    if not console.is_terminal:
+        current = ""
+
+        def note(label: str) -> None:
+            nonlocal current
+            current = label
+            console.print(f"{label} …")
+
+        with told(lambda seconds: f"{current}: {describe_time(seconds)} since the first step"):
+            yield note
+        return
     columns = [SpinnerColumn(finished_text="✓"), TextColumn("{task.description}", markup=False)]
     with Progress(*columns, TimeElapsedColumn(), console=console) as lines:
 
@@ -138,8 +172,6 @@ def steps() -> Iterator[Callable[[str], None]]:
             for task in lines.task_ids:
                 lines.update(task, total=1, completed=1)
             lines.add_task(label, total=None)
-            if not console.is_terminal:
-                console.print(f"{label} …")
 
         yield begin
         for task in lines.task_ids:

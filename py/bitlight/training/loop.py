@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from itertools import islice
 from pathlib import Path
 
@@ -18,9 +18,11 @@ from rich.progress import Progress as Bar
 from torch import nn
 from torch.nn import functional as F
 
+from bitlight import telling
 from bitlight.devices import checked_device
 from bitlight.errors import TrainingError
 from bitlight.nn import clip_latent, pixels_to_floats
+from bitlight.telling import describe_progress, describe_time, told
 from bitlight.training.distributed import Team
 from bitlight.training.recipes import Recipe
 from bitlight.training.run import Epoch, Run, uninterrupted
@@ -66,7 +68,8 @@ def train(
     device : str
         "cpu", "cuda" or "cuda:1".
     progress : bool
-        Show a bar on standard error.
+        Show a bar on standard error; where that is no terminal, a line for each epoch, and one now
+        and then in between.
 
     Returns
     -------
@@ -84,8 +87,8 @@ def train(
     run = Run(folder, recipe, len(samples), trainer.parts, samples.names)
     state = run.resume()
     devices = [torch.device(device)] if torch.device(device).type == "cuda" else []
-    with torch.random.fork_rng(devices), _bar(progress and trainer.team.leads) as bar:
-        task = bar.add_task("training", total=recipe.epochs * trainer.steps, loss=float("nan"))
+    shown = _Shown(progress and trainer.team.leads, recipe.epochs, trainer.steps, state.step)
+    with torch.random.fork_rng(devices), shown:
         while state.step < recipe.epochs * trainer.steps:
             epoch, first = divmod(state.step, trainer.steps)
             start = time.monotonic()
@@ -96,7 +99,7 @@ def train(
                         state.step += 1
                         now = time.monotonic()
                         state.seconds, start = state.seconds + now - start, now
-                    bar.update(task, completed=state.step)
+                    shown.step(state.step)
                     if state.step % trainer.steps and trainer.team.leads:
                         run.save(state, now=False)
             except KeyboardInterrupt:
@@ -109,7 +112,7 @@ def train(
             state.history.append(
                 Epoch(trainer.team.mean(state.loss), rate, accuracy, state.seconds)
             )
-            bar.update(task, loss=state.history[-1].loss)
+            shown.epoch(state.history)
             state.loss = state.seconds = 0.0
             if trainer.team.leads:
                 run.save(state, now=True)
@@ -217,13 +220,60 @@ def evaluate(
     return right / len(samples)
 
 
-def _bar(show: bool) -> Bar:
-    return Bar(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("loss {task.fields[loss]:.3f}"),
-        console=Console(stderr=True),
-        disable=not show,
-    )
+class _Shown:
+    """How far a run has come: a bar on a terminal, lines elsewhere, or nothing.
+
+    Parameters
+    ----------
+    show : bool
+    epochs, steps : int
+        Of the run, and of each epoch.
+    begun : int
+        Steps that were done before.
+    """
+
+    def __init__(self, show: bool, epochs: int, steps: int, begun: int) -> None:
+        self.epochs, self.total, self.begun = epochs, epochs * steps, begun
+        self.done = begun
+        console = Console(stderr=True)
+        self.lines = show and not console.is_terminal
+        self.bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("loss {task.fields[loss]:.3f}"),
+            console=console,
+            disable=not show or self.lines,
+        )
+        self.task = self.bar.add_task("training", total=self.total, loss=float("nan"))
+        self.open = ExitStack()
+
+    def __enter__(self) -> None:
+        self.open.enter_context(self.bar)
+        if self.lines:
+            self.open.enter_context(told(self._describe))
+
+    def __exit__(self, *error: object) -> None:
+        self.open.close()
+
+    def step(self, done: int) -> None:
+        """So many steps are done now."""
+        self.done = done
+        self.bar.update(self.task, completed=done)
+
+    def epoch(self, history: list[Epoch]) -> None:
+        """An epoch is over, the last of these."""
+        last = history[-1]
+        self.bar.update(self.task, loss=last.loss)
+        if self.lines:
+            accuracy = "" if last.accuracy is None else f", accuracy {last.accuracy:.2%}"
+            left = describe_time((self.epochs - len(history)) * last.seconds)
+            telling.say(
+                f"epoch {len(history)} of {self.epochs}: loss {last.loss:.4f}{accuracy}, "
+                f"{last.seconds:.1f} s; about {left} left"
+            )
+
+    def _describe(self, seconds: float) -> str:
+        fresh = self.done - self.begun
+        return describe_progress("training, steps", self.done, self.total, fresh, seconds)

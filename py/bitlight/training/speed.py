@@ -64,7 +64,7 @@ def measure(
     seconds: dict[tuple[str, str], list[float]] = {key: [] for key in engines}
     for turn in range(rounds + 1):  # the first prepares kernels and fills caches
         if say is not None:
-            say(f"round {turn} of {rounds}")
+            say(f"round {turn} of {rounds}" if turn else "warming up")
         for key, module in engines.items():
             time.sleep(REST)
             recipe = Recipe(epochs=1, precision=key[1])  # type: ignore[arg-type]
