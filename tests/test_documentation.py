@@ -84,6 +84,13 @@ def test_sessions_give_what_they_show(page):
     assert doctest.DocTestRunner().run(found).failed == 0
 
 
+def test_promises_name_tests_that_are_there():
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs/formats.md").read_text())
+    assert len(named) > 20
+    for file, function in named:
+        assert f"def {function}(" in (ROOT / file).read_text(), (file, function)
+
+
 def helps(command=cli):
     """The texts of all --help."""
     yield command.help or ""

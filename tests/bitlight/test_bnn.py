@@ -204,3 +204,18 @@ def test_every_bit_of_a_file_of_version_2(tmp_path):
         path.write_bytes(changed)
         with pytest.raises(NetworkError, match=r"a\.bnn"):
             Network.load(path)
+
+
+@pytest.mark.fuzz
+def test_every_single_bit(tmp_path):
+    """Of both versions: each is found."""
+    for number, net in enumerate((surrounded(), surrounded().upto(1))):
+        path = tmp_path / f"{number}.bnn"
+        net.save(path)
+        whole = path.read_bytes()
+        for bit in range(8 * len(whole)):
+            changed = bytearray(whole)
+            changed[bit // 8] ^= 1 << bit % 8
+            path.write_bytes(changed)
+            with pytest.raises(NetworkError, match=path.name):
+                Network.load(path)

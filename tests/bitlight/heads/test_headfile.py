@@ -83,6 +83,38 @@ def test_every_truncation_is_refused(file):
             RidgeHead.load(file)
 
 
+def every_bit(path, step, first=0):
+    """Flip bits of a head file, one at a time: each is found, or says nothing else."""
+    whole, before = path.read_bytes(), Head.load(path)
+    X = np.random.default_rng(0).integers(0, 2, (5, before.n_features_in_), dtype=np.uint8)
+    expected = before.predict_proba(X).tolist(), headfile.describe(before)
+    for bit in range(first, 8 * len(whole), step):
+        changed = bytearray(whole)
+        changed[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(changed)
+        try:
+            after = Head.load(path)
+        except HeadError as error:
+            assert str(error).isprintable()  # noqa: PT017
+            continue
+        assert (after.predict_proba(X).tolist(), headfile.describe(after)) == expected
+    path.write_bytes(whole)
+
+
+def test_every_bit_of_a_head(file):
+    every_bit(file, 37)
+
+
+@pytest.mark.fuzz
+def test_every_single_bit_of_heads(file, tmp_path):
+    every_bit(file, 1)
+    X = np.eye(9, dtype=np.uint8)
+    for head in (BinaryHead(epochs=1), LinearHead(epochs=1)):
+        path = tmp_path / type(head).__name__
+        head.fit(X, np.arange(9) % 2).save(path, "ab" * 32, ["ant", "bee"])
+        every_bit(path, 1)
+
+
 def test_every_flipped_coefficient_is_found(head, file):
     content = file.read_bytes()
     size = 4 * head.coef_.size + 8 * head.intercept_.size
