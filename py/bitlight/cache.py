@@ -23,10 +23,10 @@ from bitlight.errors import BitlightError
 
 VARIABLE = "BITLIGHT_CACHE"
 SECTIONS = ("simulators", "synthesis", "numba", "wasm", "matplotlib", "torch")
-TEMPORARY = "bitlight-cache-"
+TEMPORARY = scratch.CACHE
 ROOM = 128 << 20  # bytes that must be free where something is built
 OTHERS = stat.S_IWGRP | stat.S_IWOTH
-MEMORY = "/dev/shm"
+MEMORY = scratch.MEMORY
 
 log = logging.getLogger("bitlight")
 

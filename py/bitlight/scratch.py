@@ -18,6 +18,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PREFIX = ".bitlight-"
+MEMORY = "/dev/shm"
+# Of what simulations share with who started them, and of a cache for one run.
+SHARED, CACHE = "bitlight.", "bitlight-cache-"
 TRIES = 20  # names for files that are written to one target at once
 NEW = "new-"  # stands in the name of a folder until its maker has the lock
 YOUNG_S = 60.0  # it may be so long without
@@ -109,6 +112,13 @@ def folder_in(parent: Path, prefix: str = PREFIX) -> Iterator[Path]:
         if os.getpid() == maker:  # what was forked meanwhile leaves it alone
             shutil.rmtree(path, ignore_errors=True)
         os.close(descriptor)
+
+
+def sweep_everywhere() -> None:
+    """Remove what killed runs have left in memory and among the temporary files."""
+    for parent in (MEMORY, tempfile.gettempdir()):
+        for prefix in (SHARED, CACHE, PREFIX):
+            sweep(Path(parent), prefix)
 
 
 def sweep(parent: Path, prefix: str = PREFIX) -> None:

@@ -11,8 +11,8 @@ import numpy as np
 
 from bitlight import SimulationError, scratch
 
-PREFIX = "bitlight."
-MEMORY = "/dev/shm"
+PREFIX = scratch.SHARED
+MEMORY = scratch.MEMORY
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from bitlight import scratch
 from bitlight.cli.benchmarks import bench
 from bitlight.cli.cache import cache
 from bitlight.cli.environment import (
@@ -96,6 +97,7 @@ def main() -> None:
     keep_own_files_readable()
     say_in_any_encoding()
     share_cache()
+    scratch.sweep_everywhere()
     try:
         with stoppable():
             cli.main(standalone_mode=False)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bitlight import Linear, Network
+from bitlight import Linear, Network, scratch
 
 SHARED = Path("/dev/shm")
 
@@ -79,7 +79,7 @@ def network(tmp_path):
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 )
 def test_a_compiling_simulator_ends_with_its_command(started, tmp_path, number, code):
-    before = set(SHARED.iterdir())
+    before = set(SHARED.glob("bitlight.*"))
     process = started("simulate", network(tmp_path), "random:50", "--engine", "verilator")
     wait_for(lambda: len(session_of(process.pid)) > 1)
     process.send_signal(number)
@@ -87,7 +87,8 @@ def test_a_compiling_simulator_ends_with_its_command(started, tmp_path, number, 
     assert b"interrupted" in process.stdout.read()
     wait_for(lambda: session_of(process.pid) == [], 3)
     assert [*(tmp_path / "tmp").iterdir()] == []
-    assert set(SHARED.iterdir()) - before == set()
+    # Simulations of other tests end as well.
+    wait_for(lambda: set(SHARED.glob("bitlight.*")) <= before)
 
 
 def test_training_goes_on_where_it_was_stopped(started, tmp_path):
@@ -145,3 +146,15 @@ except KeyboardInterrupt:
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert done.stdout.split() == [b"0"]
+
+
+def test_any_command_sweeps_what_killed_ones_have_left(started, tmp_path):
+    memory, temporary = SHARED / f"bitlight.{os.getpid()}", tmp_path / "tmp" / "bitlight-cache-x"
+    for left in (memory, temporary):
+        left.mkdir()
+        (left / "content").touch()
+    with scratch.folder_in(SHARED, scratch.SHARED) as used:
+        assert started("cache", "show").wait() == 0
+        assert used.is_dir()
+    assert not memory.exists()
+    assert not temporary.exists()
