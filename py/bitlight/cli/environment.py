@@ -1,10 +1,14 @@
 """What a command makes of the environment that it is started in."""
 
 import codecs
+import contextlib
 import os
 import sys
 
-from bitlight.cache import VARIABLE, cache_folder
+from bitlight.cache import VARIABLE, CacheError, cache_folder, own_section
+
+# Commands that load torch.
+TORCH = {"train", "head", "project", "reproduce", "bench", "demo"}
 
 # What our tables and messages have beyond ASCII, for terminals and files that have nothing else.
 PLAIN = {
@@ -63,7 +67,8 @@ def share_cache() -> None:
     Torch's own place has a name in the folder of temporary files that others can take first.
     """
     folder = cache_folder()
-    if folder is not None:
-        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", os.fspath(folder / "torch"))
+    if folder is not None and TORCH.intersection(sys.argv[1:2]):
+        with contextlib.suppress(CacheError):  # made here, since torch would let all read it
+            os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", os.fspath(own_section("torch")))
     if os.environ.get(VARIABLE) and folder is not None:
         os.environ.setdefault("MPLCONFIGDIR", os.fspath(folder / "matplotlib"))
