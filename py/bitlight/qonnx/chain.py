@@ -9,15 +9,13 @@ import onnx
 
 from bitlight.errors import ExchangeError, NetworkError
 from bitlight.layers import Conv2d, Layer, Linear, MaxPool2d
+from bitlight.network import MOST_VALUES
 from bitlight.qonnx.constants import Constants
 from bitlight.qonnx.file import describe, refusal
 from bitlight.qonnx.imported import Code, InputCode, Sums
 from bitlight.qonnx.layout import Layout
 from bitlight.qonnx.quantisers import Quantiser
 from bitlight.qonnx.steps import INEXACT, Step, find_thresholds
-
-# Values between two layers of one image; AlexNet has 290 thousand.
-LARGEST_IMAGE = 1 << 26
 
 
 class NotBinary(ExchangeError):
@@ -228,8 +226,8 @@ class Chain:
         self.layout = Layout(shape, axes, flat, self.layout.batch)
 
     def _check_size(self, node: onnx.NodeProto, shape: tuple[int, ...]) -> None:
-        if math.prod(shape) > LARGEST_IMAGE:
-            raise refusal(node, f"gives {shape}, more than {LARGEST_IMAGE} values for one image")
+        if math.prod(shape) > MOST_VALUES:
+            raise refusal(node, f"gives {shape}, more than {MOST_VALUES} values for one image")
 
     def output(self) -> Sums | Code:
         """What the last values are; sums become the scores of a last Linear."""

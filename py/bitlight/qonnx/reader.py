@@ -7,8 +7,8 @@ import numpy as np
 import onnx
 
 from bitlight.errors import ExchangeError, NetworkError
-from bitlight.network import Network
-from bitlight.qonnx.chain import LARGEST_IMAGE, Chain, NotBinary
+from bitlight.network import MOST_VALUES, Network
+from bitlight.qonnx.chain import Chain, NotBinary
 from bitlight.qonnx.constants import Constants, domain_of
 from bitlight.qonnx.file import attributes, read_graph, refusal, shorten
 from bitlight.qonnx.imported import Imported, Sums
@@ -89,10 +89,10 @@ def _input(graph: onnx.GraphProto, constants: Constants) -> tuple[str, Layout]:
     batch, *sizes = [dim.dim_value for dim in kind.shape.dim] or [0]
     if kind.elem_type != onnx.TensorProto.FLOAT or len(sizes) not in (1, 3):
         raise ExchangeError(f"input {shorten(name)} must be floats (N, C, H, W) or (N, n)")
-    if min(sizes) < 1 or math.prod(sizes) > LARGEST_IMAGE:
+    if min(sizes) < 1 or math.prod(sizes) > MOST_VALUES:
         raise ExchangeError(
             f"input {shorten(name)} must have fixed sizes behind the batch, of at most "
-            f"{LARGEST_IMAGE} values, not {sizes}"
+            f"{MOST_VALUES} values, not {sizes}"
         )
     batch = max(batch, 1)
     if len(sizes) == 1:

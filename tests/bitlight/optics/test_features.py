@@ -1,5 +1,6 @@
 """OpticalFeatures: any form of bits, any camera, linear projections, errors before any work."""
 
+import contextlib
 import pickle
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
 from bitlight import Camera, OpticalFeatures, OpticsError, RidgeHead, bits
+from bitlight.cli import report
 from bitlight.optics import memory
 from bitlight.optics.display import Display
 from bitlight.optics.encoders import Sign, Thresholds
@@ -233,8 +235,14 @@ def test_memory_is_asked_for_first(monkeypatch):
         OpticalFeatures(4000, "gaussian", materialise=True).fit(X)
 
 
-def test_progress_is_shown_where_asked_for(capsys):
+def test_progress_is_shown_where_asked_for(monkeypatch):
+    shown = []
+
+    def progress(label, total):
+        return contextlib.nullcontext(lambda done: shown.append((label, done, total)))
+
+    monkeypatch.setattr(report, "progress", progress)
     OpticalFeatures(5).fit_transform(X)
-    assert not capsys.readouterr().out
+    assert not shown
     OpticalFeatures(5, verbose=True).fit_transform(X)
-    assert "optical projection" in capsys.readouterr().out
+    assert shown[-1] == ("optical projection", len(X), len(X))
