@@ -22,9 +22,9 @@ COMMAND = re.compile(rf"^(?: {{4}}|)(bitlight (?:{'|'.join(cli.commands)}) .*)$"
 # Fewer images than the data set has: enough for each line to be run.
 FEWER = """
 from bitlight import data
+whole = data.animal_split
 data.animal_split = lambda: tuple(part[:300] for part in whole())
 """
-PRELUDE = "from bitlight import data\nwhole = data.animal_split\n" + FEWER
 # What only a board has.
 ELSEWHERE = {"docs/axi.md": "pynq"}
 
@@ -72,7 +72,7 @@ def test_python_runs_as_it_is_written(page, tmp_path):
         prepare(tmp_path)
     warnings = ["-W", "error", "-W", "ignore::DeprecationWarning", "-W", "ignore::UserWarning"]
     subprocess.run(
-        [sys.executable, *warnings, "-c", PRELUDE + code], cwd=tmp_path, check=True, timeout=300
+        [sys.executable, *warnings, "-c", FEWER + code], cwd=tmp_path, check=True, timeout=300
     )
 
 

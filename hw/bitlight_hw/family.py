@@ -8,7 +8,7 @@ from amaranth.lib.memory import Memory
 
 from bitlight import BitlightError
 from bitlight_hw import styles
-from bitlight_hw.estimate import Estimate
+from bitlight_hw.estimate import Estimate, tables
 
 
 @dataclass(frozen=True)
@@ -127,8 +127,7 @@ class Family:
 
     def occupied(self, taken: Estimate) -> int:
         """Places for look-up tables that a design takes, with what else stands in them."""
-        luts = taken.luts + taken.memory_luts
-        return luts + round(self.cells_of_carry * taken.carries + self.lone * taken.ffs)
+        return tables(taken) + round(self.cells_of_carry * taken.carries + self.lone * taken.ffs)
 
     def ram_rows(self, depth: int) -> int:
         """Memories of look-up tables that stand one above the other in a RAM of that depth."""

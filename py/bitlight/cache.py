@@ -23,10 +23,8 @@ from bitlight.errors import BitlightError
 
 VARIABLE = "BITLIGHT_CACHE"
 SECTIONS = ("simulators", "synthesis", "numba", "wasm", "matplotlib", "torch")
-TEMPORARY = scratch.CACHE
 ROOM = 128 << 20  # bytes that must be free where something is built
 OTHERS = stat.S_IWGRP | stat.S_IWOTH
-MEMORY = scratch.MEMORY
 
 log = logging.getLogger("bitlight")
 
@@ -177,7 +175,7 @@ def _runs_nothing(path: Path) -> bool:
 def _temporary() -> Path:
     """A folder for what this process builds and cannot keep; it is gone when the process ends."""
     sizes = {}
-    for name in dict.fromkeys((_temporary_folder(), MEMORY)):
+    for name in dict.fromkeys((_temporary_folder(), scratch.MEMORY)):
         if (
             name
             and os.path.isdir(name)
@@ -194,7 +192,7 @@ def _temporary() -> Path:
     parent = large[0] if large else max(sizes, key=lambda name: sizes[name])
     stack = contextlib.ExitStack()
     atexit.register(stack.close)
-    return stack.enter_context(scratch.folder_in(Path(parent), TEMPORARY))
+    return stack.enter_context(scratch.folder_in(Path(parent), scratch.CACHE))
 
 
 def _temporary_folder() -> str | None:

@@ -37,6 +37,11 @@ class Network:
     output_scale : OutputScale, optional
         What a trained network does to its scores: see `logits`. For networks that give scores.
 
+    Attributes
+    ----------
+    work : int
+        Products of an image in all layers, and the bits that its pools look at.
+
     Raises
     ------
     NetworkError
@@ -76,7 +81,7 @@ class Network:
     def _shapes(self) -> Iterable[Shape]:
         if not self.layers:
             raise NetworkError("a network needs at least one layer")
-        shape, work = self.input_shape, 0
+        shape, self.work = self.input_shape, 0
         _check_values("the input", shape)
         yield shape
         for index, layer in enumerate(self.layers):
@@ -90,10 +95,11 @@ class Network:
                 if isinstance(layer, Conv2d):
                     _check_values("its padded input", layer.padded_shape(before))
                 _check_values("its output", shape)
-                work += _work(layer, shape)
-                if work > MOST_WORK:
+                self.work += _work(layer, shape)
+                if self.work > MOST_WORK:
                     raise NetworkError(
-                        f"an image takes {work:,} products up to here, and {MOST_WORK:,} at most"
+                        f"an image takes {self.work:,} products up to here, "
+                        f"and {MOST_WORK:,} at most"
                     )
             except NetworkError as error:
                 raise NetworkError(f"layer {index}: {error}") from None

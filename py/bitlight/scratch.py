@@ -116,17 +116,17 @@ def folder_in(parent: Path, prefix: str = PREFIX) -> Iterator[Path]:
 
 def sweep_everywhere() -> None:
     """Remove what killed runs have left in memory and among the temporary files."""
-    for parent in (MEMORY, tempfile.gettempdir()):
-        for prefix in (SHARED, CACHE, PREFIX):
-            sweep(Path(parent), prefix)
+    for parent in dict.fromkeys((MEMORY, tempfile.gettempdir())):
+        sweep(Path(parent), SHARED, CACHE, PREFIX)
 
 
-def sweep(parent: Path, prefix: str = PREFIX) -> None:
-    """Remove folders of ours with that prefix whose makers are gone."""
+def sweep(parent: Path, *prefixes: str) -> None:
+    """Remove folders of ours with one of these prefixes whose makers are gone."""
+    new = tuple(prefix + NEW for prefix in prefixes)
     with contextlib.suppress(OSError):
-        left = [entry.path for entry in os.scandir(parent) if entry.name.startswith(prefix)]
-        for path in left:
-            _remove_folder_if_left(path, os.path.basename(path).startswith(prefix + NEW))
+        left = [entry for entry in os.scandir(parent) if entry.name.startswith(prefixes)]
+        for entry in left:
+            _remove_folder_if_left(entry.path, entry.name.startswith(new))
 
 
 def _remove_folder_if_left(path: str, new: bool) -> None:

@@ -11,9 +11,6 @@ import numpy as np
 
 from bitlight import SimulationError, scratch
 
-PREFIX = scratch.SHARED
-MEMORY = scratch.MEMORY
-
 
 @contextlib.contextmanager
 def folder(size: int) -> Iterator[Path]:
@@ -21,9 +18,10 @@ def folder(size: int) -> Iterator[Path]:
 
     What processes that were killed have left is removed first.
     """
-    fits = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 1.1 * size
-    parent = Path(MEMORY if fits else tempfile.gettempdir())
-    with scratch.folder_in(parent, PREFIX) as path:
+    memory = scratch.MEMORY
+    fits = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 1.1 * size
+    parent = Path(memory if fits else tempfile.gettempdir())
+    with scratch.folder_in(parent, scratch.SHARED) as path:
         yield path
 
 

@@ -163,13 +163,13 @@ def test_a_temporary_cache_goes_with_its_process_or_at_the_next_start(tmp_path, 
     assert left.parent == tmp_path
     assert left.exists() == killed
     if killed:
-        scratch.sweep(tmp_path, cache.TEMPORARY)
+        scratch.sweep(tmp_path, scratch.CACHE)
         assert not left.exists()
 
 
 def test_a_folder_in_use_is_not_swept(tmp_path):
     with scratch.folder_in(tmp_path) as path:
-        scratch.sweep(tmp_path)
+        scratch.sweep(tmp_path, scratch.PREFIX)
         assert path.is_dir()
     assert list(tmp_path.iterdir()) == []
 
@@ -177,9 +177,9 @@ def test_a_folder_in_use_is_not_swept(tmp_path):
 def test_a_folder_whose_maker_has_no_lock_yet_is_left_for_a_while(tmp_path):
     left = tmp_path / f"{scratch.PREFIX}{scratch.NEW}x"
     left.mkdir()
-    scratch.sweep(tmp_path)
+    scratch.sweep(tmp_path, scratch.PREFIX)
     assert left.exists()
     long_ago = time.time() - scratch.YOUNG_S - 1
     os.utime(left, (long_ago, long_ago))
-    scratch.sweep(tmp_path)
+    scratch.sweep(tmp_path, scratch.PREFIX)
     assert not left.exists()

@@ -27,7 +27,7 @@ with Simulator(slow) as simulator:
 
 def left():
     """Folders of simulations, and processes that work on them."""
-    folders = set(Path(shared.MEMORY).glob("bitlight.*"))
+    folders = set(Path(scratch.MEMORY).glob("bitlight.*"))
     names = {folder.name for folder in folders}
     running = []
     for process in Path("/proc").glob("[0-9]*/cmdline"):
@@ -43,7 +43,7 @@ def test_a_folder_lives_as_long_as_its_block():
     with shared.folder(100) as folder:
         copy = shared.array(folder / "a", np.arange(5))
         assert np.array_equal(np.fromfile(folder / "a", np.int64), copy)
-        scratch.sweep(folder.parent, shared.PREFIX)
+        scratch.sweep(folder.parent, scratch.SHARED)
         assert folder.exists()
     assert not folder.exists()
 

@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from processes import session_of
+from stores import filled_store
 
 from bitlight import FeatureStore, Linear, Network, RidgeHead
 from bitlight.featurefile import FeatureFile
@@ -108,19 +110,7 @@ def prepare(folder):
     FeatureFile(bits, labels.astype(int), net.id).save(folder / "bits.npz")
     RidgeHead([10.0]).fit(bits, labels).save(folder / "made.head", net.id)
     _run("export net.bnn net.onnx", folder, os.environ)
-    labelled_store(folder / "store", bits, labels)
-
-
-def labelled_store(path, bits, labels):
-    """A store with labels, of a network that gives its input as it is."""
-    from bitlight.data.source import ArraySource
-    from bitlight.store.filling import fill, manifest_for
-
-    n = bits.shape[1]
-    net = Network((n,), 1, [Linear(np.eye(n, dtype=bool), np.full(n, 2 - n, np.int32))])
-    source = ArraySource("bits", bits * 255, labels.astype(int), (n,), 1)
-    store = FeatureStore.create(path, manifest_for(net, source, chunk=128))
-    fill(store, net, source)
+    filled_store(folder / "store", samples=400)
 
 
 def content(path):
@@ -148,17 +138,6 @@ def _run(line, folder, environment):
         timeout=LONGEST_S,
         check=False,
     )
-
-
-def session_of(leader):
-    """Processes of a session that still run."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            state, _, _, session = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
-            if int(session) == leader and state not in "ZX":
-                found.append(int(entry.name))
-    return found
 
 
 class Reference:

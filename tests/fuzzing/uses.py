@@ -12,12 +12,13 @@ import numpy as np
 
 from bitlight import BitlightError
 from bitlight.heads import cheader, onnxmodel
+from bitlight.inspection import inspect
 from bitlight.qonnx import export_qonnx
 from bitlight_hw import Accelerator
 from bitlight_hw.planning import layers
 
-# Products of one image that are computed twice, by both engines.
-WORK = 1 << 26
+# Products of one image that is computed twice, by both engines.
+WORK = 1 << 28
 # Bits of weights of networks whose Verilog is written: of others it takes longer than a second.
 WEIGHTS = 1 << 13
 # Of what loads, every so-many-th is compiled, which takes longest.
@@ -37,12 +38,7 @@ def refused():
 
 def use_network(net, folder, number):
     """Compute one image in both engines; plan, export, and now and then write the Verilog."""
-    work = sum(
-        math.prod(shape) * (math.prod(layer.kernel) if hasattr(layer, "stride") else 1)
-        for layer, shape in zip(net.layers, net.shapes[1:], strict=True)
-    )
-    work += sum(layer.weight.size for layer in net.layers if hasattr(layer, "weight"))
-    if work < WORK:
+    if net.work < WORK:
         rng = np.random.default_rng(number)
         images = rng.integers(0, 1 << net.input_bits, (1, *net.input_shape), np.uint8)
         assert np.array_equal(net.forward(images), net.forward(images, engine="plain"))
@@ -59,8 +55,7 @@ def use_network(net, folder, number):
     with refused():
         accelerator = Accelerator(net)
         assert sum(layer.cycles for layer in layers(accelerator, "xc7")) > 0
-        small = sum(layer.weight.size for layer in net.layers if hasattr(layer, "weight"))
-        if number % COMPILED == 0 and small < WEIGHTS:
+        if number % COMPILED == 0 and inspect(net).weight_bits < WEIGHTS:
             assert "module" in accelerator.verilog()
 
 

@@ -67,7 +67,8 @@ def share_cache() -> None:
     Torch's own place has a name in the folder of temporary files that others can take first.
     """
     folder = cache_folder()
-    if folder is not None and TORCH.intersection(sys.argv[1:2]):
+    command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    if folder is not None and command in TORCH:
         with contextlib.suppress(CacheError):  # made here, since torch would let all read it
             os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", os.fspath(own_section("torch")))
     if os.environ.get(VARIABLE) and folder is not None:

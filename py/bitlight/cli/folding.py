@@ -9,6 +9,14 @@ from bitlight.cli import sources
 from bitlight.errors import FoldingError
 from bitlight.network import Network
 
+bus_option = click.option(
+    "--bus",
+    type=click.Choice(["stream", "axi"]),
+    default="stream",
+    show_default=True,
+    help="Bare streams of beats, or AXI4-Stream frames with AXI4-Lite registers.",
+)
+
 
 def folding_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """--cycles to --dataflow, and --project; a command hands them to `accelerator`."""
@@ -100,7 +108,7 @@ def _within(
 ) -> Any:
     """The fastest that fits with all that is around it: what that takes is put aside."""
     from bitlight_hw import Accelerator, fold
-    from bitlight_hw.estimate import Estimate
+    from bitlight_hw.estimate import Estimate, tables
     from bitlight_hw.parts import part
     from bitlight_hw.planning import around
 
@@ -111,7 +119,7 @@ def _within(
         acc = Accelerator(net, folded, flows, projection)
         taken = Estimate.total(acc.estimate(device.family.name).values())
         taken += Estimate.total(around(acc, bus, device.family).values())
-        beyond = taken.luts + taken.memory_luts - luts
+        beyond = tables(taken) - luts
         if device.cells is not None:
             beyond = max(beyond, device.family.occupied(taken) - device.cells)
         too_many = 0 if device.blocks is None else taken.blocks - device.blocks

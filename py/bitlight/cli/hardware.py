@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 import click
 
 from bitlight.cli import sources
-from bitlight.cli.folding import accelerator, folding_options
+from bitlight.cli.folding import accelerator, bus_option, folding_options
 from bitlight.cli.paths import IMAGES, NETWORK, Output
 from bitlight.cli.reading import Reading, reading_options
 from bitlight.cli.report import console, json_option, progress, show_table, working, write_json
@@ -25,13 +25,7 @@ from bitlight.files import replacing
     help="Whose memories and look-up tables it is written for, generic for any other FPGA's; "
     "equal in all else.",
 )
-@click.option(
-    "--bus",
-    type=click.Choice(["stream", "axi"]),
-    default="stream",
-    show_default=True,
-    help="Bare streams of beats, or AXI4-Stream frames with AXI4-Lite registers.",
-)
+@bus_option
 @folding_options
 @json_option
 def verilog(

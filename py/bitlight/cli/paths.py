@@ -37,12 +37,16 @@ class Input(click.Path):
 
     def convert(self, value: Any, param: Any, ctx: click.Context | None) -> Any:
         """Note the path, and refuse it if it is an output."""
-        if isinstance(value, str) and value.partition(":")[0] in self.names:
+        if self.is_name(value):
             return value
         _note("inputs", value, ctx)
         if not self.names and not Path(value).exists():
             raise BitlightError(f"no such file: {value}")
         return super().convert(value, param, ctx)
+
+    def is_name(self, value: Any) -> bool:
+        """Whether it stands for no file."""
+        return isinstance(value, str) and value.partition(":")[0] in self.names
 
 
 class ImagesInput(Input):
@@ -51,10 +55,8 @@ class ImagesInput(Input):
     def convert(self, value: Any, param: Any, ctx: click.Context | None) -> Any:
         """Note the path, and refuse it if it is an output or leads nowhere."""
         found = super().convert(value, param, ctx)
-        if isinstance(value, str) and value.partition(":")[0] in self.names:
-            return found
         path = Path(value)
-        if path.is_dir() or (path.suffix == ".npy" and path.exists()):
+        if self.is_name(value) or path.is_dir() or (path.suffix == ".npy" and path.exists()):
             return found
         raise no_images(value)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from bitlight.cli.folding import accelerator, folding_options
+from bitlight.cli.folding import accelerator, bus_option, folding_options
 from bitlight.cli.paths import NETWORK
 from bitlight.cli.report import console, json_option, show_table, working, write_json
 
@@ -23,13 +23,7 @@ TARGETS = ["xc7", "ecp5", "ice40", "ecp5-25k", "ecp5-45k", "ecp5-85k", "ice40-up
     show_default=True,
     help="Family of FPGAs, or one of them, whose look-up tables and block RAM are counted.",
 )
-@click.option(
-    "--bus",
-    type=click.Choice(["stream", "axi"]),
-    default="stream",
-    show_default=True,
-    help="Bare streams, or with what makes AXI frames of them.",
-)
+@bus_option
 @click.option(
     "--mhz",
     type=click.FloatRange(0, min_open=True),

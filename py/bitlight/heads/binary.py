@@ -136,7 +136,7 @@ class BinaryHead(Head):
         self._check_classes(classes)
         labels = self._indices(y)
         if first:
-            self._start(X.shape[1], None, None)
+            self._start(X.shape[1], None, each)
         assert self._descent is not None
         self._descent.pass_over(self._bits(X), labels, each)
         self._take()

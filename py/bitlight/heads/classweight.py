@@ -54,4 +54,6 @@ def relative_weights(
 ) -> np.ndarray:
     """The same, 1 in the mean over the samples, or over the classes where more may come."""
     weights = class_weights(choice, classes, labels, each)
-    return weights / np.average(weights if labels is None else weights[labels], weights=each)
+    if labels is None:
+        return weights / weights.mean()
+    return weights / np.average(weights[labels], weights=each)

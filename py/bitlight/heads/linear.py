@@ -169,8 +169,7 @@ class LinearHead(Head):
 
     def _start(self, X: np.ndarray, labels: np.ndarray | None, each: np.ndarray | None) -> None:
         self._see(X)
-        known = None if labels is None else each
-        weights = relative_weights(self.class_weight, self.classes_, labels, known)
+        weights = relative_weights(self.class_weight, self.classes_, labels, each)
         self._weights = weights
         self._standard = Standard.of(X, each)
         self._layer = Softmax(self._standard, len(self.classes_)).to(self.device)

@@ -18,11 +18,10 @@ from rich.progress import Progress as Bar
 from torch import nn
 from torch.nn import functional as F
 
-from bitlight import telling
 from bitlight.devices import checked_device
 from bitlight.errors import TrainingError
 from bitlight.nn import clip_latent, pixels_to_floats
-from bitlight.telling import describe_progress, describe_time, told
+from bitlight.telling import describe_progress, describe_time, say, told
 from bitlight.training.distributed import Team
 from bitlight.training.recipes import Recipe
 from bitlight.training.run import Epoch, Run, uninterrupted
@@ -269,7 +268,7 @@ class _Shown:
         if self.lines:
             accuracy = "" if last.accuracy is None else f", accuracy {last.accuracy:.2%}"
             left = describe_time((self.epochs - len(history)) * last.seconds)
-            telling.say(
+            say(
                 f"epoch {len(history)} of {self.epochs}: loss {last.loss:.4f}{accuracy}, "
                 f"{last.seconds:.1f} s; about {left} left"
             )

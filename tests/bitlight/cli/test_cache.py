@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from bitlight import cache
+from bitlight.cli.environment import share_cache
 from bitlight.cli.main import cli
 
 
@@ -38,6 +39,17 @@ def test_show_and_clear(folder, tmp_path):
     done = CliRunner().invoke(cli, ["cache", "clear"])
     assert done.output == "removed 600 bytes\n"
     assert [path.name for path in folder.iterdir()] == ["other"]
+
+
+@pytest.mark.parametrize("words", [["train"], ["--debug", "head", "train"]])
+def test_what_torch_compiles_is_the_users_alone(folder, monkeypatch, words):
+    for variable in ("TORCHINDUCTOR_CACHE_DIR", "MPLCONFIGDIR"):
+        monkeypatch.setenv(variable, "")  # which is put back
+        monkeypatch.delenv(variable)
+    monkeypatch.setattr(sys, "argv", ["bitlight", *words])
+    share_cache()
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(folder / "torch")
+    assert (folder / "torch").stat().st_mode & 0o777 == 0o700
 
 
 def test_a_cache_that_is_not_used_says_why(folder, tmp_path):

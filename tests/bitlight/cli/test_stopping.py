@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import session_of
 
 from bitlight import Linear, Network, scratch
 
@@ -46,17 +47,6 @@ def started(tmp_path):
             os.killpg(process.pid, signal.SIGKILL)
         process.stdout.close()
         process.wait()
-
-
-def session_of(leader):
-    """Processes of a session that still run."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            state, _, _, session = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
-            if int(session) == leader and state not in "ZX":
-                found.append(int(entry.name))
-    return found
 
 
 def wait_for(what, seconds=60):
