@@ -27,7 +27,7 @@ class Work:
     log: Path
 
     def call(self, command: list[str], environment: Mapping[str, str]) -> None:
-        """Run a tool.
+        """Run a tool; its own temporary files are in the folder, and go with it.
 
         Raises
         ------
@@ -38,7 +38,7 @@ class Work:
             done = subprocess.run(
                 command,
                 cwd=self.folder,
-                env=environment,
+                env={**environment, "TMPDIR": os.fspath(self.folder)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -7,26 +7,27 @@ import importlib.util
 import os
 import platform
 import re
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
 from xml.etree import ElementTree
 
-from bitlight import SimulationError
+from bitlight import SimulationError, scratch
 from bitlight_hw.units.rules import BROKEN
 from bitlight_sim import toolchain
 from bitlight_sim.native.build import copy_runtime, keep_runtime, runtime_key
 
 SimulatorName = Literal["icarus", "verilator"]
 
-# Without them every signal is public, which made a bench three times slower.
 # What a shell or a surrounding pytest may have set for benches of its own: it would choose among
 # our tests, seed them, or load other code into the simulator.
 INHERITED = re.compile(
     r"(COCOTB|GPI|PYGPI|TOPLEVEL|VERILATOR_ARGS|PYTEST)_.*|TOPLEVEL|TESTCASE|MODULE|RANDOM_SEED|WAVES"
     r"|LIBPYTHON_LOC|PYTHON(STARTUP|HOME|INSPECT|OPTIMIZE|WARNINGS|BREAKPOINT)"
 )
+# Without them every signal is public, which made a bench three times slower.
 VERILATOR = ["--no-public-flat-rw", "--public-depth", "1", "-Wno-fatal"]
 
 
@@ -189,7 +190,10 @@ def _check(results: Path, expected: Sequence[str]) -> None:
 
 @contextlib.contextmanager
 def _environment(simulator: SimulatorName) -> Iterator[None]:
-    """The tools' environment for the time of one run; cocotb's runner reads os.environ."""
+    """The tools' environment for the time of one run; cocotb's runner reads os.environ.
+
+    Their temporary files are in a folder that goes with the run, or is swept after it.
+    """
     before = dict(os.environ)
     if simulator == "verilator":
         _, environment = toolchain.verilator()
@@ -199,7 +203,9 @@ def _environment(simulator: SimulatorName) -> Iterator[None]:
     for name in [name for name in os.environ if INHERITED.fullmatch(name)]:
         del os.environ[name]
     try:
-        yield
+        with scratch.folder_in(Path(tempfile.gettempdir())) as temporary:
+            os.environ["TMPDIR"] = str(temporary)
+            yield
     finally:
         os.environ.clear()
         os.environ.update(before)

@@ -49,6 +49,17 @@ def test_a_program_is_compiled_once(folder):
     assert [path.name for path in folder.iterdir()] == [KEY]
 
 
+def test_what_tools_leave_goes_with_their_work(folder, tmp_path):
+    def compile_and_leave(work):
+        work.call(["sh", "-c", 'echo g++ was killed > "$TMPDIR/cc1.s"'], os.environ)
+        (left,) = work.folder.glob("cc1.s")
+        assert left.read_text() == "g++ was killed\n"
+        return compile(work)
+
+    programs.made(KEY, {"source": SCRIPT}, compile_and_leave)
+    assert not list(tmp_path.rglob("cc1.s"))
+
+
 @pytest.mark.parametrize(
     "damage",
     [

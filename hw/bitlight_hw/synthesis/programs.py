@@ -69,14 +69,15 @@ def version(program: str, native: bool = False) -> str:
 def call(command: Sequence[str], work: Path, log: Path, say: Callable[[str], None]) -> int:
     """Run a program in a folder and give its exit code; what it prints is added to its log.
 
-    A program that is stopped by an error or Ctrl-C here doesn't go on by itself.
+    A program that is stopped by an error or Ctrl-C here doesn't go on by itself. Its temporary
+    files are in the folder, and go with it.
     """
     program = Path(command[0]).name
     printed = []
     with subprocess.Popen(
         command,
         cwd=work,
-        env=environment(),
+        env=environment() | {"TMPDIR": str(work.absolute())},
         text=True,
         encoding="utf-8",
         errors="replace",
