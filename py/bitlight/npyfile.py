@@ -2,6 +2,7 @@
 
 import math
 import os
+import sys
 import warnings
 from pathlib import Path
 from typing import IO, Literal
@@ -65,6 +66,8 @@ def read_npy(file: IO[bytes], size: int) -> np.ndarray:
     if filled < there:
         raise ValueError(f"it ends after {filled} of {there} bytes")
     array = np.frombuffer(content, dtype, count)
+    if dtype.kind == "U" and (array.view(f"{dtype.byteorder}u4") > sys.maxunicode).any():
+        raise ValueError("its texts have what is no letter")  # for which Python dies, or raises
     return array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
 
 

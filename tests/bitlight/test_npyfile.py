@@ -19,6 +19,7 @@ def written(array, pickle=False):
         np.asfortranarray(np.random.default_rng(0).random((4, 3, 2))),
         np.zeros((0, 5), ">i4"),
         np.array("text"),
+        np.array(["\U0010ffff", "b"], ">U1"),
         np.array(True),
     ],
 )
@@ -39,6 +40,7 @@ REFUSED = {
     "it is of version 2.0, not 1.0": ARRAY[:6] + b"\x02\0" + b"\xff\xff\xff\0" + ARRAY[12:],
     "its header is damaged": ARRAY.replace(b"(3, 4)", b"(((((("),
     "Header info length": ARRAY[:8] + b"\xff\xff" + ARRAY[10:118] + bytes(1 << 16),
+    "its texts have what is no letter": written(np.array("text"))[:-4] + b"\0\0\x11\0",
     "magic string is not correct": b"x" * 200,
 }
 
