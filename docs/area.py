@@ -24,7 +24,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from bitlight import Conv2d, Linear, MaxPool2d, Network, NetworkError
-from bitlight.files import replacing
+from bitlight.files.replacing import replacing
 from bitlight_hw import Accelerator, area
 from bitlight_hw import family as families
 from bitlight_hw.estimate import Estimate, tables

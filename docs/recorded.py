@@ -9,8 +9,8 @@ import numpy as np
 
 from bitlight import Network
 from bitlight.data.source import RandomSource
-from bitlight.files import replacing
-from bitlight.speed import cores, machine
+from bitlight.files.replacing import replacing
+from bitlight_lab.benchmarks.harness import cores, machine
 
 RAW = Path(__file__).parent / "raw" / "scale"
 

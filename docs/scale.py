@@ -25,10 +25,11 @@ import numpy as np
 from recorded import RAW, Noted, record
 
 from bitlight import FeatureStore, Network, RidgeHead, extractors
-from bitlight.cluster import connected, fill_on
+from bitlight.cluster import connected
 from bitlight.data.source import RandomSource
 from bitlight.store import manifest_for
-from bitlight.topologies import TOPOLOGIES
+from bitlight.store.workers import fill_on
+from bitlight.zoo.topologies import TOPOLOGIES
 
 IMAGENET = 1_281_167
 CORES = (1, 16, 64)

@@ -61,8 +61,9 @@ class Broken(Unit):
 def broken_accelerator(acc: Accelerator, name: str, fault: str) -> Accelerator:
     """The same accelerator with a fault behind one unit."""
     broken = Accelerator(acc.net, acc.folding)
-    broken._stages = [
+    stages = [
         replace(stage, unit=Broken(stage.unit, fault)) if stage.name == name else stage
-        for stage in broken._stages
+        for stage in broken.plan.stages
     ]
+    broken.plan = replace(broken.plan, stages=stages)
     return broken

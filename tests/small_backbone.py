@@ -5,11 +5,11 @@ from collections import OrderedDict
 import torch
 from torch import nn
 
-from bitlight.experiments import backbones
+from bitlight_lab.papers import backbones
 
 
 def register(monkeypatch):
-    """Let `bitlight.experiments.backbones.load` know it."""
+    """Let `bitlight_lab.papers.backbones.load` know it."""
 
     def small(size, weights):
         assert weights == "random"

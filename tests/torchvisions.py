@@ -3,7 +3,7 @@
 import pytest
 
 from bitlight import DataError
-from bitlight.experiments.backbones import import_torchvision
+from bitlight_lab.papers.backbones import import_torchvision
 
 
 def torchvision_or_skip():

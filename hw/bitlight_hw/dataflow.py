@@ -11,9 +11,9 @@ from typing import Any, get_args
 
 from bitlight import FoldingError, Linear, MaxPool2d, Network
 from bitlight_hw import timing
-from bitlight_hw.chain import Chain
 from bitlight_hw.folding import Folding, computing
 from bitlight_hw.optics import Projection
+from bitlight_hw.pipeline import Pipeline
 from bitlight_hw.units.matvec import Dataflow
 
 # Layers whose dataflow is chosen, at most: each doubles the chains that are stepped.
@@ -74,7 +74,7 @@ def _single(net: Network, folding: Folding) -> Iterator[int]:
 def _latency(
     net: Network, folding: Folding, flows: list[Dataflow], projection: Projection | None = None
 ) -> int:
-    chain = Chain.of(net, folding, flows, projection)
+    chain = Pipeline.of(net, folding, flows, projection)
     parts = [part for stage in chain.stages for part in stage.unit.timing]
     ample = timing.with_ample_depths(parts)
     return timing.run(ample, chain.beats_in.count, chain.beats.count, images=2).latency

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from bitlight import SimulationError
-from bitlight.compiled import compiled
+from bitlight.kernels.compiled import compiled
 
 TAKE, GIVE, AWAIT = 1, 2, 4
 

@@ -3,7 +3,7 @@
 import os
 import tempfile
 
-from bitlight.cache import CacheError, section
+from bitlight.files.cache import CacheError, section
 
 VARIABLE = "YOWASP_CACHE_DIR"
 ROOM = 512 << 20  # bytes of the compiled programs of the packages yowasp-*

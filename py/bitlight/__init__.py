@@ -18,17 +18,17 @@ from bitlight.errors import (
     SynthesisError,
     TrainingError,
 )
-from bitlight.layers import Conv2d, Linear, MaxPool2d
-from bitlight.network import Network
-from bitlight.surroundings import OutputScale
+from bitlight.network.layers import Conv2d, Linear, MaxPool2d
+from bitlight.network.network import Network
+from bitlight.network.surroundings import OutputScale
 
 # Loaded at first use, so that `import bitlight` needs neither torch nor scikit-learn.
 _LAZY = {
-    "freeze": "bitlight.freezing",
+    "freeze": "bitlight.freezing.freeze",
     "export_qonnx": "bitlight.qonnx",
     "import_qonnx": "bitlight.qonnx",
     "FeatureStore": "bitlight.store",
-    "BinaryFeatures": "bitlight.features",
+    "BinaryFeatures": "bitlight.features.transformer",
     "BinaryHead": "bitlight.heads",
     "LinearHead": "bitlight.heads",
     "RidgeHead": "bitlight.heads",

@@ -1,6 +1,9 @@
 """Identities of networks and features: a SHA-256, as 64 hexadecimal digits."""
 
+import hashlib
+import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 _ID = re.compile(r"[0-9a-f]{64}")
@@ -27,3 +30,11 @@ def check_id(value: Any, what: str) -> str:
     if not isinstance(value, str) or not _ID.fullmatch(value):
         raise ValueError(f"{what} must be 64 hexadecimal digits, not {value!r:.80}")
     return value
+
+
+def features_id(network: str, projection: Mapping[str, Any] | None) -> str:
+    """What tells features apart: the network's id, or a digest of it and of the optics."""
+    if projection is None:
+        return network
+    text = network + json.dumps(projection, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from bitlight import SimulationError
-from bitlight.files import replacing
+from bitlight.files.replacing import replacing
 from bitlight_hw import Accelerator
 from bitlight_sim.mismatch import Difference, describe_beats
 from bitlight_sim.native import beats

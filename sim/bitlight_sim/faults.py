@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from bitlight import Conv2d, Linear, MaxPool2d, Network
-from bitlight.files import replacing
+from bitlight.files.replacing import replacing
 from bitlight_hw import Accelerator
 from bitlight_hw.family import Family, named
 from bitlight_hw.units import MatrixVector

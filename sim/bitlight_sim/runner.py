@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Literal
 from xml.etree import ElementTree
 
-from bitlight import SimulationError, scratch
+from bitlight import SimulationError
+from bitlight.files import scratch
 from bitlight_hw.units.rules import BROKEN
 from bitlight_sim import toolchain
 from bitlight_sim.native.build import copy_runtime, keep_runtime, runtime_key

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bitlight import SimulationError, scratch
+from bitlight import SimulationError
+from bitlight.files import scratch
 
 
 @contextlib.contextmanager

@@ -11,8 +11,9 @@ from typing import Literal
 import numpy as np
 
 from bitlight import SimulationError, bits
+from bitlight.files.programs import is_intact
 from bitlight_hw import Accelerator
-from bitlight_sim import programs, shared
+from bitlight_sim import shared
 from bitlight_sim.cxxrtl import build as cxxrtl
 from bitlight_sim.native import beats
 from bitlight_sim.native import build as native
@@ -143,7 +144,7 @@ class Simulator:
 
         One that was changed since it was compiled is compiled again.
         """
-        if self._program is None or not programs.intact(self._program):
+        if self._program is None or not is_intact(self._program):
             started = time.perf_counter()
             self._program, self.built_before = BUILDS[self.engine](self.acc)
             self.build_seconds = time.perf_counter() - started

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from networks import draw_images, draw_network, seeds
 
 from bitlight import Linear, Network, NetworkError
-from bitlight.surroundings import OutputScale
+from bitlight.network.surroundings import OutputScale
 
 
 @given(seeds())

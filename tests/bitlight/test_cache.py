@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from bitlight import cache, scratch
-from bitlight.cache import CacheError, cache_folder, digest, own_section, section, sections
+from bitlight.files import cache, scratch
+from bitlight.files.cache import CacheError, cache_folder, digest, own_section, section, sections
 
 ROOT = os.geteuid() == 0
 
@@ -135,7 +135,7 @@ def test_nowhere_to_write(folder, monkeypatch):
 
 ENDS = """
 import os, signal
-from bitlight.cache import section
+from bitlight.files.cache import section
 print(section("things"), flush=True)
 if os.fork() == 0:
     raise SystemExit

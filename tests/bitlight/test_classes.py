@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bitlight import DataError
-from bitlight.classes import check_names, translate, translation
+from bitlight.data.classes import check_names, translate, translation
 
 
 def test_by_name():

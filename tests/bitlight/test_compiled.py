@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from numba.core import caching
 
-from bitlight import cache, compiled
+from bitlight.files import cache
+from bitlight.kernels import compiled
 
 
 def add(a, b):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bitlight import DataError
-from bitlight.featurefile import FeatureFile
+from bitlight.features.npz import FeatureFile
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from bitlight.errors import BitlightError
-from bitlight.files import check_distinct, check_writable, replacing, size_of
+from bitlight.files.replacing import check_distinct, check_writable, replacing, size_of
 
 
 def test_writes_and_replaces(tmp_path):
@@ -50,7 +50,7 @@ def test_a_full_disk(tmp_path):
     program = f"""
 import resource, signal
 from bitlight import BitlightError
-from bitlight.files import replacing
+from bitlight.files.replacing import replacing
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
@@ -124,7 +124,7 @@ def test_a_descriptor_is_written_where_it_stands(tmp_path, path, flags):
 
 def test_standard_output_is_no_file_to_replace(tmp_path):
     program = """
-from bitlight.files import replacing
+from bitlight.files.replacing import replacing
 print("before")
 with replacing("/dev/stdout") as file:
     file.write(b"content")
@@ -213,7 +213,7 @@ def test_what_a_killed_writer_left_goes_with_the_next(tmp_path):
     path = tmp_path / "a"
     program = f"""
 import os, signal
-from bitlight.files import replacing
+from bitlight.files.replacing import replacing
 with replacing({str(path)!r}) as file:
     file.write(b"half")
     file.flush()

@@ -6,8 +6,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from bitlight import FreezingError, freeze
-from bitlight.comparison import count_differences, layer_outputs
-from bitlight.layers import Conv2d, Linear, MaxPool2d
+from bitlight.freezing.verify import count_differences, layer_outputs
+from bitlight.network.layers import Conv2d, Linear, MaxPool2d
 from bitlight.nn import BinaryConv2d, BinaryLinear, Scale, Sign, pixels_to_floats, sign
 
 # A second thread saves nothing on small batches and waits for busy cores.

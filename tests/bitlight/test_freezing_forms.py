@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from bitlight import FreezingError, freeze
-from bitlight.comparison import count_differences
+from bitlight.freezing.verify import count_differences
 from bitlight.nn import BinaryConv2d, BinaryLinear, Scale, Sign, sign
 from bitlight.nn.layers import Binary
 

@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn.utils import parametrizations, parametrize, prune
 
 from bitlight import FreezingError, freeze
-from bitlight.comparison import count_differences
+from bitlight.freezing.verify import count_differences
 from bitlight.nn import BinaryLinear, Sign
 
 torch.set_num_threads(1)

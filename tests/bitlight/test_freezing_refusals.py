@@ -190,7 +190,7 @@ REFUSALS = {
 def test_refuses(name, monkeypatch):
     modules, message = REFUSALS[name]
     if name == "sums too large":
-        monkeypatch.setattr("bitlight.modulereader.INEXACT", 16320)
+        monkeypatch.setattr("bitlight.freezing.reader.INEXACT", 16320)
     with pytest.raises(FreezingError, match=re.escape(message)):
         freeze(nn.Sequential(*modules), (8, 8, 1), input_bits=8)
 

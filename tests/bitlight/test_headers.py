@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from bitlight.headers import parse, read_safetensors
+from bitlight.files.headers import parse, read_safetensors
 
 
 def test_parsed_json_never_takes_more_than_was_weighed():

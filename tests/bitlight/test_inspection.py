@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from bitlight import Conv2d, Linear, MaxPool2d, Network
-from bitlight.inspection import inspect
+from bitlight.network.inspection import inspect
 
 # The layers of CNV-w1a1 as FINN publishes them: (inputs of a sum, outputs, pixels of the output).
 CNV = [

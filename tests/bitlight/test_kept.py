@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from bitlight import kept
 from bitlight.errors import BitlightError
+from bitlight.files import kept
 
 KEY, OTHER = "a" * 64, "b" * 64
 

@@ -27,7 +27,10 @@ def network(input_bits=8):
         (lambda: Network((6, 6, 1), 8, [CONV, "pool"]), "layer 1: not a bitlight layer"),
         (lambda: Network((6, 6, 2), 8, [CONV]), r"layer 0: Conv2d of weight .*not \(6, 6, 2\)"),
         (lambda: Network((2, 6, 1), 8, [CONV]), r"layer 0: a window of \(3, 3\) does not fit"),
-        (lambda: Network((16,), 8, [SCORES, SCORES]), "layer 1: nothing can follow"),
+        (
+            lambda: Network((16,), 8, [SCORES, SCORES]),
+            "layer 1: it takes bits or pixels, not",
+        ),
         (lambda: Network((15,), 8, [SCORES]), r"layer 0: Linear .* needs 16 inputs, not \(15,\)"),
         (lambda: Network((6, 6, 1), 8, [MaxPool2d()]), "layer 0: MaxPool2d pools bits"),
         (

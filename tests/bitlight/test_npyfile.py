@@ -3,7 +3,7 @@ import io
 import numpy as np
 import pytest
 
-from bitlight.npyfile import read_npy
+from bitlight.files.npy import read_npy
 
 
 def written(array, pickle=False):

@@ -6,8 +6,8 @@ import pytest
 
 from bitlight import BitlightError, DataError, Network, RidgeHead, data
 from bitlight.data.source import FileSource, FolderSource
-from bitlight.featurefile import FeatureFile
-from bitlight.opening import open_regular, read_regular
+from bitlight.features.npz import FeatureFile
+from bitlight.files.opening import open_regular, read_regular
 from bitlight.qonnx import import_qonnx
 
 

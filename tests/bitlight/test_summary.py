@@ -4,7 +4,7 @@ import json
 import numpy as np
 
 from bitlight import Conv2d, Linear, MaxPool2d, Network
-from bitlight.summary import WIDTH, Macs, Parameters, Summary, summarize
+from bitlight.network.summary import WIDTH, Macs, Parameters, Summary, summarize
 
 
 def network():

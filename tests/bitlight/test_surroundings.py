@@ -8,7 +8,7 @@ from bitlight import BinaryFeatures, DataError, Linear, Network, NetworkError
 from bitlight.data import fit
 from bitlight.data.fitting import photograph_shape
 from bitlight.data.source import FileSource, FolderSource
-from bitlight.surroundings import OutputScale
+from bitlight.network.surroundings import OutputScale
 
 
 def network(codes=None, scale=None, bits=2, shape=(4, 4, 3)):

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from bitlight import telling
-from bitlight.cli.report import progress, steps, working
+from bitlight.console import telling
+from bitlight.console.progress import progress, steps, working
 
 
 def test_lines_are_frequent_at_first():

@@ -7,9 +7,9 @@ from norms import spread
 from torch import nn
 
 from bitlight import freeze
-from bitlight.comparison import layer_outputs
+from bitlight.freezing.thresholds import thresholds
+from bitlight.freezing.verify import layer_outputs
 from bitlight.nn import BinaryConv2d, BinaryLinear, Sign
-from bitlight.thresholds import thresholds
 
 # A second thread saves nothing on small batches and waits for busy cores.
 torch.set_num_threads(1)

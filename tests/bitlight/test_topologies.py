@@ -2,7 +2,7 @@
 
 import pytest
 
-from bitlight.topologies import TOPOLOGIES
+from bitlight.zoo.topologies import TOPOLOGIES
 
 
 @pytest.mark.parametrize(

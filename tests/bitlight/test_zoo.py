@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from bitlight import freeze, zoo
-from bitlight.comparison import count_differences
+from bitlight import freeze
+from bitlight.freezing.verify import count_differences
 from bitlight.nn import float_twin
-from bitlight.topologies import TOPOLOGIES
+from bitlight.zoo import modules as zoo
+from bitlight.zoo.topologies import TOPOLOGIES
 
 torch.set_num_threads(1)
 MODULES = {

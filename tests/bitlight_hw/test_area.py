@@ -248,7 +248,7 @@ def test_networks_that_nobody_has_seen(device):
 def test_what_the_axi_ports_take(device):
     """What Yosys counts with them, less what it counts without."""
     from bitlight_hw.axi import AxiAccelerator
-    from bitlight_hw.planning import around
+    from bitlight_hw.layerplans import around
 
     script = measuring()
     target, acc = script.TARGETS[device], script.draw(1)

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from networks import draw_folding, draw_network, seeds
 
 from bitlight import FoldingError, Linear, Network
-from bitlight.topologies import TOPOLOGIES
+from bitlight.zoo.published import FOLDINGS
+from bitlight.zoo.topologies import TOPOLOGIES
 from bitlight_hw import Accelerator, dataflow
-from bitlight_hw.published import FOLDINGS
 
 
 def chain(*widths):

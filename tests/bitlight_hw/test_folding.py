@@ -8,7 +8,8 @@ from networks import draw_network
 
 from bitlight import Conv2d, FoldingError, Linear, MaxPool2d, Network
 from bitlight_hw import Accelerator, fold
-from bitlight_hw.folding import DEFAULT_COST, check, computing, layer_cycles, minimum_cycles
+from bitlight_hw.folding import check, computing, layer_cycles
+from bitlight_hw.search import DEFAULT_COST, minimum_cycles
 
 # CNV-w1a1 as FINN publishes it: (index of the layer in the network, PE, SIMD, cycles).
 CNV = [

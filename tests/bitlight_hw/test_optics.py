@@ -13,7 +13,7 @@ from bitlight import FoldingError, Linear, Network, OpticsError
 from bitlight_hw import Accelerator, Projection, timing
 from bitlight_hw.family import FAMILIES, SIMULATION
 from bitlight_hw.folding import slowest_layer
-from bitlight_hw.planning import layers
+from bitlight_hw.layerplans import layers
 
 # Features, and their projection.
 CASES = [

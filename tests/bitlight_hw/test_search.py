@@ -8,12 +8,12 @@ import pytest
 from networks import draw_network
 
 from bitlight import Conv2d, FoldingError, Linear, Network
-from bitlight.topologies import TOPOLOGIES
+from bitlight.zoo.topologies import TOPOLOGIES
 from bitlight_hw import Accelerator, fold, timing
+from bitlight_hw.budget import Budget, Search, fastest
 from bitlight_hw.estimate import Estimate, tables
 from bitlight_hw.family import FAMILIES
 from bitlight_hw.folding import choices, computing
-from bitlight_hw.search import Budget, Search, fastest
 
 TARGETS = ("xc7", "ecp5", "ice40")
 
@@ -135,7 +135,7 @@ def test_block_ram_of_the_part_counts():
 
 
 def test_a_hurried_search_still_fits(monkeypatch):
-    monkeypatch.setattr("bitlight_hw.search.PATIENCE", 0)
+    monkeypatch.setattr("bitlight_hw.budget.PATIENCE", 0)
     net, family = chain(), FAMILIES["xc7"]
     for luts in (250, 300, 700):
         acc = Accelerator(net, fastest(net, family, Budget(luts)))

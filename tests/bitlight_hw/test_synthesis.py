@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bitlight import Linear, Network, SynthesisError
-from bitlight.cache import cache_folder, section
+from bitlight.files.cache import cache_folder, section
 from bitlight_hw import Accelerator
 from bitlight_hw.estimate import Estimate
 from bitlight_hw.parts import PARTS

@@ -9,7 +9,7 @@ from networks import draw_accelerator, draw_images, draw_network
 from simulators import icarus
 
 from bitlight import Conv2d, Linear, Network, SimulationError
-from bitlight.topologies import TOPOLOGIES
+from bitlight.zoo.topologies import TOPOLOGIES
 from bitlight_hw import Accelerator
 from bitlight_hw.family import FAMILIES
 from bitlight_hw.units import Gearbox, MatrixVector, OrPool, Pad, Slide, Window

@@ -6,10 +6,10 @@ from networks import draw_images
 from simulators import icarus
 
 from bitlight import Conv2d, Linear, Network
-from bitlight.topologies import TOPOLOGIES
+from bitlight.zoo.published import FOLDINGS
+from bitlight.zoo.topologies import TOPOLOGIES
 from bitlight_hw import Accelerator
 from bitlight_hw.folding import computing
-from bitlight_hw.published import FOLDINGS
 from bitlight_sim.faults import Fault, all_faults, flips, golden, inject, telling
 
 

@@ -9,8 +9,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from bitlight import BitlightError, Linear, Network, SimulationError, cache
+from bitlight import BitlightError, Linear, Network, SimulationError
 from bitlight.cluster import simulators
+from bitlight.files import cache
+from bitlight.files.programs import content, is_intact
 from bitlight_hw import Accelerator
 from bitlight_sim import Simulator, programs, toolchain
 
@@ -75,7 +77,7 @@ def test_what_tools_leave_goes_with_their_work(folder, tmp_path):
 def test_a_changed_program_is_compiled_again(damage):
     program, _ = made()
     damage(program)
-    assert not programs.intact(program)
+    assert not is_intact(program)
     assert made() == (program, False)
     assert said(program) == "right\n"
 
@@ -184,7 +186,7 @@ def test_a_key_stays_in_the_cache(tmp_path):
 
 def test_what_is_sent_was_checked():
     program, _ = made()
-    assert programs.content(program) == (
+    assert content(program) == (
         SCRIPT.encode(),
         hashlib.sha256(SCRIPT.encode()).hexdigest(),
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from stores import small_network
 
-from bitlight import scratch
+from bitlight.files import scratch
 from bitlight_hw import Accelerator
 from bitlight_sim import Simulator, shared
 

@@ -10,9 +10,10 @@ from datasets import fashion_mnist_or_skip
 from networks import draw_accelerator, draw_images, draw_network
 
 from bitlight import Conv2d, Linear, Network, NetworkError, SimulationError, extractors
-from bitlight.topologies import TOPOLOGIES
+from bitlight.files.programs import install
+from bitlight.zoo.topologies import TOPOLOGIES
 from bitlight_hw import Accelerator, fold
-from bitlight_sim import Simulator, programs, toolchain
+from bitlight_sim import Simulator, toolchain
 from bitlight_sim.native import build
 from bitlight_sim.simulator import Engine
 
@@ -266,7 +267,7 @@ def test_images_that_do_not_fit_into_memory_go_to_disk(small, monkeypatch):
 
 def test_a_simulation_that_is_killed(small, monkeypatch, tmp_path):
     monkeypatch.setenv("BITLIGHT_CACHE", str(tmp_path))
-    broken = programs.install("b" * 64, b"#!/bin/sh\necho it broke >&2; exit 3\n")
+    broken = install("b" * 64, b"#!/bin/sh\necho it broke >&2; exit 3\n")
     acc, images = small
     with (
         Simulator(acc, program=broken) as sim,

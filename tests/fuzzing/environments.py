@@ -81,7 +81,7 @@ class Reference:
 
     def _features(self, environment):
         """Features with labels and a head, which other commands read."""
-        from bitlight.featurefile import FeatureFile
+        from bitlight.features.npz import FeatureFile
         from bitlight.heads import RidgeHead
 
         rng = np.random.default_rng(1)

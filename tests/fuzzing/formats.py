@@ -17,7 +17,7 @@ import numpy as np
 from bitlight import Conv2d, FeatureStore, Linear, MaxPool2d, Network, OutputScale, data
 from bitlight.data import read_idx
 from bitlight.data.source import FileSource
-from bitlight.featurefile import FeatureFile
+from bitlight.features.npz import FeatureFile
 from fuzzing import arrayfiles, imagefiles, modelfiles, structures
 from fuzzing.mutations import mostly, open_safetensors
 from fuzzing.uses import use_head, use_network

@@ -27,7 +27,7 @@ from processes import session_of
 from stores import filled_store
 
 from bitlight import FeatureStore, Linear, Network, RidgeHead
-from bitlight.featurefile import FeatureFile
+from bitlight.features.npz import FeatureFile
 
 SHARED = Path("/dev/shm")  # where nothing else of bitlight should run meanwhile
 LONGEST_S = 300

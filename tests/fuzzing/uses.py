@@ -12,10 +12,10 @@ import numpy as np
 
 from bitlight import BitlightError
 from bitlight.heads import cheader, onnxmodel
-from bitlight.inspection import inspect
+from bitlight.network.inspection import inspect
 from bitlight.qonnx import export_qonnx
 from bitlight_hw import Accelerator
-from bitlight_hw.planning import layers
+from bitlight_hw.layerplans import layers
 
 # Products of one image that is computed twice, by both engines.
 WORK = 1 << 28

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bitlight import SynthesisError
-from bitlight.files import replacing
+from bitlight.files.replacing import replacing
 from bitlight_hw.synthesis import area, commands, placement, steps
 from bitlight_hw.synthesis.report import Report
 from bitlight_hw.synthesis.steps import Result, Step, StepFailure

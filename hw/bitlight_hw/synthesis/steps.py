@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bitlight import SynthesisError, kept
-from bitlight.cache import digest
+from bitlight import SynthesisError
+from bitlight.files import kept
+from bitlight.files.cache import digest
 from bitlight_hw.synthesis import programs
 
 Say = Callable[[str], None]

@@ -21,8 +21,8 @@ def cache() -> None:
 @json_option
 def show(json_file: str | None) -> None:
     """Show where the cache is, whether it can be used, and what takes how many bytes."""
-    from bitlight.cache import SECTIONS, CacheError, cache_folder, own_section
-    from bitlight.kept import limit, size
+    from bitlight.files.cache import SECTIONS, CacheError, cache_folder, own_section
+    from bitlight.files.kept import limit, size
 
     folder, most = cache_folder(), limit()
     state = "in use"
@@ -50,8 +50,8 @@ def show(json_file: str | None) -> None:
 @json_option
 def clear(json_file: str | None) -> None:
     """Remove all that is in the cache; what else is in its folder stays."""
-    from bitlight.cache import SECTIONS, cache_folder
-    from bitlight.kept import clear as cleared
+    from bitlight.files.cache import SECTIONS, cache_folder
+    from bitlight.files.kept import clear as cleared
 
     folder = cache_folder()
     freed = 0 if folder is None else sum(cleared(folder / name) for name in SECTIONS)

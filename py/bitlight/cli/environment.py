@@ -5,7 +5,7 @@ import contextlib
 import os
 import sys
 
-from bitlight.cache import VARIABLE, CacheError, cache_folder, own_section
+from bitlight.files.cache import VARIABLE, CacheError, cache_folder, own_section
 
 # Commands that load torch.
 TORCH = {"train", "head", "project", "reproduce", "bench", "demo"}
@@ -43,17 +43,6 @@ def _spelt(error: UnicodeError) -> tuple[str | bytes, int]:
     found = error.object[error.start : error.end]
     text = "".join(PLAIN.get(letter) or ascii(letter)[1:-1] for letter in found)
     return text, error.end
-
-
-def in_one_line(message: object) -> str:
-    """A message whatever is in the names that it has: no line ends, no terminal is told anything.
-
-    Examples
-    --------
-    >>> print(in_one_line("no file a\\n\\x1b[2Jb"))
-    no file a\\n\\x1b[2Jb
-    """
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(message))
 
 
 def keep_own_files_readable() -> None:

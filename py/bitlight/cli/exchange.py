@@ -8,7 +8,7 @@ from bitlight.cli import sources
 from bitlight.cli.layers import describe_codes, show_layers
 from bitlight.cli.paths import NETWORK, Input, Output, random_weights_option
 from bitlight.cli.report import json_option, show_table, write_json
-from bitlight.files import size_of
+from bitlight.files.replacing import size_of
 
 
 @click.command("import")
@@ -26,7 +26,7 @@ def import_(model: str, out: str, body: bool, json_file: str | None) -> None:
     a scale and an offset for each class. Both are shown. A node that no binary network can compute
     is named.
     """
-    from bitlight.inspection import inspect
+    from bitlight.network.inspection import inspect
     from bitlight.qonnx import Code, import_qonnx
 
     imported = import_qonnx(model, body=body)

@@ -8,12 +8,13 @@ from typing import Any
 
 import click
 
-from bitlight import scratch
 from bitlight.cli import sources
 from bitlight.cli.cluster import dask_client, dask_option
 from bitlight.cli.paths import IMAGES, NETWORK, Output, random_weights_option
 from bitlight.cli.reading import Reading, reading_options, tell_skipped
-from bitlight.cli.report import json_option, progress, show_table, write_json
+from bitlight.cli.report import json_option, show_table, write_json
+from bitlight.console.progress import progress
+from bitlight.files import scratch
 
 
 @click.command()
@@ -73,7 +74,7 @@ def features(
     bitlight features fashion28 photos features/ --engine rtl --dask tcp://10.0.0.1:8786
     bitlight store check features/
     """
-    from bitlight.cli.folding import pairs
+    from bitlight.cli.pairs import pairs
     from bitlight.store import FeatureStore, chunk_for, export, manifest_for
 
     net = sources.network(network, upto=upto, random_weights=random_weights)
@@ -123,7 +124,7 @@ def _filled(
         ):
             if client is None:
                 return store, fill(store, net, source, processes, done)
-            from bitlight.cluster import fill_on
+            from bitlight.store.workers import fill_on
 
             return store, fill_on(client, store, net, source, done)
     except KeyboardInterrupt:

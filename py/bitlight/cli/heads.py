@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 import click
 import numpy as np
 
-from bitlight.classes import translate
 from bitlight.cli import sources
 from bitlight.cli.cluster import dask_client, dask_option
 from bitlight.cli.paths import NETWORK, Input, Output
-from bitlight.cli.report import json_option, progress, show_table, write_json
+from bitlight.cli.report import json_option, show_table, write_json
+from bitlight.console.progress import progress
+from bitlight.data.classes import translate
 from bitlight.errors import DataError, HeadError
-from bitlight.files import size_of
+from bitlight.files.replacing import size_of
 
 
 @click.group()
@@ -104,7 +105,7 @@ def _train_on_file(
 ) -> dict[str, Any]:
     from sklearn.base import clone
 
-    from bitlight.featurefile import FeatureFile
+    from bitlight.features.npz import FeatureFile
 
     samples = FeatureFile.load(path)
     sources.tell_whole(_name(samples))
@@ -304,7 +305,7 @@ class _Samples(NamedTuple):
 
     @classmethod
     def open(cls, path: str) -> "_Samples":
-        from bitlight.featurefile import FeatureFile
+        from bitlight.features.npz import FeatureFile
         from bitlight.store import FeatureStore
 
         if Path(path).is_dir():

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from bitlight.cli.report import show_table
-from bitlight.inspection import Inspection
-from bitlight.network import Network
+from bitlight.network.inspection import Inspection
+from bitlight.network.network import Network
 
 
 def describe_codes(net: Network) -> str:

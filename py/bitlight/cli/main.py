@@ -6,31 +6,42 @@ import sys
 
 import click
 
-from bitlight import scratch
-from bitlight.cli.benchmarks import bench
+from bitlight import plugins
 from bitlight.cli.cache import cache
 from bitlight.cli.environment import (
-    in_one_line,
     keep_own_files_readable,
     say_in_any_encoding,
     share_cache,
 )
 from bitlight.cli.exchange import export, import_
 from bitlight.cli.features import features
-from bitlight.cli.fpga import synth
-from bitlight.cli.hardware import cosim, simulate, verilog
 from bitlight.cli.heads import head
+from bitlight.cli.inspect import inspect
 from bitlight.cli.optics import project
-from bitlight.cli.plan import plan
-from bitlight.cli.reproduce import reproduce
-from bitlight.cli.software import demo, inspect
 from bitlight.cli.stopping import Stopped, stoppable
 from bitlight.cli.store import store
 from bitlight.cli.training import train
+from bitlight.console.printable import in_one_line
 from bitlight.errors import BitlightError
+from bitlight.files import scratch
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """Our commands, and those that higher packages bring as entry points of `bitlight.commands`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, sorted."""
+        return sorted({*self.commands, *plugins.names("bitlight.commands")})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command by its name, or None; BitlightError if what it needs is not installed."""
+        found = self.commands.get(cmd_name)
+        if found is None and cmd_name in plugins.names("bitlight.commands"):
+            found = plugins.load("bitlight.commands", cmd_name)
+        return found
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="bitlight")
 @click.option("--debug", is_flag=True, help="Show the whole trace of an error.")
 def cli(debug: bool) -> None:
@@ -74,15 +85,7 @@ for command in (
     store,
     project,
     head,
-    demo,
-    plan,
-    verilog,
-    simulate,
-    cosim,
-    synth,
     train,
-    reproduce,
-    bench,
     cache,
 ):
     cli.add_command(command)
@@ -99,7 +102,7 @@ def main() -> None:
     share_cache()
     scratch.sweep_everywhere()
     try:
-        with stoppable():
+        with stoppable(), plugins.saying_what_is_missing():
             cli.main(standalone_mode=False)
             sys.stdout.flush()
     except click.exceptions.Exit as end:

@@ -7,7 +7,8 @@ import click
 
 from bitlight.cli.cluster import dask_client, dask_option
 from bitlight.cli.paths import Input, Output
-from bitlight.cli.report import json_option, progress, show_table, write_json
+from bitlight.cli.report import json_option, show_table, write_json
+from bitlight.console.progress import progress
 from bitlight.errors import DataError, StoreError
 
 
@@ -77,7 +78,7 @@ def project(
 
 def _like(path: str) -> dict[str, Any]:
     """Parameters of the projection that made a file or a store."""
-    from bitlight.featurefile import FeatureFile
+    from bitlight.features.npz import FeatureFile
     from bitlight.store import FeatureStore
 
     if Path(path).is_dir():
@@ -98,7 +99,7 @@ def _optics(chosen: dict[str, Any], verbose: bool) -> Any:
 
 
 def _project_file(path: str, out: str, chosen: dict[str, Any]) -> dict[str, Any]:
-    from bitlight.featurefile import FeatureFile
+    from bitlight.features.npz import FeatureFile
 
     samples = FeatureFile.load(path)
     if samples.optics is not None:

@@ -10,8 +10,8 @@ import click
 
 from bitlight.errors import BitlightError, DataError, NetworkError
 from bitlight.extractors.shipped import CUTS
-from bitlight.files import check_distinct, check_writable
-from bitlight.topologies import TOPOLOGIES
+from bitlight.files.replacing import check_distinct, check_writable
+from bitlight.zoo.topologies import TOPOLOGIES
 
 DATA_SETS = ("animals", "digits", "fashion-mnist", "random")
 METADATA = "bitlight.paths"

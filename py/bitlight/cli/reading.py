@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import click
 
-from bitlight.cli.report import progress
+from bitlight.console.progress import progress
 from bitlight.data.folder import image_files
 from bitlight.data.placing import BACKGROUNDS, FITS, Background, Fit, Placing
 

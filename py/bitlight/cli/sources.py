@@ -20,7 +20,7 @@ from bitlight.data.source import (
     RandomSource,
 )
 from bitlight.extractors.shipped import CUTS
-from bitlight.topologies import TOPOLOGIES, Topology
+from bitlight.zoo.topologies import TOPOLOGIES, Topology
 
 if TYPE_CHECKING:
     from bitlight.training import Photographs

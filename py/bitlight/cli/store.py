@@ -6,8 +6,9 @@ from typing import Any
 import click
 
 from bitlight.cli.paths import Input, Output
-from bitlight.cli.report import json_option, progress, show_table, write_json
-from bitlight.files import size_of
+from bitlight.cli.report import json_option, show_table, write_json
+from bitlight.console.progress import progress
+from bitlight.files.replacing import size_of
 from bitlight.store.exporting import SUFFIXES
 
 

@@ -13,7 +13,7 @@ from bitlight.cli.paths import IMAGES, Output
 from bitlight.cli.reading import Reading, photograph_options
 from bitlight.cli.report import json_option, show_table, write_json
 from bitlight.errors import DataError, TrainingError
-from bitlight.topologies import TOPOLOGIES, Topology
+from bitlight.zoo.topologies import TOPOLOGIES, Topology
 
 if TYPE_CHECKING:
     from bitlight.training import Samples

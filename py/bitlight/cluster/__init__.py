@@ -1,7 +1,7 @@
-"""Chunks of feature stores on the workers of a Dask cluster."""
+"""Jobs on the workers of a Dask cluster: connected safely, each item done by one of them."""
 
 from bitlight.cluster.connection import connected
-from bitlight.cluster.filling import fill_on
-from bitlight.cluster.spreading import Work, spread
+from bitlight.cluster.job import Job
+from bitlight.cluster.spreading import spread
 
-__all__ = ["Work", "connected", "fill_on", "spread"]
+__all__ = ["Job", "connected", "spread"]

@@ -11,7 +11,7 @@ from typing import Any
 
 from bitlight.errors import StoreError
 
-PACKAGES = ("bitlight", "bitlight_hw", "bitlight_sim")
+PACKAGES = ("bitlight", "bitlight_hw", "bitlight_sim", "bitlight_lab")
 
 
 @dataclass(frozen=True)

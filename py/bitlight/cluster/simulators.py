@@ -7,7 +7,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from bitlight.store.engines import Programs
+from bitlight.engines import Programs
+from bitlight.files import programs
 
 METADATA = "bitlight-simulators"
 
@@ -44,8 +45,6 @@ class Shipment:
         """
         if not self.keys or machine() != self.machine:
             return {}
-        from bitlight_sim import programs
-
         found = {}
         for engine, (key, digest) in self.keys.items():
             path = programs.installed(key)
@@ -63,8 +62,6 @@ def shipped(client: Any, built: Programs) -> Iterator[Shipment]:
     """Leave simulators with the scheduler, for workers to fetch, as long as the block runs."""
     keys = {}
     if built:
-        from bitlight_sim import programs
-
         for engine, path in built.items():
             content, digest = programs.content(path)
             keys[engine] = path.parent.name, digest

@@ -7,7 +7,6 @@ that join later get it too. A task is then the name of that plugin and an item.
 import threading
 import time
 import uuid
-from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
@@ -19,6 +18,7 @@ from dask.utils import format_bytes
 from distributed import KilledWorker, WorkerPlugin, get_worker, wait
 
 from bitlight.cluster.code import Code, check_own, check_workers
+from bitlight.cluster.job import Job
 from bitlight.errors import BitlightError, StoreError
 
 AHEAD = 2  # tasks of a worker: one that it computes, one that waits
@@ -29,32 +29,34 @@ Item = TypeVar("Item")
 _one = threading.Lock()  # claims and Numba's threads want one task of a process at a time
 
 
-class Work(WorkerPlugin, ABC):
-    """What a worker does with an item; pickled once, with all that it needs.
+class _Plugin(WorkerPlugin):
+    """A job where Dask's workers find it."""
 
-    `setup` and `teardown` are Dask's.
-    """
+    def __init__(self, job: Job) -> None:
+        self.job = job
 
-    @abstractmethod
-    def __call__(self, item: Any) -> Any:
-        """Give the result for an item."""
+    def setup(self, worker: Any) -> Any:
+        return self.job.setup(worker)
+
+    def teardown(self, worker: Any) -> None:
+        self.job.teardown(worker)
 
 
 def spread(
     client: Any,
-    work: Work,
+    job: Job,
     items: Iterable[Item],
     called: Callable[[Item], str] = str,
     ahead: int = AHEAD,
 ) -> Iterator[tuple[Item, Any]]:
-    """Do work on all items, and give each with its result, in any order.
+    """Do a job on all items, and give each with its result, in any order.
 
     An item whose worker dies is done again by another; a result that was given never is.
 
     Parameters
     ----------
     client : distributed.Client
-    work : Work
+    job : Job
     items : iterable
     called : callable
         Name of an item.
@@ -67,10 +69,10 @@ def spread(
         If a worker has another bitlight, workers die of an item, after all others are done, there
         are no workers, or the scheduler ends.
     Exception
-        What the work raises.
+        What the job raises.
     """
     code = check_workers(client)
-    with _placed(client, work) as name:
+    with _placed(client, job) as name:
         submit = partial(client.submit, _call, code, name)
         suspects: list[tuple[Item, KilledWorker]] = []
         yield from _done(client, submit, name, items, called, ahead, 1, suspects)
@@ -87,11 +89,11 @@ def spread(
 
 
 @contextmanager
-def _placed(client: Any, work: Work) -> Iterator[str]:
-    """The name under which all workers have the work."""
-    name = f"bitlight-{type(work).__name__.lower()}-{uuid.uuid4().hex[:8]}"
+def _placed(client: Any, job: Job) -> Iterator[str]:
+    """The name under which all workers have the job."""
+    name = f"bitlight-{type(job).__name__.lower()}-{uuid.uuid4().hex[:8]}"
     try:
-        client.register_plugin(work, name=name)
+        client.register_plugin(_Plugin(job), name=name)
     except BitlightError:
         raise
     except Exception as error:
@@ -144,8 +146,8 @@ def _done(
 def _call(code: Code, name: str, item: Any) -> Any:
     check_own(code)  # a worker may have joined since all were asked
     with _one:
-        work: Any = get_worker().plugins[name]
-        return work(item)
+        plugin: Any = get_worker().plugins[name]
+        return plugin.job(item)
 
 
 def _workers(client: Any) -> dict[str, int]:

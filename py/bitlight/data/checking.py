@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bitlight.data.folder import opened_pictures, pictured, refusal
 from bitlight.errors import DataError
-from bitlight.opening import open_regular
+from bitlight.files.opening import open_regular
 
 SKIPPED = 1000  # that may be left out
 # How files of each format begin; None where what comes at their ends says nothing.

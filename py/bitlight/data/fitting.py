@@ -9,7 +9,7 @@ from PIL import Image
 from bitlight.data.folder import MODES
 from bitlight.data.placing import FRAME, Placing
 from bitlight.errors import DataError
-from bitlight.surroundings import encode
+from bitlight.network.surroundings import encode
 
 
 def photograph_shape(input_shape: tuple[int, ...]) -> tuple[int, int, int]:

@@ -13,7 +13,7 @@ from PIL import Image, UnidentifiedImageError
 
 from bitlight.data.placing import Placing
 from bitlight.errors import DataError, reason
-from bitlight.opening import read_regular
+from bitlight.files.opening import read_regular
 
 MODES = {1: "L", 3: "RGB"}
 # Those of photographs; some of Pillow's others start programs, or pack without limit.

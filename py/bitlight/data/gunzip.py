@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bitlight.errors import DataError, reason
-from bitlight.opening import open_regular
+from bitlight.files.opening import open_regular
 
 CHUNK = 1 << 16
 

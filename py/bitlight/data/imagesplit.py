@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from bitlight.errors import DataError, reason
-from bitlight.opening import read_regular
+from bitlight.files.opening import read_regular
 
 LONGEST_LIST = 1 << 28  # bytes
 

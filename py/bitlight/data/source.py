@@ -14,7 +14,7 @@ from bitlight.data.fitting import fit, photograph_shape
 from bitlight.data.folder import image_files, read_images
 from bitlight.data.placing import Placing
 from bitlight.errors import DataError, reason
-from bitlight.npyfile import map_npy
+from bitlight.files.npy import map_npy
 
 BLOCK = 256  # images of one seed
 

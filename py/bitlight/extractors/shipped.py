@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from bitlight.errors import NetworkError
-from bitlight.network import Network
+from bitlight.network.network import Network
 
 # How many layers of each network give the features. Those behind know the training classes and
 # transfer worse.

@@ -16,8 +16,8 @@ from bitlight.heads.descent import Descent
 from bitlight.heads.head import KEPT, Head
 from bitlight.heads.readout import Readout
 from bitlight.heads.sampleweight import weighed
-from bitlight.layers import Linear
-from bitlight.network import Network
+from bitlight.network.layers import Linear
+from bitlight.network.network import Network
 from bitlight.nn import BinaryLinear, Scale, clip_latent
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from bitlight import bits
 from bitlight.errors import HeadError
 from bitlight.escape import c_comment, c_string
-from bitlight.files import replacing
+from bitlight.files.replacing import replacing
 from bitlight.heads.head import Head
 from bitlight.heads.readout import REACH, Readout
 

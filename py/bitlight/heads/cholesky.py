@@ -9,28 +9,29 @@ from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
-import torch
 from scipy import linalg
 from threadpoolctl import threadpool_limits
+
+from bitlight.heads.place import Array, Place
 
 STEPS = 30
 SETTLED = 1e-11  # a correction so small, against the solution, is the last
 ENOUGH = 1e-8  # or one so small, where rounding keeps it from shrinking further
 
-Solver = Callable[[torch.Tensor], torch.Tensor]
+Solver = Callable[[np.ndarray], np.ndarray]
 
 
 class System(Protocol):
     """A symmetric positive semi-definite matrix."""
 
     @property
-    def device(self) -> torch.device:
+    def place(self) -> Place:
         """Where it is."""
 
-    def lower(self, dtype: torch.dtype) -> torch.Tensor:
-        """A new array (n, n) of which the lower triangle is filled."""
+    def lower(self, dtype: type[np.floating]) -> Array:
+        """A new array (n, n), where the system is, of which the lower triangle is filled."""
 
-    def __matmul__(self, vectors: torch.Tensor) -> torch.Tensor:
+    def __matmul__(self, vectors: np.ndarray) -> np.ndarray:
         """Product with float64 vectors, shape (n, k)."""
 
 
@@ -52,27 +53,26 @@ def solve_shifted(
     scipy.linalg.LinAlgError
         If alpha is lost in the rounding of the system.
     """
-    wanted = torch.from_numpy(right).to(system.device)
     try:
-        solver = _factor(system, alpha, torch.float32)
-        found = _refined(system, alpha, wanted, solver, settled)
+        solver = _factor(system, alpha, np.float32)
+        found = _refined(system, alpha, right, solver, settled)
     except linalg.LinAlgError:
         found = None
     if found is None:
-        found = _factor(system, alpha, torch.float64)(wanted)
-    return found.cpu().numpy()
+        found = _factor(system, alpha, np.float64)(right)
+    return found
 
 
 def _refined(
-    system: System, alpha: float, right: torch.Tensor, solve: Solver, settled: float
-) -> torch.Tensor | None:
+    system: System, alpha: float, right: np.ndarray, solve: Solver, settled: float
+) -> np.ndarray | None:
     """The solution, or None if corrections do not shrink."""
     found = solve(right)
     last = np.inf
     for _ in range(STEPS):
         correction = solve(right - system @ found - alpha * found)
         found += correction
-        size = float(correction.norm() / found.norm().clamp_min(1e-300))
+        size = float(np.linalg.norm(correction)) / max(float(np.linalg.norm(found)), 1e-300)
         if size <= settled:
             return found
         if not size <= last / 2:
@@ -81,24 +81,39 @@ def _refined(
     return found if min(size, last) <= max(settled, ENOUGH) else None
 
 
-def _factor(system: System, alpha: float, dtype: torch.dtype) -> Solver:
-    matrix = system.lower(dtype)
-    matrix.diagonal().add_(alpha)
-    if not torch.isfinite(matrix.diagonal()).all():
-        raise linalg.LinAlgError("out of range")
-    if matrix.device.type == "cuda":
-        return _factor_on_gpu(matrix)
+def _factor(system: System, alpha: float, dtype: type[np.floating]) -> Solver:
+    if system.place.gpu:
+        return _factor_on_gpu(system, alpha, dtype)
+    matrix = system.place.fetch(system.lower(dtype))
+    diagonal = np.einsum("ii->i", matrix)
+    diagonal += alpha
+    _check_finite(diagonal)
     # OpenBLAS factors several times slower with two threads than with one. The transpose is in the
     # order that LAPACK overwrites, and our lower triangle is its upper one.
     with threadpool_limits(1, user_api="blas"):
-        factor = linalg.cho_factor(matrix.numpy().T, overwrite_a=True, check_finite=False)
-    return lambda right: torch.from_numpy(
-        np.asarray(linalg.cho_solve(factor, right.to(dtype).numpy(), check_finite=False))
-    ).double()
+        factor = linalg.cho_factor(matrix.T, overwrite_a=True, check_finite=False)
+    return lambda right: np.asarray(
+        linalg.cho_solve(factor, right.astype(dtype), check_finite=False), np.float64
+    )
 
 
-def _factor_on_gpu(matrix: torch.Tensor) -> Solver:
+def _factor_on_gpu(system: System, alpha: float, dtype: type[np.floating]) -> Solver:
+    import torch
+
+    place, matrix = system.place, system.lower(dtype)
+    matrix.diagonal().add_(alpha)
+    _check_finite(place.fetch(matrix.diagonal()))
     factor, failed = torch.linalg.cholesky_ex(matrix)
     if failed:
         raise linalg.LinAlgError("not positive definite")
-    return lambda right: torch.cholesky_solve(right.to(matrix.dtype), factor).double()
+
+    def solve(right: np.ndarray) -> np.ndarray:
+        found = torch.cholesky_solve(place.put(right.astype(dtype)), factor)
+        return place.fetch(found).astype(np.float64)
+
+    return solve
+
+
+def _check_finite(diagonal: np.ndarray) -> None:
+    if not np.isfinite(diagonal).all():
+        raise linalg.LinAlgError("out of range")

@@ -146,6 +146,6 @@ def check_count(name: str, value: int) -> None:
 def _progress(show: bool, steps: int) -> AbstractContextManager[Progress]:
     if not show:
         return nullcontext(lambda step: None)
-    from bitlight.cli.report import progress
+    from bitlight.console.progress import progress
 
     return progress("training the head", steps)

@@ -9,10 +9,10 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from bitlight.devices import checked_device
 from bitlight.errors import HeadError
 from bitlight.heads import headfile
 from bitlight.heads.calibration import best_temperature, log_probabilities
+from bitlight.heads.place import place_of
 from bitlight.heads.readout import INPUTS, Inputs, Readout
 from bitlight.heads.sampleweight import weighed
 
@@ -60,7 +60,7 @@ class Head(ClassifierMixin, BaseEstimator):
 
     def _begin(self, y: np.ndarray, classes: Any) -> None:
         """Forget what was learnt before and take the classes."""
-        checked_device(self.device, HeadError)
+        place_of(self.device)  # or an error
         self._readout = None
         self.extractor_id_ = self.projection_ = self.class_names_ = None
         self.temperature_ = 1.0

@@ -19,8 +19,8 @@ import safetensors.numpy
 
 from bitlight import bits
 from bitlight.errors import HeadError, reason
-from bitlight.files import replacing
-from bitlight.headers import ROOM, TIMES, read_safetensors
+from bitlight.files.headers import ROOM, TIMES, read_safetensors
+from bitlight.files.replacing import replacing
 from bitlight.heads.calibration import TEMPERATURES
 from bitlight.heads.readout import DTYPES, INPUTS, Readout
 from bitlight.identity import check_id

@@ -1,10 +1,10 @@
 """Holding out a fifth of the samples, the same ones whether they come at once or in batches."""
 
 import numpy as np
-import torch
 
 from bitlight.heads.kernel import Kernel
 from bitlight.heads.moments import Moments
+from bitlight.heads.place import Place
 from bitlight.heads.products import INTEGER_ROWS, fits, integral, offset_for
 from bitlight.heads.selection import Parts
 
@@ -82,7 +82,7 @@ class SplitMoments:
     weights : float64 array, shape (classes,)
     holding : bool
         False holds nothing out: there is nothing to choose.
-    device : torch.device, optional
+    place : Place, optional
     before : int array, shape (classes,), optional
         Samples of each class that come before these in the order of all; others see them.
     """
@@ -92,14 +92,14 @@ class SplitMoments:
         like: np.ndarray,
         weights: np.ndarray,
         holding: bool,
-        device: torch.device | None = None,
+        place: Place | None = None,
         before: np.ndarray | None = None,
     ) -> None:
         self.holding = holding
         self.before = np.zeros(len(weights), np.int64) if before is None else np.array(before)
         offset = offset_for(like)
-        self.kept = Moments.none(offset, weights, device)
-        self.held = Moments.none(offset if holding else offset[:0], weights, device)
+        self.kept = Moments.none(offset, weights, place)
+        self.held = Moments.none(offset if holding else offset[:0], weights, place)
 
     def add(self, X: np.ndarray, labels: np.ndarray, each: np.ndarray | None = None) -> None:
         """Take in the samples X (N, features) with class indices `labels` (N,); see `Moments`."""
@@ -130,7 +130,7 @@ class SplitMoments:
         """Move the offset; whole numbers stay exact."""
         for name in ("kept", "held") if self.holding else ("kept",):
             before: Moments = getattr(self, name)
-            after = Moments.none(offset, before.weights, before.gram.device)
+            after = Moments.none(offset, before.weights, before.gram.place)
             after.merge(before)
             setattr(self, name, after)
 
@@ -150,11 +150,11 @@ def split_kernel(
     labels: np.ndarray,
     weights: np.ndarray,
     holding: bool,
-    device: torch.device | None = None,
+    place: Place | None = None,
     each: np.ndarray | None = None,
 ) -> Parts:
     """All samples, those kept, those held out: as kernels, for fewer samples than features."""
-    everything = Kernel.of(offset_for(X), X, labels, weights, device, each)
+    everything = Kernel.of(offset_for(X), X, labels, weights, place, each)
     if each is None:
         apart = held_out(labels, np.zeros(len(weights), dtype=np.int64)) & holding
         return everything, everything.part(~apart), everything.part(apart)

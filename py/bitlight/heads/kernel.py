@@ -8,10 +8,10 @@ stands in K and Y multiplied by √w.
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from bitlight.heads.cholesky import SETTLED, solve_shifted
 from bitlight.heads.moments import signs
+from bitlight.heads.place import Array, Memory, Place
 from bitlight.heads.products import batches, gram_of_rows
 
 
@@ -34,7 +34,7 @@ class Kernel:
     targets: np.ndarray
     weights: np.ndarray
     products: np.ndarray
-    device: torch.device
+    place: Place
 
     @classmethod
     def of(
@@ -43,7 +43,7 @@ class Kernel:
         X: np.ndarray,
         labels: np.ndarray,
         weights: np.ndarray,
-        device: torch.device | None = None,
+        place: Place | None = None,
         each: np.ndarray | None = None,
     ) -> "Kernel":
         """Kernel of samples.
@@ -58,10 +58,10 @@ class Kernel:
         each : float64 array, shape (N,), optional
             What each counts beside that.
         """
-        device = device or torch.device("cpu")
-        products = gram_of_rows(X, offset, device)
+        place = place or Memory()
+        products = gram_of_rows(X, offset, place)
         counts = weights[labels] if each is None else weights[labels] * each
-        return cls(offset, X, signs(len(weights))[labels], counts, products, device)
+        return cls(offset, X, signs(len(weights))[labels], counts, products, place)
 
     def part(self, chosen: np.ndarray) -> "Kernel":
         """Kernel of some of the samples; `chosen` is a bool array, shape (N,)."""
@@ -71,7 +71,7 @@ class Kernel:
             self.targets[chosen],
             self.weights[chosen],
             self.products[np.ix_(chosen, chosen)],
-            self.device,
+            self.place,
         )
 
     def weighing(self, weights: np.ndarray) -> "Kernel":
@@ -100,7 +100,7 @@ class Kernel:
         """Minimise Σ weight·|y − x·W − b|² + alpha·|W|²; see `Moments.ridge`."""
         share, roots = self.weights / self.weights.sum(), np.sqrt(self.weights)[:, np.newaxis]
         mean_target = share @ self.targets
-        system = Dense(torch.from_numpy(self.centred()).to(self.device))
+        system = Dense(self.centred(), self.place)
         dual = roots * solve_shifted(system, alpha, roots * (self.targets - mean_target), settled)
         # Its columns add up to zero but for rounding; exactly so, uncentred samples do as well.
         dual -= share[:, np.newaxis] * dual.sum(axis=0)
@@ -124,17 +124,13 @@ class Kernel:
 class Dense:
     """A symmetric matrix as it is, float64, shape (n, n): a `cholesky.System`."""
 
-    matrix: torch.Tensor
+    matrix: np.ndarray
+    place: Place
 
-    @property
-    def device(self) -> torch.device:
-        """Where it is."""
-        return self.matrix.device
+    def lower(self, dtype: type[np.floating]) -> Array:
+        """A copy, where the place is."""
+        return self.place.put(self.matrix.astype(dtype))
 
-    def lower(self, dtype: torch.dtype) -> torch.Tensor:
-        """A copy."""
-        return self.matrix.to(dtype, copy=True)
-
-    def __matmul__(self, vectors: torch.Tensor) -> torch.Tensor:
+    def __matmul__(self, vectors: np.ndarray) -> np.ndarray:
         """Product with float64 vectors, shape (n, k)."""
         return self.matrix @ vectors

@@ -6,7 +6,6 @@ squares", 2007). Both are cheap for any alpha in the coordinates of the eigenvec
 """
 
 import numpy as np
-import torch
 from scipy import linalg
 from threadpoolctl import threadpool_limits
 
@@ -48,7 +47,7 @@ def _errors_of_moments(
     alphas: list[float], moments: Moments, X: np.ndarray, labels: np.ndarray, counts: np.ndarray
 ) -> np.ndarray:
     mean, mean_target, right = moments.right_side()
-    lower = moments.centred().lower(torch.float64).cpu().numpy()
+    lower = moments.gram.place.fetch(moments.centred().lower(np.float64))
     values, vectors = _eigen(lower)
     shrunk = 1 / (values + np.array(alphas)[:, np.newaxis])
     seen = vectors.T @ right

@@ -8,9 +8,9 @@ and the number of samples of each class are all that has to be kept, however man
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from bitlight.heads.cholesky import SETTLED, solve_shifted
+from bitlight.heads.place import Array, Memory, Place
 from bitlight.heads.products import batches, blocks, cross
 from bitlight.heads.symmetric import Symmetric
 
@@ -45,12 +45,10 @@ class Moments:
     counts: np.ndarray
 
     @classmethod
-    def none(
-        cls, offset: np.ndarray, weights: np.ndarray, device: torch.device | None = None
-    ) -> "Moments":
+    def none(cls, offset: np.ndarray, weights: np.ndarray, place: Place | None = None) -> "Moments":
         """Moments of no samples."""
         n, classes = len(offset), len(weights)
-        gram = Symmetric(n, device or torch.device("cpu"))
+        gram = Symmetric(n, place or Memory())
         counts = np.zeros(classes, dtype=np.int64)
         return cls(offset, weights, gram, np.zeros((classes, n)), counts)
 
@@ -69,9 +67,11 @@ class Moments:
             self._add_weighted(X, labels, each)
             return
         members = labels[:, np.newaxis] == np.arange(len(self.counts))
-        for rows, block in blocks(X, self.offset, self.gram.device):
-            indicators = torch.from_numpy(members[rows]).to(block)
-            self.sums += cross(indicators, block).double().cpu().numpy()
+        place = self.gram.place
+        for rows, block in blocks(X, self.offset, place):
+            kind = str(block.dtype).removeprefix("torch.")
+            indicators = place.put(members[rows].astype(kind))
+            self.sums += place.fetch(cross(indicators, block, place))
             for weight in np.unique(self.weights):
                 self.gram.add_products(self._of_weight(block, labels[rows], weight), float(weight))
         self.counts += members.sum(axis=0)
@@ -81,12 +81,12 @@ class Moments:
         roots = np.sqrt(self.weights[labels] * each)[:, np.newaxis]
         for rows, batch in batches(X, self.offset):
             self.sums += members[rows].T @ batch
-            self.gram.add_products(torch.from_numpy(batch * roots[rows]).to(self.gram.device))
+            self.gram.add_products(self.gram.place.put(batch * roots[rows]))
         self.counts = self.counts + members.sum(axis=0)
 
-    def _of_weight(self, block: torch.Tensor, labels: np.ndarray, weight: float) -> torch.Tensor:
+    def _of_weight(self, block: Array, labels: np.ndarray, weight: float) -> Array:
         chosen = self.weights[labels] == weight
-        return block if chosen.all() else block[torch.from_numpy(chosen).to(block.device)]
+        return block if chosen.all() else block[self.gram.place.put(chosen)]
 
     def plus(self, other: "Moments") -> "Moments":
         """Moments of both sets of samples, counted from the same offset, without a copy."""
@@ -100,12 +100,12 @@ class Moments:
 
     def merge(self, other: "Moments") -> None:
         """Take in the samples of another worker, wherever its features are counted from."""
-        here = torch.from_numpy(other.offset - self.offset).to(self.gram.device)
-        mass, total = other.mass, torch.from_numpy(other.weights @ other.sums).to(here.device)
+        here = other.offset - self.offset
+        mass, total = other.mass, other.weights @ other.sums
         self.gram.add(other.gram)
         if here.any():
             self.gram.add_outer(total + mass / 2 * here, here)
-        self.sums += other.sums + other.counts[:, np.newaxis] * (other.offset - self.offset)
+        self.sums += other.sums + other.counts[:, np.newaxis] * here
         self.counts = self.counts + other.counts
 
     @property
@@ -120,8 +120,7 @@ class Moments:
 
     def centred(self) -> "Centred":
         """Σ weight·(x − mean)·(x − mean)ᵀ."""
-        mean = torch.from_numpy(self.weights @ self.sums / self.mass)
-        return Centred(self.gram, mean.to(self.gram.device), self.mass)
+        return Centred(self.gram, self.weights @ self.sums / self.mass, self.mass)
 
     def ridge(self, alpha: float, settled: float = SETTLED) -> tuple[np.ndarray, np.ndarray]:
         """Minimise Σ weight·|y − x·W − b|² + alpha·|W|²; the intercept b is not penalised.
@@ -160,8 +159,7 @@ class Moments:
         """
         targets = signs(len(self.counts))
         weighted = self.weights[:, np.newaxis] * targets
-        side_by_side = torch.from_numpy(np.concatenate(weights, axis=1)).to(self.gram.device)
-        products = (self.gram @ side_by_side).cpu().numpy()
+        products = self.gram @ np.concatenate(weights, axis=1)
         products = np.stack(np.split(products, len(weights), axis=1))
         outputs = self.weights @ self.sums @ weights
         errors = np.sum((products - 2 * self.sums.T @ weighted) * weights, axis=(1, 2))
@@ -175,26 +173,26 @@ class Centred:
     """gram − mass·mean·meanᵀ, made strip by strip: a `cholesky.System`."""
 
     gram: Symmetric
-    mean: torch.Tensor
+    mean: np.ndarray
     mass: float
 
     @property
-    def device(self) -> torch.device:
+    def place(self) -> Place:
         """Where the sums are."""
-        return self.gram.device
+        return self.gram.place
 
-    def lower(self, dtype: torch.dtype) -> torch.Tensor:
+    def lower(self, dtype: type[np.floating]) -> Array:
         """A new array (n, n) of which the lower triangle is filled."""
-        size = self.gram.size
-        matrix = torch.empty((size, size), dtype=dtype, device=self.device)
+        size, place = self.gram.size, self.place
+        matrix = place.empty((size, size), dtype)
+        mean = place.put(self.mean)
         for rows, strip in self.gram.strips():
-            end = slice(0, rows.stop)
             # In float64 first: the difference is far smaller than what is subtracted.
-            matrix[rows, end] = torch.addr(
-                strip, self.mean[rows], self.mean[end], alpha=-self.mass
-            ).to(dtype)
+            less = (-self.mass * mean[rows, None]) * mean[None, : rows.stop]
+            less += strip
+            matrix[rows, : rows.stop] = place.cast(less, dtype)
         return matrix
 
-    def __matmul__(self, vectors: torch.Tensor) -> torch.Tensor:
+    def __matmul__(self, vectors: np.ndarray) -> np.ndarray:
         """Product with float64 vectors, shape (n, k)."""
-        return self.gram @ vectors - self.mass * torch.outer(self.mean, self.mean @ vectors)
+        return self.gram @ vectors - self.mass * np.outer(self.mean, self.mean @ vectors)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bitlight.errors import HeadError
-from bitlight.files import replacing
+from bitlight.files.replacing import replacing
 from bitlight.heads.head import Head
 
 OPSET = 17

@@ -7,8 +7,8 @@ cores) sum in 32 bits; where there are none, float32 sums of batches short enoug
 from collections.abc import Iterator
 
 import numpy as np
-import torch
-from torch.nn.functional import pad
+
+from bitlight.heads.place import Array, Place
 
 # 2^12 products of two values of −128 to 127 are at most 2^26: far from the end of 32 bits.
 INTEGER_ROWS = 4096
@@ -46,19 +46,17 @@ def batches(X: np.ndarray, offset: np.ndarray) -> Iterator[tuple[slice, np.ndarr
         yield rows, X[rows].astype(dtype) - offset.astype(dtype)
 
 
-def blocks(
-    X: np.ndarray, offset: np.ndarray, device: torch.device
-) -> Iterator[tuple[slice, torch.Tensor]]:
+def blocks(X: np.ndarray, offset: np.ndarray, place: Place) -> Iterator[tuple[slice, Array]]:
     """Go through X by rows: which rows, and these less the offset, as `cross` multiplies them."""
-    if not (fits(X, offset) and multiplies_integers(device)):
+    if not (fits(X, offset) and place.integers):
         for rows, batch in batches(X, offset):
-            yield rows, torch.from_numpy(batch).to(device)
+            yield rows, place.put(batch)
         return
     for start in range(0, len(X), INTEGER_ROWS):
         rows = slice(start, start + INTEGER_ROWS)
         # Turning the highest bit over is subtracting 128; reversed columns would be no tensor.
         shifted = np.ascontiguousarray(X[rows]).view(np.uint8) ^ offset.astype(np.uint8)
-        yield rows, torch.from_numpy(shifted.view(np.int8)).to(device)
+        yield rows, place.put(shifted.view(np.int8))
 
 
 def fits(X: np.ndarray, offset: np.ndarray) -> bool:
@@ -68,42 +66,31 @@ def fits(X: np.ndarray, offset: np.ndarray) -> bool:
     return bool((offset == 128).all()) or int(X.max(initial=0)) <= 127
 
 
-def multiplies_integers(device: torch.device) -> bool:
-    """Whether int8 products are faster than float32 there."""
-    return device.type == "cuda" or torch.cpu._is_vnni_supported()
+def is_int8(block: Array) -> bool:
+    """Whether a block, of NumPy or torch, is int8."""
+    return str(block.dtype).endswith("int8")
 
 
-def cross(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+def cross(left: Array, right: Array, place: Place) -> Array:
     """leftᵀ·right of two blocks with the same rows: int32 from int8, else the floats' own type.
 
     Sums are exact in int32 for up to 2^17 rows, in float32 of integers for up to `FLOAT_ROWS`.
 
     Examples
     --------
-    >>> cross(torch.tensor([[-128], [3]], dtype=torch.int8), torch.tensor([[2], [5]]).char())
-    tensor([[-241]], dtype=torch.int32)
+    >>> cross(np.array([[-128], [3]], np.int8), np.array([[2], [5]], np.int8), Memory())
+    array([[-241]], dtype=int32)
     """
-    if left.dtype is not torch.int8:
-        return left.T @ right
-    # torch's int8 product wants multiples of 8 on CUDA, and is wrong for one column on the CPU;
-    # there it keeps what it compiled for each number of rows: few different ones save memory.
-    product = torch._int_mm(padded(left).T, padded(right))
-    return product[: left.shape[1], : right.shape[1]]
+    return place.cross_int8(left, right) if is_int8(left) else left.T @ right
 
 
-def padded(block: torch.Tensor) -> torch.Tensor:
-    """An int8 block with zeros behind it, in a shape that `cross` takes without a copy."""
-    rows, columns = -block.shape[0] % 256, -block.shape[1] % 32
-    return pad(block, (0, columns, 0, rows)) if rows or columns else block
-
-
-def gram_of_rows(X: np.ndarray, offset: np.ndarray, device: torch.device) -> np.ndarray:
+def gram_of_rows(X: np.ndarray, offset: np.ndarray, place: Place) -> np.ndarray:
     """Products (x − offset)·(x' − offset) of all pairs of rows: float64 array, shape (N, N)."""
-    gram = torch.zeros((len(X), len(X)), dtype=torch.float64, device=device)
-    step = INTEGER_ROWS if fits(X, offset) and multiplies_integers(device) else FLOAT_ROWS
+    gram = place.put(np.zeros((len(X), len(X))))
+    step = INTEGER_ROWS if fits(X, offset) and place.integers else FLOAT_ROWS
     for start in range(0, X.shape[1], step):
         columns = slice(start, start + step)
-        parts = [block for _, block in blocks(X[:, columns], offset[columns], device)]
-        block = torch.cat(parts).T
-        gram += cross(block, block)
-    return gram.cpu().numpy()
+        parts = [block for _, block in blocks(X[:, columns], offset[columns], place)]
+        block = parts[0] if len(parts) == 1 else place.join(parts)
+        gram += cross(block.T, block.T, place)
+    return place.fetch(gram)

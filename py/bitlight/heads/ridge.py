@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from bitlight.errors import HeadError
@@ -12,6 +11,7 @@ from bitlight.heads.classweight import class_weights
 from bitlight.heads.head import KEPT, Head
 from bitlight.heads.holdout import SplitMoments, split_kernel
 from bitlight.heads.leaveoneout import leave_one_out
+from bitlight.heads.place import place_of
 from bitlight.heads.readout import INPUTS, Readout
 from bitlight.heads.sampleweight import checked_weights, weighed
 from bitlight.heads.selection import Parts, checked_alphas, choose_alpha, solve
@@ -49,7 +49,8 @@ class RidgeHead(Head):
         How an alpha is chosen. Leaving out one by one suits few samples; it needs all of them at
         once and an eigendecomposition: minutes for 10,000 features or samples, whichever is less.
     device : str
-        Where products are summed and systems solved, as torch names it: "cpu", "cuda".
+        Where products are summed and systems solved, as torch names it: "cpu", "cuda". Without
+        torch it is "cpu", and products of bits take longer.
 
     Attributes
     ----------
@@ -125,10 +126,10 @@ class RidgeHead(Head):
         self, X: np.ndarray, labels: np.ndarray, weights: np.ndarray, each: np.ndarray | None
     ) -> Parts:
         holding = len(self._alphas) > 1 and self.selection == "held-out"
-        device = torch.device(self.device)
+        place = place_of(self.device)
         if len(X) < X.shape[1]:
-            return split_kernel(X, labels, weights, holding, device, each)
-        moments = SplitMoments(X, weights, holding, device)
+            return split_kernel(X, labels, weights, holding, place, each)
+        moments = SplitMoments(X, weights, holding, place)
         moments.add(X, labels, each)
         return moments.parts()
 
@@ -172,7 +173,7 @@ class RidgeHead(Head):
         if self._moments is None:
             weights = class_weights(self.class_weight, self.classes_, None)
             holding = len(self._alphas) > 1
-            self._moments = SplitMoments(X, weights, holding, torch.device(self.device), before)
+            self._moments = SplitMoments(X, weights, holding, place_of(self.device), before)
         if each is not None:
             X, y, each = X[each > 0], y[each > 0], each[each > 0]
         self._see(X)

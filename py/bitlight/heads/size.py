@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from bitlight.layers import Conv2d, Linear
-from bitlight.network import Network
+from bitlight.network.layers import Conv2d, Linear
+from bitlight.network.network import Network
 
 
 def sizes(net: Network, used: int, head_parameters: int) -> list[dict[str, Any]]:

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from bitlight.layers import Shape
-from bitlight.network import Network
+from bitlight.network.layers import Shape
+from bitlight.network.network import Network
+from bitlight.network.summary import Macs, Parameters, Summary, SummaryRow, count_macs, summarize
 from bitlight.nn.layers import Binary
 from bitlight.nn.modes import evaluating
-from bitlight.summary import Macs, Parameters, Summary, SummaryRow, count_macs, summarize
 
 _FLOAT = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 

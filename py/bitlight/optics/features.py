@@ -233,6 +233,6 @@ class OpticalFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def _progress(self, total: int) -> AbstractContextManager[Callable[[int], None]]:
         if not self.verbose:
             return nullcontext(lambda done: None)
-        from bitlight.cli.report import progress
+        from bitlight.console.progress import progress
 
         return progress("optical projection", total)

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from bitlight.compiled import compiled
+from bitlight.kernels.compiled import compiled
 
 WORD = 32
 FULL = (1 << 64) - 1

@@ -11,7 +11,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from bitlight.compiled import compiled
+from bitlight.kernels.compiled import compiled
 
 LANES = 16
 BLOCK = 256  # the shortest vector

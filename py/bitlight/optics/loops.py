@@ -3,9 +3,9 @@
 import numba
 import numpy as np
 
-from bitlight.compiled import compiled
-from bitlight.golden.threads import parallel
-from bitlight.golden.tile import OUTPUTS, tile
+from bitlight.kernels.compiled import compiled
+from bitlight.kernels.threads import parallel
+from bitlight.kernels.tile import OUTPUTS, tile
 from bitlight.optics import generator
 from bitlight.optics.hadamard import transform
 

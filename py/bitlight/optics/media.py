@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from bitlight.errors import OpticsError
-from bitlight.golden.tile import OUTPUTS
+from bitlight.kernels.tile import OUTPUTS
 from bitlight.optics import generator, loops
 from bitlight.optics.hadamard import BLOCK
 from bitlight.optics.memory import demand

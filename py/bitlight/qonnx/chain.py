@@ -8,8 +8,8 @@ import numpy as np
 import onnx
 
 from bitlight.errors import ExchangeError, NetworkError
-from bitlight.layers import Conv2d, Layer, Linear, MaxPool2d
-from bitlight.network import MOST_VALUES
+from bitlight.network.layers import Conv2d, Layer, Linear, MaxPool2d
+from bitlight.network.values import MOST_VALUES
 from bitlight.qonnx.constants import Constants
 from bitlight.qonnx.file import describe, refusal
 from bitlight.qonnx.imported import Code, InputCode, Sums

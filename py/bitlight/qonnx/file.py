@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bitlight.errors import ExchangeError, reason
-from bitlight.opening import read_regular
+from bitlight.files.opening import read_regular
 
 # This module is the first of its package that is loaded, so that one line says what is missing.
 try:

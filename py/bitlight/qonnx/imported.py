@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from bitlight.errors import ExchangeError
-from bitlight.network import Network
+from bitlight.network.network import Network
+from bitlight.network.surroundings import OutputScale
 from bitlight.qonnx.layout import Layout
 from bitlight.qonnx.steps import Step
-from bitlight.surroundings import OutputScale
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 
 from bitlight.errors import NetworkError
-from bitlight.layers import Conv2d, Linear, MaxPool2d
+from bitlight.network.layers import Conv2d, Linear, MaxPool2d
 from bitlight.qonnx import quantisers
 from bitlight.qonnx.chain import Chain, NotBinary, Padding
 from bitlight.qonnx.constants import DOMAIN

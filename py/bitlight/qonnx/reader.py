@@ -7,7 +7,8 @@ import numpy as np
 import onnx
 
 from bitlight.errors import ExchangeError, NetworkError
-from bitlight.network import MOST_VALUES, Network
+from bitlight.network.network import Network
+from bitlight.network.values import MOST_VALUES
 from bitlight.qonnx.chain import Chain, NotBinary
 from bitlight.qonnx.constants import Constants, domain_of
 from bitlight.qonnx.file import attributes, read_graph, refusal, shorten

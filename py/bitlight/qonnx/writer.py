@@ -14,9 +14,9 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from bitlight.errors import ExchangeError
-from bitlight.files import replacing
-from bitlight.layers import Conv2d, Linear, MaxPool2d, Shape
-from bitlight.network import Network
+from bitlight.files.replacing import replacing
+from bitlight.network.layers import Conv2d, Linear, MaxPool2d, Shape
+from bitlight.network.network import Network
 from bitlight.qonnx.constants import DOMAIN
 from bitlight.qonnx.file import LARGEST_FILE
 from bitlight.qonnx.steps import INEXACT

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bitlight.engines import Compute
 from bitlight.errors import SimulationError
-from bitlight.network import Network
-from bitlight.store.engines import Compute
+from bitlight.network.network import Network
 
 
 def chosen(samples: int, share: float, chunk: int) -> np.ndarray:

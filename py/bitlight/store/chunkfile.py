@@ -5,7 +5,7 @@ import struct
 from pathlib import Path
 
 from bitlight.errors import StoreError
-from bitlight.opening import open_regular
+from bitlight.files.opening import open_regular
 
 BLOSC = struct.Struct("<4B3I")  # versions, flags, item size; bytes unpacked, of a block, packed
 CHECKSUM = 4

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from bitlight.errors import StoreError
-from bitlight.featurefile import FeatureFile
-from bitlight.files import replacing
+from bitlight.features.npz import FeatureFile
+from bitlight.files.replacing import replacing
 from bitlight.store.store import FeatureStore
 
 SUFFIXES = (".npz", ".parquet", ".safetensors")

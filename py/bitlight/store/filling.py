@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bitlight import bits
+from bitlight import bits, engines
 from bitlight.data.source import ImageSource
+from bitlight.engines import Compute, Pairs, Programs
 from bitlight.errors import StoreError
-from bitlight.network import Network
+from bitlight.network.network import Network
 from bitlight.store.audit import audit, chosen
 from bitlight.store.completing import complete
-from bitlight.store.engines import Compute, Folding, Programs, engine
 from bitlight.store.manifest import Manifest
 from bitlight.store.reading import parts
 from bitlight.store.store import FeatureStore
@@ -39,7 +39,7 @@ def manifest_for(
     source: ImageSource,
     name: str = "golden",
     audited: float | None = None,
-    folding: Folding | None = None,
+    folding: Pairs | None = None,
     chunk: int | None = None,
 ) -> Manifest:
     """What a store of these features says of itself.
@@ -145,8 +145,15 @@ class Worker:
         with ExitStack() as stack:
 
             def ready(name: str, few: bool = False) -> Compute:
+                engine = engines.load(name)
                 return stack.enter_context(
-                    engine(name, net, manifest.folding, processes, few, programs)
+                    engine(
+                        net,
+                        folding=manifest.folding,
+                        processes=processes,
+                        few=few,
+                        programs=programs,
+                    )
                 )
 
             compute, other = ready(manifest.engine), None

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from bitlight import scratch
 from bitlight.errors import StoreError, reason
-from bitlight.headers import parse
-from bitlight.opening import read_regular
+from bitlight.files import scratch
+from bitlight.files.headers import parse
+from bitlight.files.opening import read_regular
 from bitlight.store.manifest import Manifest
 
 with warnings.catch_warnings():

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bitlight.errors import StoreError
-from bitlight.identity import check_id
+from bitlight.identity import check_id, features_id
 
 FORMAT = "bitlight.store"
 VERSION = 2
@@ -201,11 +201,3 @@ class Manifest:
 
 def _digest(described: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
-
-
-def features_id(network: str, projection: Mapping[str, Any] | None) -> str:
-    """What tells features apart: the network's id, or a digest of it and of the optics."""
-    if projection is None:
-        return network
-    text = network + json.dumps(projection, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from bitlight.classes import translate
 from bitlight.data.checking import SKIPPED
+from bitlight.data.classes import translate
 from bitlight.errors import StoreError
 from bitlight.store.manifest import Manifest
 from bitlight.store.store import FeatureStore

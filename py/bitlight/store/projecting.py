@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
+from bitlight.cluster.job import Job
 from bitlight.errors import OpticsError, StoreError
 from bitlight.optics.camera import Camera
 from bitlight.optics.features import OpticalFeatures
@@ -17,6 +18,7 @@ from bitlight.optics.projection import SEEN
 from bitlight.store.completing import complete, one_by_one
 from bitlight.store.manifest import CHUNK_BYTES, Manifest
 from bitlight.store.store import FeatureStore
+from bitlight.store.workers import shared, written
 
 
 def project_over(
@@ -67,14 +69,30 @@ def project_over(
             found, one_by_one(lambda chunk: project_chunk(store, found, fitted, chunk)), progress
         )
         return found
-    from bitlight.cluster.filling import written
-    from bitlight.cluster.projecting import Projecting
-
     if not found.missing():
         return found
     work = Projecting(store.path.resolve(), found.path.resolve(), fitted)
     complete(found, lambda chunks: written(client, found, work, chunks), progress)
     return found
+
+
+class Projecting(Job):
+    """Projects chunks of one store into another.
+
+    Parameters
+    ----------
+    source, target : Path
+        Of the stores.
+    optics : OpticalFeatures
+        Fitted.
+    """
+
+    def __init__(self, source: Path, target: Path, optics: OpticalFeatures) -> None:
+        self.source, self.target, self.optics = source, target, optics
+
+    def __call__(self, chunk: int) -> bool:
+        """Write a chunk; False if another process has it, or has done it."""
+        return project_chunk(shared(self.source), shared(self.target), self.optics, chunk)
 
 
 def exposed(optics: OpticalFeatures, store: FeatureStore) -> OpticalFeatures:

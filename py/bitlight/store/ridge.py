@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from bitlight.cluster.job import Job
 from bitlight.errors import DataError
 from bitlight.heads.classweight import class_weights
 from bitlight.heads.ridge import RidgeHead
 from bitlight.heads.sampleweight import checked_weights
 from bitlight.store.rows import Rows
 from bitlight.store.store import FeatureStore
+from bitlight.store.workers import shared
 
 RANGES = 4  # for each worker: what one that dies has lost
 
@@ -79,8 +81,7 @@ def ridge_over(
             )
             progress(seen := seen + len(theirs))
         return head
-    from bitlight.cluster.spreading import spread
-    from bitlight.cluster.summing import Summing
+    from bitlight.cluster.spreading import spread  # and Dask
 
     work = Summing(Path(store.path).resolve(), head, classes, taken, each)
     count = RANGES * max(1, len(client.nthreads()))
@@ -92,6 +93,44 @@ def ridge_over(
         progress(seen := seen + sum(len(store.manifest.span(chunk)) for chunk in chunks))
     assert found is not None
     return found
+
+
+class Summing(Job):
+    """Sees a range of chunks.
+
+    Parameters
+    ----------
+    path : Path
+        Of the store.
+    head : RidgeHead
+        Its parameters.
+    classes : array
+        All labels.
+    taken : Rows
+        Which samples of each chunk.
+    each : float64 array, shape (samples,), or None
+        What each sample of the store counts.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        head: RidgeHead,
+        classes: np.ndarray,
+        taken: Rows,
+        each: np.ndarray | None = None,
+    ) -> None:
+        self.path, self.head, self.classes, self.taken = path, head, classes, taken
+        self.each = each
+
+    def __call__(self, share: Share) -> RidgeHead:
+        """A head with the sums of these chunks, before which there were so many of each class."""
+        chunks, before = share
+        head: RidgeHead = clone(self.head)
+        for rows, features, labels in self.taken.batches(shared(self.path), chunks):
+            counts = None if self.each is None else self.each[rows]
+            head.partial_fit(features, labels, self.classes, before, counts)
+        return head
 
 
 def _shares(

@@ -20,7 +20,7 @@ import numpy as np
 
 from bitlight import bits
 from bitlight.errors import StoreError
-from bitlight.network import Network
+from bitlight.network.network import Network
 from bitlight.store.chunks import Chunks, Index
 from bitlight.store.claims import Claims
 from bitlight.store.layout import ARRAYS, file_of, make, writable, write_rows

@@ -1,13 +1,29 @@
 """A store as other libraries want it: a torch data set, a Dask array."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-if TYPE_CHECKING:
-    from bitlight.store.store import FeatureStore
+from bitlight.store.manifest import Manifest
+
+
+class Samples(Protocol):
+    """What a view needs of a store."""
+
+    manifest: Manifest
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: Any) -> np.ndarray: ...
+    def labels(self, index: Any = ...) -> np.ndarray:
+        """Labels of some samples."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of the features."""
+        ...
 
 
 class StoreDataset(Dataset):
@@ -21,7 +37,7 @@ class StoreDataset(Dataset):
     store : FeatureStore
     """
 
-    def __init__(self, store: "FeatureStore") -> None:
+    def __init__(self, store: Samples) -> None:
         self.store = store
 
     def __len__(self) -> int:
@@ -38,7 +54,7 @@ class StoreDataset(Dataset):
         return list(zip(features, labels, strict=True))
 
 
-def dask_array(store: "FeatureStore") -> Any:
+def dask_array(store: Samples) -> Any:
     """The features as a lazy dask.array of shape (samples, features), a block for each chunk."""
     import dask.array
 
@@ -53,6 +69,6 @@ def dask_array(store: "FeatureStore") -> Any:
     )
 
 
-def _block(store: "FeatureStore", block_info: Any = None) -> np.ndarray:
+def _block(store: Samples, block_info: Any = None) -> np.ndarray:
     (start, stop), _ = block_info[None]["array-location"]
     return store[start:stop]

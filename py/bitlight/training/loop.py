@@ -18,10 +18,10 @@ from rich.progress import Progress as Bar
 from torch import nn
 from torch.nn import functional as F
 
+from bitlight.console.telling import describe_progress, describe_time, say, told
 from bitlight.devices import checked_device
 from bitlight.errors import TrainingError
 from bitlight.nn import clip_latent, pixels_to_floats
-from bitlight.telling import describe_progress, describe_time, say, told
 from bitlight.training.distributed import Team
 from bitlight.training.recipes import Recipe
 from bitlight.training.run import Epoch, Run, uninterrupted

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from bitlight.errors import TrainingError, reason
-from bitlight.files import replacing
+from bitlight.files.replacing import replacing
 from bitlight.training.recipes import Recipe
 
 FORMAT = 1

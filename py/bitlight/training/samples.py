@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from bitlight.classes import translation
 from bitlight.data import Placing, fit, image_files, open_image
 from bitlight.data.checking import Progress, usable
+from bitlight.data.classes import translation
 from bitlight.data.fitting import photograph_shape
 from bitlight.errors import TrainingError
 from bitlight.training.augmentation import cropped, moved

@@ -10,19 +10,19 @@ import numpy as np
 import torch
 from torch import nn
 
-from bitlight import zoo
-from bitlight.comparison import count_differences
 from bitlight.errors import FreezingError, TrainingError
-from bitlight.files import replacing
-from bitlight.freezing import freeze
-from bitlight.network import Network
+from bitlight.files.replacing import replacing
+from bitlight.freezing.freeze import freeze
+from bitlight.freezing.verify import count_differences
+from bitlight.network.network import Network
 from bitlight.nn import float_twin, pixels_to_floats
-from bitlight.topologies import Topology
 from bitlight.training.distributed import Team
 from bitlight.training.loop import evaluate, train
 from bitlight.training.recipes import Recipe
 from bitlight.training.run import weights_of
 from bitlight.training.samples import Samples
+from bitlight.zoo import modules as zoo
+from bitlight.zoo.topologies import Topology
 
 # Images on which every layer of the frozen network is compared with torch.
 COMPARED = 1000

@@ -6,7 +6,7 @@ import shutil
 from importlib import resources
 from pathlib import Path
 
-from bitlight.cache import digest
+from bitlight.files.cache import digest
 from bitlight_hw import Accelerator
 from bitlight_sim import programs, toolchain
 from bitlight_sim.programs import Work

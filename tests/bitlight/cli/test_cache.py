@@ -8,9 +8,9 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from bitlight import cache
 from bitlight.cli.environment import share_cache
 from bitlight.cli.main import cli
+from bitlight.files import cache
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from networks import draw_network
 
 from bitlight import Conv2d, FeatureStore, Linear, Network, OpticalFeatures, data, extractors
-from bitlight.featurefile import FeatureFile
+from bitlight.features.npz import FeatureFile
 
 
 @pytest.fixture

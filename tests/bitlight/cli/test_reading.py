@@ -8,7 +8,7 @@ from PIL import Image
 
 from bitlight import FeatureStore, Linear, Network
 from bitlight.data.source import FolderSource
-from bitlight.featurefile import FeatureFile
+from bitlight.features.npz import FeatureFile
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from processes import session_of
 
-from bitlight import Linear, Network, scratch
+from bitlight import Linear, Network
+from bitlight.files import scratch
 
 SHARED = Path("/dev/shm")
 

@@ -12,7 +12,7 @@ import pytest
 from stores import small_network
 
 from bitlight import FeatureStore
-from bitlight.featurefile import FeatureFile
+from bitlight.features.npz import FeatureFile
 
 
 @pytest.fixture

@@ -9,14 +9,15 @@ from awkward_sources import BrokenSource, DeadlySource, GreedySource
 from distributed import LocalCluster
 
 from bitlight import Linear, Network, OpticalFeatures, RidgeHead
-from bitlight.cache import section
-from bitlight.cluster import connected, fill_on
+from bitlight.cluster import connected
 from bitlight.data.source import RandomSource
 from bitlight.errors import DataError, StoreError
+from bitlight.files.cache import section
 from bitlight.store import FeatureStore
 from bitlight.store.filling import fill, manifest_for
 from bitlight.store.projecting import project_over
 from bitlight.store.ridge import ridge_over
+from bitlight.store.workers import fill_on
 
 CHUNK = 16
 

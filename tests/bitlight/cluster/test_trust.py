@@ -19,11 +19,12 @@ from distributed.security import Security
 
 import bitlight
 from bitlight import Linear, Network
-from bitlight.cluster import connected, fill_on
+from bitlight.cluster import connected
 from bitlight.data.source import RandomSource
 from bitlight.errors import StoreError
 from bitlight.store import FeatureStore
 from bitlight.store.filling import manifest_for
+from bitlight.store.workers import fill_on
 
 NET = Network((20,), 1, [Linear(np.ones((8, 20), bool), np.zeros(8, np.int32))])
 

@@ -83,7 +83,7 @@ import os
 child = os.fork()
 if not child:
     found = features()
-    from bitlight.golden.threads import threads
+    from bitlight.kernels.threads import threads
     os._exit(0 if len(found) == 300 and threads() == 1 else 3)
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 """

@@ -83,7 +83,7 @@ def test_other_processors(features, tmp_path):
 SIXTY_THOUSAND = """
 import resource
 import numpy as np
-from bitlight.topologies import TOPOLOGIES
+from bitlight.zoo.topologies import TOPOLOGIES
 
 net = TOPOLOGIES["cnv"].random(0)
 images = np.random.default_rng(0).integers(0, 256, (60000, 32, 32, 3), dtype=np.uint8)

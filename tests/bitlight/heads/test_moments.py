@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-import torch
 from sklearn.linear_model import Ridge
 
 from bitlight.heads.kernel import Kernel
 from bitlight.heads.moments import Moments, signs
+from bitlight.heads.place import Memory, Torch
 from bitlight.heads.products import INTEGER_ROWS, gram_of_rows, offset_for
 
 CLASSES = 3
@@ -28,22 +28,33 @@ def samples(kind, n=150, features=40, seed=0):
     return X, labels
 
 
-def moments_of(X, labels, weights=EQUAL):
-    moments = Moments.none(offset_for(X), weights)
+TORCH = Torch("cpu")
+
+
+def moments_of(X, labels, weights=EQUAL, place=TORCH):
+    moments = Moments.none(offset_for(X), weights, place)
     moments.add(X, labels)
     return moments
 
 
-def kernel_of(X, labels, weights=EQUAL):
-    return Kernel.of(offset_for(X), X, labels, weights)
+def moments_without_torch(X, labels, weights=EQUAL):
+    return moments_of(X, labels, weights, Memory())
+
+
+def kernel_of(X, labels, weights=EQUAL, place=TORCH):
+    return Kernel.of(offset_for(X), X, labels, weights, place)
+
+
+def kernel_without_torch(X, labels, weights=EQUAL):
+    return kernel_of(X, labels, weights, Memory())
 
 
 def dense(gram):
-    return (gram @ torch.eye(gram.size, dtype=torch.float64)).numpy()
+    return gram @ np.eye(gram.size)
 
 
 KINDS = ["bits", "bools", "pixels", "float32", "float64"]
-FORMS = [moments_of, kernel_of]
+FORMS = [moments_of, moments_without_torch, kernel_of, kernel_without_torch]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -78,16 +89,17 @@ def test_squared_errors_are_those_of_the_samples(kind, form, weights):
         assert error == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("place", [TORCH, Memory()], ids=str)
 @pytest.mark.parametrize("kind", ["bits", "bools", "pixels"])
-def test_sums_over_bits_and_pixels_are_exact(kind):
+def test_sums_over_bits_and_pixels_are_exact(kind, place):
     X, labels = samples(kind, n=2 * INTEGER_ROWS + 100)
     X[:, 0] = 0  # the largest product of all, 128 · 128, in every sample
-    moments = moments_of(X, labels)
+    moments = moments_of(X, labels, place=place)
     shifted = X.astype(np.int64) - offset_for(X).astype(np.int64)
     assert np.array_equal(dense(moments.gram), shifted.T @ shifted)
     for label in range(CLASSES):
         assert np.array_equal(moments.sums[label], shifted[labels == label].sum(axis=0))
-    products = gram_of_rows(X.T, offset_for(X.T), torch.device("cpu"))
+    products = gram_of_rows(X.T, offset_for(X.T), place)
     assert np.array_equal(products, dense(moments.gram))
 
 

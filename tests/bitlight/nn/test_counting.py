@@ -3,8 +3,8 @@ import torch
 from torch import nn
 
 from bitlight import freeze
+from bitlight.network.summary import Macs, Parameters, summarize
 from bitlight.nn import BinaryConv2d, BinaryLinear, Scale, Sign, float_twin, sign, summary
-from bitlight.summary import Macs, Parameters, summarize
 
 # A second thread saves nothing on small batches and waits for busy cores.
 torch.set_num_threads(1)

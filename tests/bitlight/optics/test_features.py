@@ -11,7 +11,6 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
 from bitlight import Camera, OpticalFeatures, OpticsError, RidgeHead, bits
-from bitlight.cli import report
 from bitlight.optics import memory
 from bitlight.optics.display import Display
 from bitlight.optics.encoders import Sign, Thresholds
@@ -241,7 +240,7 @@ def test_progress_is_shown_where_asked_for(monkeypatch):
     def progress(label, total):
         return contextlib.nullcontext(lambda done: shown.append((label, done, total)))
 
-    monkeypatch.setattr(report, "progress", progress)
+    monkeypatch.setattr("bitlight.console.progress.progress", progress)
     OpticalFeatures(5).fit_transform(X)
     assert not shown
     OpticalFeatures(5, verbose=True).fit_transform(X)

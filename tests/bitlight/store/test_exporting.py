@@ -9,7 +9,7 @@ import safetensors.numpy
 from stores import SAMPLES, empty_store, filled_store
 
 from bitlight import StoreError, bits
-from bitlight.featurefile import FeatureFile
+from bitlight.features.npz import FeatureFile
 from bitlight.store import export
 
 

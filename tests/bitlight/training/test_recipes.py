@@ -37,6 +37,6 @@ def test_refuses(values, message):
 
 
 def test_every_recipe_is_of_a_topology():
-    from bitlight.topologies import TOPOLOGIES
+    from bitlight.zoo.topologies import TOPOLOGIES
 
     assert set(RECIPES) <= set(TOPOLOGIES)

@@ -6,9 +6,9 @@ import torch
 from PIL import Image
 
 from bitlight import FreezingError, Network
-from bitlight.topologies import Conv, Dense, Pool, Scores, Topology
 from bitlight.training import Arrays, Photographs, Recipe
 from bitlight.training.session import Session, accuracy
+from bitlight.zoo.topologies import Conv, Dense, Pool, Scores, Topology
 
 torch.set_num_threads(1)
 SMALL = Topology((8, 8, 1), 8, (Conv(8, padding=1), Pool(), Dense(16), Scores(7)))

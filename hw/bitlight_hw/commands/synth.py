@@ -1,0 +1,166 @@
+"""The command that takes an accelerator to an FPGA: area and clock frequency."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bitlight.cli.paths import NETWORK, Output
+from bitlight.cli.report import json_option, show_table, write_json
+from bitlight.console.progress import console, steps
+from bitlight_hw.commands.folding import accelerator, folding_options
+
+# The names in `bitlight_hw.synthesis.TARGETS`, which is slow to import.
+TARGETS = ["xc7", "ecp5-25k", "ecp5-45k", "ecp5-85k", "ice40-up5k"]
+
+
+@click.command()
+@click.argument("network", type=NETWORK)
+@click.option("--target", type=click.Choice(TARGETS), required=True, help="The FPGA.")
+@folding_options
+@click.option(
+    "-o",
+    "--folder",
+    type=Output(file_okay=False),
+    default="build/synth",
+    show_default=True,
+    help="Verilog, netlist, counts, logs, timing and configuration go into its sub-folder TARGET.",
+)
+@click.option("--no-place", is_flag=True, help="Only count the area: quicker, and no frequency.")
+@click.option(
+    "--per-unit", is_flag=True, help="Count each unit too; takes twice as long as the synthesis."
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the placer.")
+@click.option(
+    "--freq",
+    type=click.FloatRange(0, min_open=True),
+    help="MHz that the placer aims at; 100 for ECP5, 24 for iCE40.",
+)
+@click.option(
+    "--native", is_flag=True, help="Take yosys and nextpnr from the PATH, of whatever version."
+)
+@click.option(
+    "--bitstream",
+    is_flag=True,
+    help="Pack a bitstream too, to see that it can be: its pins are arbitrary, not for a board.",
+)
+@json_option
+def synth(
+    network: str,
+    target: str,
+    folder: str,
+    no_place: bool,
+    per_unit: bool,
+    seed: int,
+    freq: float | None,
+    native: bool,
+    bitstream: bool,
+    json_file: str | None,
+    **choice: Any,
+) -> None:
+    """Area and clock frequency of NETWORK on an FPGA.
+
+    Yosys counts the accelerator alone, flattened; for xc7 that is all. For ECP5 and iCE40, nextpnr
+    then places and routes it. So that any width of stream fits the package, the accelerator sits in
+    a harness of five pins that shifts bits in and out: the frequency is that of the accelerator's
+    own paths, the utilisation counts the harness. Its pins are wherever the placer puts them, so
+    that what is placed is for timing and must not go onto a board.
+
+    What has not changed is taken from the cache. The tools are the pinned pip packages of
+    bitlight[fpga], so figures can be repeated; each compiles itself for a minute on its first run.
+
+    \b
+    bitlight synth fashion28 --target xc7 --per-unit
+    bitlight synth fashion28 --target ecp5-85k --cycles 14112
+    bitlight synth small.bnn --target ice40-up5k --seed 2
+    """
+    from bitlight_hw import synthesis
+    from bitlight_hw.estimate import Estimate
+
+    acc = accelerator(network, target=target, **choice)
+    device = synthesis.target(target)
+    with steps() as step:
+        step("generating Verilog")
+        verilog = acc.verilog(device.family)
+        report = synthesis.synthesise(
+            verilog,
+            device,
+            Path(folder) / target,
+            place=not no_place,
+            per_unit=per_unit,
+            seed=seed,
+            freq_mhz=freq,
+            native=native,
+            bitstream=bitstream,
+            progress=step,
+        )
+    interval = acc.cycles_per_image
+    predicted = Estimate.total(acc.estimate(device.family).values())
+    _show_area(report, predicted, f"{network} on {device.title}")
+    if report.placement:
+        _show_placement(report, interval)
+    console.print(f"files: {Path(folder) / target}", soft_wrap=True)
+    console.print(f"logs: {', '.join(str(log) for log in report.logs)}", soft_wrap=True)
+    figures = {
+        "network": acc.net.id,
+        "folding": acc.folding,
+        "dataflow": acc.dataflow,
+        "cycles_per_image": interval,
+        "images_per_s": report.images_per_s(interval),
+        "predicted": asdict(predicted),
+    }
+    write_json(json_file, figures | report.as_dict())
+
+
+def _show_area(report: Any, predicted: Any, title: str) -> None:
+    from bitlight_hw import family as families
+    from bitlight_hw.estimate import Estimate
+    from bitlight_hw.synthesis import labels
+
+    names = labels(report.target)
+    expected = {
+        "luts": predicted.luts,
+        "memory_luts": predicted.memory_luts,
+        "carries": predicted.carries,
+        "ffs": predicted.ffs,
+        "brams": predicted.blocks / report.target.blocks_per_bram,
+    }
+    rows = [
+        [name, getattr(report.total, field), expected.get(field, "")]
+        for field, name in names.items()
+    ]
+    family = families.named(report.target.family)
+    if family.cell_name:  # an FPGA is full when these are, whatever stands in them
+        counted = {f: round(getattr(report.total, f)) for f in expected if f != "brams"}
+        occupied = family.occupied(Estimate(**counted)), family.occupied(predicted)
+        rows.append([f"{family.cell_name}, about", *occupied])
+    show_table(title, ["", "used", "predicted"], rows)
+    if report.units:
+        units = {name or "between units": area for name, area in report.units.items()}
+        units |= {"sum": report.units_total, "flattened together": report.total}
+        rows = [[unit, *(getattr(area, f) for f in names)] for unit, area in units.items()]
+        show_table("area of each unit by itself", ["unit", *names.values()], rows)
+
+
+def _show_placement(report: Any, interval: int) -> None:
+    placement = report.placement
+    rows = [
+        [name, used, available, f"{used / available:.0%}"]
+        for name, (used, available) in placement.utilisation.items()
+    ]
+    show_table("placed, with the harness", ["", "used", "available", ""], rows)
+    slowest = [
+        [path.unit or "between units", path.delay_ns, path.end] for path in placement.slowest
+    ]
+    show_table("slowest path into each unit", ["unit", "ns", "ends at"], slowest[:8])
+    summary = [
+        ["clock frequency, MHz", placement.fmax_mhz],
+        ["cycles per image", interval],
+        ["images/s", report.images_per_s(interval)],
+        ["for a board", "no: the harness has arbitrary pins"],
+    ]
+    if placement.critical:
+        path = f"{placement.critical.start} → {placement.critical.end}"
+        summary.insert(1, ["critical path", path])
+    show_table("speed", ["", "value"], summary)

@@ -1,0 +1,20 @@
+"""What a worker of a cluster does with an item, whatever brings it there."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+
+class Job(ABC):
+    """Pickled once, with all that it needs, and sent to each worker before the first item."""
+
+    def setup(self, worker: Any) -> Any:
+        """Make ready on a worker; may be a coroutine, as in Dask's plugins."""
+        return None
+
+    def teardown(self, worker: Any) -> None:
+        """Let go of what was made ready."""
+        return
+
+    @abstractmethod
+    def __call__(self, item: Any) -> Any:
+        """Give the result for an item."""

@@ -1,0 +1,1 @@
+"""What long work and tables say to people: bars, lines, text that is safe to print."""

@@ -1,5 +1,0 @@
-"""The papers' experiments rerun: what `bitlight reproduce` does; see docs/reproduction.md."""
-
-from bitlight.experiments.journal import Cell, Found, Journal
-
-__all__ = ["Cell", "Found", "Journal"]

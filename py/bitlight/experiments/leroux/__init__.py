@@ -1,5 +1,0 @@
-"""Leroux et al., "Transfer Learning with Binary Neural Networks", Table 2, on RTL features."""
-
-from bitlight.experiments.leroux.experiment import Setting, run
-
-__all__ = ["Setting", "run"]

@@ -1,5 +1,0 @@
-"""LightOn's article, Figures 5 and 6: accuracy and training time against the model's size."""
-
-from bitlight.experiments.transfer.experiment import Setting, run
-
-__all__ = ["Setting", "run"]

@@ -1,0 +1,1 @@
+"""Files: written whole, opened with care, kept in a cache; .npy and safetensors headers."""

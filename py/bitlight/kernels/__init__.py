@@ -1,0 +1,1 @@
+"""Loops compiled by Numba, the tile of words that they share, and their threads."""

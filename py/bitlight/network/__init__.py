@@ -1,0 +1,1 @@
+"""A binary network: its layers, what they compute, and its file."""

@@ -1,0 +1,185 @@
+"""The .bnn file: safetensors of packed weights and thresholds, with one JSON header.
+
+The header holds the format's version, the network's id and the layers' parameters; the tensors
+`N.weight` (uint8, packed rows) and `N.threshold` (int32) belong to layer N. What version 1 cannot
+say is version 2: `input.codes` (uint8), `output.multiplier` and `output.offset` (float64).
+"""
+
+import hashlib
+import json
+import math
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from bitlight import bits
+from bitlight.errors import NetworkError, reason
+from bitlight.files.headers import read_safetensors
+from bitlight.files.replacing import replacing
+from bitlight.network.graph import Graph
+from bitlight.network.layers import Conv2d, Layer, Linear, MaxPool2d
+from bitlight.network.surroundings import OutputScale
+
+FORMAT = "bitlight.network"
+VERSION = 1
+SURROUNDED = 2  # with codes of pixels, or a scale of the scores
+Made = TypeVar("Made", bound=Graph)
+FIELDS = {"format", "version", "id", "network"}
+
+
+def _describe(net: Graph) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "input_shape": list(net.input_shape),
+        "input_bits": net.input_bits,
+        "layers": [_describe_layer(layer) for layer in net.layers],
+    }
+    if net.codes is not None:
+        described["codes"] = list(net.codes.shape)
+    if net.output_scale is not None:
+        described["output_scale"] = net.output_scale.offset.size
+    return described
+
+
+def _describe_layer(layer: Layer) -> dict[str, Any]:
+    if isinstance(layer, MaxPool2d):
+        return {"type": "MaxPool2d", "kernel": layer.kernel, "stride": layer.stride}
+    shape = {"type": type(layer).__name__, "weight": layer.weight.shape}
+    if isinstance(layer, Linear):
+        return shape | {"scores": layer.threshold is None}
+    return shape | {
+        "stride": layer.stride,
+        "padding": layer.padding,
+        "pad_value": layer.pad_value,
+    }
+
+
+def _text(description: dict[str, Any]) -> str:
+    return json.dumps(description, sort_keys=True)
+
+
+def _tensors(net: Graph) -> Iterator[tuple[str, np.ndarray]]:
+    """Names and tensors, sorted by name, each made when it is asked for."""
+    for index, layer in sorted(enumerate(net.layers), key=lambda item: f"{item[0]}."):
+        if isinstance(layer, MaxPool2d):
+            continue
+        if layer.threshold is not None:
+            yield f"{index}.threshold", layer.threshold.astype("<i4")
+        yield f"{index}.weight", bits.pack(layer.weight.reshape(len(layer.weight), -1))
+    if net.codes is not None:
+        yield "input.codes", net.codes
+    if net.output_scale is not None:
+        yield "output.multiplier", net.output_scale.multiplier.astype("<f8")
+        yield "output.offset", net.output_scale.offset.astype("<f8")
+
+
+def digest(net: Graph) -> str:
+    """SHA-256 of all that the network computes: its description, then its tensors by name.
+
+    Each part, names included, comes behind its length in eight bytes, little-endian.
+    """
+    found = hashlib.sha256()
+
+    def take(part: bytes | memoryview) -> None:
+        found.update(struct.pack("<Q", len(part)))
+        found.update(part)
+
+    take(_text(_describe(net)).encode())
+    for name, tensor in _tensors(net):
+        take(name.encode())
+        take(tensor.data.cast("B"))
+    return found.hexdigest()
+
+
+def save(net: Graph, id: str, path: str | os.PathLike[str]) -> None:
+    """Write the network; the name never stands for half a file."""
+    version = SURROUNDED if net.codes is not None or net.output_scale is not None else VERSION
+    header = {"format": FORMAT, "version": version, "id": id, "network": _describe(net)}
+    # One key alone, because the order of several would differ between runs.
+    metadata = {"bitlight": json.dumps(header, sort_keys=True)}
+    with replacing(path) as file:
+        file.write(safetensors.numpy.save(dict(_tensors(net)), metadata=metadata))
+
+
+def load(path: str | os.PathLike[str], make: type[Made]) -> tuple[Made, Any]:
+    """Read a network, made by its class, and the id that the file says it has."""
+    if not Path(path).is_file():
+        raise NetworkError(f"no such file: {path}")
+    try:
+        header, tensors = read_safetensors(path)
+        kind, version = header["format"], header["version"]
+        if kind != FORMAT or version not in (VERSION, SURROUNDED) or version is True:
+            raise NetworkError(
+                f"it is {kind!r:.80} version {version!r:.80}, "
+                f"this bitlight reads {FORMAT} versions {VERSION} and {SURROUNDED}"
+            )
+        if header.keys() != FIELDS:
+            raise NetworkError(f"its header should have the fields {', '.join(sorted(FIELDS))}")
+        if not isinstance(header["network"], dict):
+            raise NetworkError("its description is no object")
+        if (version == SURROUNDED) != bool({"codes", "output_scale"} & header["network"].keys()):
+            raise NetworkError(f"it says more or less than version {version} can")
+        net = _rebuild(header["network"], tensors, make)
+        if _text(_describe(net)) != _text(header["network"]):
+            raise NetworkError("its header says more than a network has, or says it otherwise")
+        return net, header["id"]
+    except (safetensors.SafetensorError, OSError, LookupError, TypeError, ValueError) as error:
+        raise NetworkError(f"{path} is not a whole .bnn file: {reason(error)}") from error
+
+
+def _rebuild(description: dict[str, Any], tensors: dict[str, np.ndarray], make: type[Made]) -> Made:
+    layers = [
+        _rebuild_layer(
+            layer, tensors.pop(f"{index}.weight", None), tensors.pop(f"{index}.threshold", None)
+        )
+        for index, layer in enumerate(description["layers"])
+    ]
+    codes, scale = tensors.pop("input.codes", None), None
+    if (codes is None) != ("codes" not in description):
+        raise NetworkError("its codes of pixels are missing, or stand where none are wanted")
+    if "output_scale" in description:
+        parts = [tensors.pop(f"output.{name}") for name in ("multiplier", "offset")]
+        if any(part.dtype != np.float64 for part in parts):
+            raise NetworkError("its scale of the scores is not float64")
+        scale = OutputScale(*parts)
+    if tensors:
+        raise NetworkError(f"tensor {min(tensors)!r:.80} belongs to no layer")
+    shape, input_bits = tuple(description["input_shape"]), description["input_bits"]
+    return make(shape, input_bits, layers, codes=codes, output_scale=scale)
+
+
+def _rebuild_layer(
+    layer: dict[str, Any], packed: np.ndarray | None, threshold: np.ndarray | None
+) -> Layer:
+    if layer["type"] == "MaxPool2d":
+        if packed is not None or threshold is not None:
+            raise NetworkError("a MaxPool2d has no weights and no thresholds")
+        return MaxPool2d(tuple(layer["kernel"]), tuple(layer["stride"]))
+    if layer["type"] not in ("Conv2d", "Linear"):
+        raise NetworkError(f"unknown layer type {layer['type']!r}")
+    shape = tuple(layer["weight"])
+    if not all(type(n) is int and n > 0 for n in shape) or len(shape) < 2:
+        raise NetworkError(f"a layer's weight cannot have the shape {layer['weight']!r:.80}")
+    outputs, fan_in = shape[0], math.prod(shape[1:])
+    # Compared before unpacking, so that no header can ask for more memory than the file has.
+    if packed is None or packed.dtype != np.uint8 or packed.shape != (outputs, -(-fan_in // 8)):
+        raise NetworkError(f"the packed weight of a layer {shape} is missing or of another size")
+    if fan_in % 8 and (packed[:, -1] >> fan_in % 8).any():
+        raise NetworkError(f"the packed weight of a layer {shape} has bits behind its rows")
+    flat = bits.unpack(packed, fan_in)
+    flat.flags.writeable = False  # and so taken without a copy
+    weight = flat.view(bool).reshape(shape)
+    if layer["type"] == "Linear":
+        if layer["scores"] != (threshold is None):
+            raise NetworkError("thresholds are missing, or stand where scores are wanted")
+        return Linear(weight, threshold)
+    if threshold is None:
+        raise NetworkError(f"the thresholds of a layer {shape} are missing")
+    return Conv2d(
+        weight, threshold, tuple(layer["stride"]), tuple(layer["padding"]), layer["pad_value"]
+    )

@@ -1,0 +1,1 @@
+"""Networks by name: their shapes, and torch modules to train."""

@@ -1,0 +1,1 @@
+"""What is measured and reproduced: the demonstration, benchmarks, the papers' experiments."""

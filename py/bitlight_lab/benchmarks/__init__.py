@@ -1,0 +1,1 @@
+"""Speed beside others, as ratios within one run: what `bitlight bench` does."""

@@ -1,0 +1,110 @@
+"""The whole experiment: its runs, then tables and figure of what is in the journal."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import cache, partial
+from typing import Any
+
+from bitlight_lab.papers.backbones import Backbone
+from bitlight_lab.papers.journal import Cell, Found, Journal
+from bitlight_lab.papers.setting import BackboneSetting, load_target
+from bitlight_lab.papers.transfer.figure import draw
+from bitlight_lab.papers.transfer.methods import BACKPROP, OPTICAL, POOLED, RIDGE, Methods
+from bitlight_lab.papers.transfer.report import write
+
+TARGETS = ("animals", "fashion")
+
+
+@dataclass(frozen=True)
+class Effort:
+    """Numbers of the experiment.
+
+    Attributes
+    ----------
+    every : int
+        Of the backbone's cuts, each that many.
+    seeds : int
+        Media of the optical features, and initial last layers of backprop on the whole network.
+    epochs, batch_size : int
+        Of backprop.
+    train_images, test_images : int or None
+        Of a target; None: all.
+    """
+
+    every: int = 1
+    seeds: int = 3
+    epochs: int = 5
+    batch_size: int = 64
+    train_images: int | None = None
+    test_images: int | None = None
+
+    def parameters(self) -> dict[str, Any]:
+        """What a single run depends on."""
+        return {k: v for k, v in asdict(self).items() if k not in ("every", "seeds")}
+
+
+WHOLE = Effort()
+# What two cores do in an hour; the article's set is ten times as large.
+FULL = Effort(every=6, train_images=2000, test_images=2000)
+QUICK = Effort(every=6, seeds=1, epochs=2, batch_size=32, train_images=400, test_images=300)
+
+
+@dataclass(frozen=True)
+class Setting(BackboneSetting):
+    """What is run: see `bitlight_lab.papers.setting`; and the numbers of it."""
+
+    targets: tuple[str, ...] = TARGETS
+    effort: Effort = FULL
+
+
+def run(setting: Setting, say: Callable[[str], None] = lambda label: None) -> list[Found]:
+    """Do what the journal lacks, then write table.md and size.png.
+
+    Raises
+    ------
+    DataError
+        If a target, the backbone or its weights are missing.
+    """
+    backbone = setting.load_backbone()
+    journal = Journal(setting.folder / "runs.jsonl")
+    found: list[Found] = []
+    for name in setting.targets:
+        found += journal.complete(_cells(setting, backbone, name), say)
+    write(setting.folder / "table.md", found)
+    draw(setting.folder / "size.png", found)
+    return found
+
+
+def _cells(setting: Setting, backbone: Backbone, name: str) -> Iterator[Cell]:
+    effort = setting.effort
+    # Set up when a run begins: none does where all is in the journal.
+    methods = cache(partial(_methods, setting, backbone, name))
+    for cut in backbone.cuts[:: effort.every]:
+        for method, precision, seeds in (
+            (OPTICAL, "float32", effort.seeds),
+            (RIDGE, "float32", 1),
+            (POOLED, "float32", 1),
+            (OPTICAL, "float16", effort.seeds),
+            (BACKPROP, "float32", effort.seeds if cut == backbone.cuts[0] else 1),
+        ):
+            for seed in range(seeds):
+                parameters = {
+                    **setting.parameters(backbone, cut, name),
+                    "method": method,
+                    "precision": precision,
+                    "seed": seed,
+                    **effort.parameters(),
+                }
+                yield Cell(parameters, partial(_run, methods, method, cut, precision, seed))
+
+
+def _methods(setting: Setting, backbone: Backbone, name: str) -> Methods:
+    effort = setting.effort
+    target = load_target(name, backbone, effort.train_images, effort.test_images)
+    return Methods(backbone, target, effort.epochs, effort.batch_size, setting.device)
+
+
+def _run(
+    methods: Callable[[], Methods], method: str, cut: int, precision: str, seed: int
+) -> dict[str, Any]:
+    return methods().run(method, cut, precision, seed)

@@ -1,0 +1,32 @@
+"""The engine "rtl": features from the simulated hardware; see `bitlight.engines`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from bitlight.engines import Compute, Pairs, Programs
+from bitlight.network.network import Network
+from bitlight_hw import Accelerator
+from bitlight_sim.simulator import Simulator
+
+
+@contextmanager
+def rtl(
+    net: Network,
+    *,
+    folding: Pairs | None = None,
+    processes: int = 1,
+    few: bool = False,
+    programs: Programs | None = None,
+) -> Iterator[Compute]:
+    """The accelerator's RTL in a compiled simulator.
+
+    Some images at a time take Verilator less time than the bit-sliced simulator, whose words want
+    hundreds.
+    """
+    accelerator = Accelerator(net, None if folding is None else list(folding))
+    kind: Literal["verilator", "sliced"] = "verilator" if few else "sliced"
+    programs = {} if programs is None else programs
+    with Simulator(accelerator, processes, engine=kind, program=programs.get(kind)) as simulator:
+        programs[kind] = simulator.build()
+        yield lambda images: simulator.run(images).features
