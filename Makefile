@@ -12,7 +12,7 @@ NETWORK ?= cnv
 FOLDING ?= $(if $(filter cnv,$(NETWORK)),published)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system demo test test-slow fuzz topologies sim verilog pretrain pretrain32 training bench synth waves optics reproduce lint format clean
+.PHONY: help setup demo test test-slow fuzz topologies sim verilog pretrain pretrain32 training bench synth waves optics reproduce package coverage lint format clean
 
 help:  ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -100,6 +100,17 @@ reproduce: $(READY)  ## The papers' experiments, quick versions, in build/reprod
 	@$(BIN)/bitlight reproduce leroux-table2 --quick
 	@$(BIN)/bitlight reproduce optical-transfer --quick
 	@$(BIN)/bitlight reproduce precision-table --quick
+
+package: $(READY)  ## Wheel and sdist, and the wheel alone in an empty environment.
+	@rm -rf dist build/installed
+	@$(BIN)/python -m hatchling build
+	@$(PYTHON) -m venv build/installed
+	@build/installed/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt dist/*.whl
+	@cd build && PATH=$(CURDIR)/build/installed/bin:$$PATH installed/bin/python -P ../tests/installed.py
+	@du -sm build/installed/lib | awk '{print "installed:", $$1, "MB"}'
+
+coverage: $(READY)  ## Which lines no test reaches, in build/coverage.
+	@$(BIN)/python -m pytest -n auto --cov --cov-report=term:skip-covered --cov-report=html:build/coverage
 
 lint: $(READY)  ## Lint, format and types.
 	@$(BIN)/ruff check .

@@ -18,7 +18,11 @@ from bitlight.cli.main import cli
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-COMMAND = re.compile(rf"^(?: {{4}}|)(bitlight (?:{'|'.join(cli.commands)}) .*)$", re.MULTILINE)
+NAMES = cli.list_commands(click.Context(cli))
+COMMAND = re.compile(
+    rf"^(?: {{4}}|)(bitlight (?:{'|'.join(NAMES)}) .*)$",
+    re.MULTILINE,
+)
 # Fewer images than the data set has: enough for each line to be run.
 FEWER = """
 from bitlight import data
@@ -95,8 +99,8 @@ def helps(command=cli):
     """The texts of all --help."""
     yield command.help or ""
     if isinstance(command, click.Group):
-        for inner in command.commands.values():
-            yield from helps(inner)
+        for inner in command.list_commands(click.Context(command)):
+            yield from helps(command.get_command(click.Context(command), inner))
 
 
 SHOWN = [(name(page), line) for page in PAGES for line in commands(page.read_text())]
@@ -108,7 +112,7 @@ def test_commands_have_the_options_that_are_shown(page, line):
     _, *words = shlex.split(line)
     command, context = cli, click.Context(cli)
     while isinstance(command, click.Group) and words and not words[0].startswith("-"):
-        command = command.commands[words.pop(0)]
+        command = command.get_command(context, words.pop(0))
         context = click.Context(command, parent=context)
     options, left, _ = command.make_parser(context).parse_args(words)
     assert not left

@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from bitlight import Conv2d, FoldingError, MaxPool2d, Network
+from bitlight import Conv2d, FoldingError, Linear, MaxPool2d, Network
 
 Folding = list[tuple[int, int]]
+FOLDED = {Conv2d, Linear}  # the layers that have one
 
 
 def computing(net: Network) -> list[int]:
     """Indices of the layers that have a folding: Conv2d and Linear."""
-    return [index for index, layer in enumerate(net.layers) if not isinstance(layer, MaxPool2d)]
+    return [index for index, layer in enumerate(net.layers) if type(layer) in FOLDED]
 
 
 def check(net: Network, folding: Any) -> Folding:

@@ -1,12 +1,12 @@
 """Which units stand for which layers: the chain that a folded network becomes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from bitlight import Conv2d, Linear, MaxPool2d, Network
-from bitlight_hw.folding import Folding, computing
+from bitlight_hw.folding import FOLDED, Folding, computing
 from bitlight_hw.optics import Projection
 from bitlight_hw.units import (
     Gearbox,
@@ -114,11 +114,7 @@ class Pipeline:
         chain = Pipeline(beats, beats)
         for index, layer in enumerate(net.layers):
             before = len(chain.stages)
-            if isinstance(layer, MaxPool2d):
-                chain._pool(layer)
-            else:
-                (pe, simd), flow = choices[index]
-                chain._compute(layer, pe, simd, flow)
+            UNITS[type(layer)](chain, layer, *choices.get(index, ()))
             chain._name(before, f"layer{index}")
         if projection is not None:
             before = len(chain.stages)
@@ -135,10 +131,8 @@ class Pipeline:
     ) -> "Pipeline":
         """The chain of one layer by itself, behind beats of any size."""
         chain = Pipeline(beats, beats)
-        if isinstance(layer, MaxPool2d):
-            chain._pool(layer)
-        else:
-            chain._compute(layer, *folded, flow)
+        choice = (folded, flow) if type(layer) in FOLDED else ()
+        UNITS[type(layer)](chain, layer, *choice)
         return chain
 
     @staticmethod
@@ -177,41 +171,64 @@ class Pipeline:
             pooled[axis] = (shape[axis] - kernel) // stride + 1
             self._add(name, unit, replace(self.beats, shape=tuple(pooled)))
 
-    def _compute(self, layer: Conv2d | Linear, pe: int, simd: int, flow: Dataflow) -> None:
-        if isinstance(layer, Linear):  # one pixel with all elements as its channels
-            self.beats = replace(self.beats, shape=(1, 1, layer.fan_in))
-        elements = elements_taken(layer, simd)
-        narrows = self.beats.elements > elements
-        if narrows:  # while a beat is given in parts, the unit before may have to go on
-            self._queue()
-        self._gear(elements)
-        if isinstance(layer, Conv2d) and any(layer.padding):
-            if not narrows:  # and so while a frame is given
+    def _convolve(self, layer: Conv2d, folded: tuple[int, int], flow: Dataflow) -> None:
+        simd = folded[1]
+        held = slides(layer, simd)
+        narrows = self._take(elements_taken(layer, simd))
+        if any(layer.padding):
+            if not narrows:  # while a frame is given, too
                 self._queue()
             self._pad(layer)
-        kernel, stride = (1, 1), (1, 1)
-        if isinstance(layer, Conv2d):
-            kernel, stride = layer.kernel, layer.stride
-        if isinstance(layer, Conv2d) and slides(layer, simd):
+        kernel, stride = layer.kernel, layer.stride
+        if held:
             self._slide(layer.fan_in, kernel, stride)
             kernel, stride = (1, 1), (1, 1)
+        self._multiply(layer, kernel, stride, folded, flow)
+
+    def _connect(self, layer: Linear, folded: tuple[int, int], flow: Dataflow) -> None:
+        # One pixel with all elements as its channels.
+        self.beats = replace(self.beats, shape=(1, 1, layer.fan_in))
+        self._take(folded[1])
+        self._multiply(layer, (1, 1), (1, 1), folded, flow)
+        self.beats = replace(self.beats, shape=(len(layer.weight),))
+        self.stages[-1] = replace(self.stages[-1], beats=self.beats)
+
+    def _take(self, elements: int) -> bool:
+        """Beats of so many elements; whether that makes them narrower.
+
+        While a beat is given in parts, the unit before may have to go on: it has a queue then.
+        """
+        narrows = self.beats.elements > elements
+        if narrows:
+            self._queue()
+        self._gear(elements)
+        return narrows
+
+    def _multiply(
+        self,
+        layer: Conv2d | Linear,
+        kernel: tuple[int, int],
+        stride: tuple[int, int],
+        folded: tuple[int, int],
+        flow: Dataflow,
+    ) -> None:
+        """Windows, and the matrix-vector unit that takes them."""
+        (pe, simd), outputs = folded, len(layer.weight)
         # Input-stationary units hold a word themselves while all outputs take it in.
-        folds = len(layer.weight) // pe if flow == "output" else 1
-        self._window(layer, kernel, stride, folds)
+        self._window(layer, kernel, stride, outputs // pe if flow == "output" else 1)
         self._gear(simd, "gear_window")
         rows, columns, _ = self.beats.shape
         unit = MatrixVector(
-            layer.weight.reshape(len(layer.weight), -1),
+            layer.weight.reshape(outputs, -1),
             layer.threshold,
             pe=pe,
             simd=simd,
             bits=self.beats.bits,
             dataflow=flow,
         )
-        outputs = (len(layer.weight),)
-        shape = (rows, columns, *outputs) if isinstance(layer, Conv2d) else outputs
         scores = layer.threshold is None
-        self._add("matvec", unit, Beats(shape, pe, unit.result.width, signed=scores))
+        beats = Beats((rows, columns, outputs), pe, unit.result.width, signed=scores)
+        self._add("matvec", unit, beats)
 
     def _project(self, projection: Projection) -> None:
         """The features, in beats of zeros at the end where they need it, once for each turn."""
@@ -301,3 +318,11 @@ def _ring(
         stride=stride,
         repeats=repeats,
     )
+
+
+# What each type of layer becomes; those with weights are told their folding and dataflow.
+UNITS: dict[type, Callable[..., None]] = {
+    Conv2d: Pipeline._convolve,
+    Linear: Pipeline._connect,
+    MaxPool2d: Pipeline._pool,
+}

@@ -58,6 +58,7 @@ def fold(
 
     Examples
     --------
+    >>> import numpy as np
     >>> from bitlight import Linear
     >>> weight = np.ones((8, 16), dtype=bool)
     >>> fold(Network((16,), 1, [Linear(weight, np.zeros(8, dtype=np.int32))]), cycles=32)

@@ -1,6 +1,7 @@
 """Binary neural networks as fixed hardware: network, golden model, training, features, heads."""
 
 import importlib
+import importlib.metadata
 import importlib.util
 from typing import Any
 
@@ -29,9 +30,9 @@ _LAZY = {
     "import_qonnx": "bitlight.qonnx",
     "FeatureStore": "bitlight.store",
     "BinaryFeatures": "bitlight.features.transformer",
-    "BinaryHead": "bitlight.heads",
-    "LinearHead": "bitlight.heads",
-    "RidgeHead": "bitlight.heads",
+    "BinaryHead": "bitlight.heads.binary",
+    "LinearHead": "bitlight.heads.linear",
+    "RidgeHead": "bitlight.heads.ridge",
     "Camera": "bitlight.optics.camera",
     "OpticalFeatures": "bitlight.optics.features",
     "OpticalProjection": "bitlight.optics.module",
@@ -41,10 +42,6 @@ _NEEDS = {
     "freeze": "torch",
     "export_qonnx": "onnx",
     "import_qonnx": "onnx",
-    "FeatureStore": "torch",
-    "BinaryHead": "torch",
-    "LinearHead": "torch",
-    "RidgeHead": "torch",
     "OpticalProjection": "torch",
 }
 
@@ -85,6 +82,8 @@ for _name, _library in _NEEDS.items():
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return importlib.metadata.version("bitlight")
     if name in _LAZY:
         return getattr(importlib.import_module(_LAZY[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

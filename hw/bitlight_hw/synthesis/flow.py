@@ -17,6 +17,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from bitlight import SynthesisError
 from bitlight.files.replacing import replacing
@@ -157,5 +158,5 @@ def _make(folder: Path) -> None:
         raise SynthesisError(f"cannot write to {folder}: {error.strerror}") from error
 
 
-def _json(file: Path) -> dict:
+def _json(file: Path) -> dict[str, Any]:
     return json.loads(file.read_text(encoding="utf-8"))

@@ -77,7 +77,7 @@ def connected(address: str, timeout_s: float = ANSWER_S) -> Iterator[Any]:
 
 async def _greet(address: str, timeout_s: float) -> None:
     """Connect to a scheduler, with the keys of Dask's configuration."""
-    from distributed.comm import connect
+    from distributed.comm import connect  # type: ignore[attr-defined]
     from distributed.security import Security
 
     keys = Security().get_connection_args("client")

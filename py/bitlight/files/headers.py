@@ -41,7 +41,7 @@ def parse(text: str | bytes, room: int) -> Any:
     >>> parse("[" + "[]," * 99 + "1]", 1000)
     Traceback (most recent call last):
       ...
-    ValueError: its header would take 12972 bytes of memory, where 1000 are allowed
+    ValueError: its header would take 13036 bytes of memory, where 1000 are allowed
     """
     if isinstance(text, bytes):
         text = text.decode()

@@ -10,9 +10,10 @@ from bitlight.errors import FreezingError, NetworkError
 from bitlight.freezing import inputrange
 from bitlight.freezing import verify as comparison
 from bitlight.freezing.reader import Reading, read
-from bitlight.network.layers import Layer, Shape
+from bitlight.network.layers import Layer
 from bitlight.network.network import Network
 from bitlight.network.surroundings import PIXELS, encode
+from bitlight.network.values import Shape
 
 
 def freeze(
@@ -58,6 +59,7 @@ def freeze(
 
     Examples
     --------
+    >>> from bitlight.nn import BinaryLinear, Sign
     >>> module = nn.Sequential(BinaryLinear(16, 4), nn.BatchNorm1d(4), Sign(), BinaryLinear(4, 2))
     >>> freeze(module, (16,), input_bits=1).shapes
     ((16,), (4,), (2,))

@@ -18,8 +18,9 @@ from torch import nn
 
 from bitlight.errors import NetworkError
 from bitlight.freezing.thresholds import crossings
-from bitlight.network.layers import Conv2d, Layer, Linear, MaxPool2d, Shape
+from bitlight.network.layers import Conv2d, Layer, Linear, MaxPool2d
 from bitlight.network.surroundings import PIXELS, OutputScale
+from bitlight.network.values import Shape
 from bitlight.nn.chain import Call, Leaf, chain
 from bitlight.nn.estimators import sign
 from bitlight.nn.layers import BinaryConv2d, BinaryLinear, Scale, Sign

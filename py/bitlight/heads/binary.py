@@ -1,24 +1,20 @@
 """A last layer of binary weights on binary features: (a) of Leroux et al., section 3."""
 
-import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
-from torch import nn
 
 from bitlight.errors import HeadError
 from bitlight.heads.classweight import relative_weights
-from bitlight.heads.descent import Descent
 from bitlight.heads.head import KEPT, Head
 from bitlight.heads.readout import Readout
 from bitlight.heads.sampleweight import weighed
 from bitlight.network.layers import Linear
 from bitlight.network.network import Network
-from bitlight.nn import BinaryLinear, Scale, clip_latent
+from bitlight.plugins import saying_what_is_missing
 
 
 class BinaryHead(Head):
@@ -66,7 +62,7 @@ class BinaryHead(Head):
     True
     """
 
-    _descent: Descent | None
+    _descent: Any
 
     def __init__(
         self,
@@ -179,16 +175,17 @@ class BinaryHead(Head):
         return bits
 
     def _start(self, features: int, labels: np.ndarray | None, each: np.ndarray | None) -> None:
+        with saying_what_is_missing():  # torch
+            from bitlight.heads.binarylayer import binary_layer
+            from bitlight.heads.descent import Descent
+
         state = check_random_state(self.random_state)
         weights = relative_weights(self.class_weight, self.classes_, labels, each)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(state.randint(1 << 31)))
-            self._layer = BinaryLinear(features, len(self.classes_))
-        factor = 1 / math.sqrt(features)
-        module = nn.Sequential(Signed(), self._layer, Scale(factor)).to(self.device)
+        seed = int(state.randint(1 << 31))
+        self._layer, module, factor = binary_layer(features, len(self.classes_), seed)
         self.temperature_ = 1 / factor
         self._descent = Descent(
-            module,
+            module.to(self.device),
             weights,
             self.learning_rate,
             self.batch_size,
@@ -197,6 +194,8 @@ class BinaryHead(Head):
         )
 
     def _clip(self) -> None:
+        from bitlight.nn import clip_latent
+
         clip_latent(self._layer)
 
     def _take(self) -> None:
@@ -214,11 +213,3 @@ class BinaryHead(Head):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.poor_score = True  # a few features as bits say too little
         return tags
-
-
-class Signed(nn.Module):
-    """Bits 0 and 1 as −1 and +1."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return 2x − 1."""
-        return 2 * x - 1

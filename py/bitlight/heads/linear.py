@@ -4,24 +4,18 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
-import torch
-from scipy.optimize import minimize
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
-from torch import nn
-from torch.nn.functional import linear
 
 from bitlight.errors import HeadError
 from bitlight.heads.classweight import relative_weights
-from bitlight.heads.descent import Descent, total_loss
 from bitlight.heads.head import KEPT, Head
 from bitlight.heads.readout import Readout
 from bitlight.heads.sampleweight import weighed
 from bitlight.heads.standard import Standard
+from bitlight.plugins import saying_what_is_missing
 
 SOLVERS = ("adam", "lbfgs")
-ROWS = 4096
-GRADIENT = 1e-4  # where L-BFGS stops, as scikit-learn's LogisticRegression
 
 
 class LinearHead(Head):
@@ -67,7 +61,7 @@ class LinearHead(Head):
     array(['left', 'left', 'right', 'right'], dtype='<U5')
     """
 
-    _descent: Descent | None
+    _descent: Any
     _standard: Standard
 
     def __init__(
@@ -118,7 +112,9 @@ class LinearHead(Head):
         if self.solver == "adam":
             self._descent.run(X, labels, self.epochs, self.verbose, each)
         else:
-            _lbfgs(self._layer, X, labels, self._weights, self.penalty, 10 * self.epochs, each)
+            from bitlight.heads.softmax import lbfgs
+
+            lbfgs(self._layer, X, labels, self._weights, self.penalty, 10 * self.epochs, each)
         self._take()
         return self
 
@@ -168,6 +164,10 @@ class LinearHead(Head):
             raise HeadError(f"penalty must be 0 or more, not {self.penalty!r}")
 
     def _start(self, X: np.ndarray, labels: np.ndarray | None, each: np.ndarray | None) -> None:
+        with saying_what_is_missing():  # torch
+            from bitlight.heads.descent import Descent
+            from bitlight.heads.softmax import Softmax
+
         self._see(X)
         weights = relative_weights(self.class_weight, self.classes_, labels, each)
         self._weights = weights
@@ -178,7 +178,7 @@ class LinearHead(Head):
             self._layer, weights, self.learning_rate, self.batch_size, seed, self._penalty
         )
 
-    def _penalty(self) -> torch.Tensor:
+    def _penalty(self) -> Any:
         return self.penalty / 2 * self._layer.weight.square().sum()
 
     def _take(self) -> None:
@@ -192,80 +192,3 @@ class LinearHead(Head):
 
     def _restore(self, trained: Mapping[str, Any]) -> None:
         self._descent = None
-
-
-class Softmax(nn.Module):
-    """Logits (B, classes) of features (B, features); of two classes the first has logit 0.
-
-    Parameters
-    ----------
-    standard : Standard
-    classes : int
-    """
-
-    mean: torch.Tensor
-    inverse: torch.Tensor
-
-    def __init__(self, standard: Standard, classes: int) -> None:
-        super().__init__()
-        outputs, features = (1 if classes == 2 else classes), len(standard.mean)
-        self.weight = nn.Parameter(torch.zeros(outputs, features))
-        self.bias = nn.Parameter(torch.zeros(outputs))
-        self.register_buffer("mean", torch.tensor(standard.mean, dtype=torch.float32))
-        self.register_buffer("inverse", torch.tensor(standard.inverse, dtype=torch.float32))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the logits."""
-        scores = linear(x - self.mean, self.weight * self.inverse, self.bias)
-        return torch.cat([torch.zeros_like(scores), scores], 1) if len(self.bias) == 1 else scores
-
-
-def _lbfgs(
-    layer: Softmax,
-    X: np.ndarray,
-    labels: np.ndarray,
-    weights: np.ndarray,
-    penalty: float,
-    iterations: int,
-    each: np.ndarray | None,
-) -> None:
-    """Minimise the penalised loss over all samples, in place."""
-    parameters = [layer.weight, layer.bias]
-    count = len(X) if each is None else each.sum()
-    factors = torch.tensor(weights, dtype=torch.float32, device=layer.bias.device)
-
-    def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        _assign(parameters, flat)
-        layer.zero_grad()
-        total = 0.0
-        for start in range(0, len(X), ROWS):
-            rows = slice(start, start + ROWS)
-            batch = torch.tensor(X[rows]).to(layer.bias.device).float()
-            wanted = torch.from_numpy(labels[rows]).to(layer.bias.device)
-            some = None if each is None else each[rows]
-            part = total_loss(layer(batch), wanted, factors, some) / count
-            part.backward()
-            total += part.item()
-        weight = parameters[0].detach()
-        assert layer.weight.grad is not None
-        layer.weight.grad += penalty * weight
-        gradient = torch.cat([p.grad.ravel() for p in parameters if p.grad is not None])
-        return total + penalty / 2 * float(weight.square().sum()), gradient.cpu().double().numpy()
-
-    found = minimize(
-        loss,
-        np.zeros(sum(p.numel() for p in parameters)),
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxiter": iterations, "gtol": GRADIENT},
-    )
-    _assign(parameters, found.x)
-
-
-@torch.no_grad()
-def _assign(parameters: list[nn.Parameter], flat: np.ndarray) -> None:
-    start = 0
-    for parameter in parameters:
-        part = flat[start : start + parameter.numel()].reshape(parameter.shape)
-        parameter.copy_(torch.from_numpy(part))
-        start += parameter.numel()

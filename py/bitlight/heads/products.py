@@ -78,6 +78,7 @@ def cross(left: Array, right: Array, place: Place) -> Array:
 
     Examples
     --------
+    >>> from bitlight.heads.place import Memory
     >>> cross(np.array([[-128], [3]], np.int8), np.array([[2], [5]], np.int8), Memory())
     array([[-241]], dtype=int32)
     """

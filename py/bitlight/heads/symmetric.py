@@ -21,6 +21,7 @@ class Symmetric:
 
     Examples
     --------
+    >>> from bitlight.heads.place import Memory
     >>> gram = Symmetric(2, Memory())
     >>> gram.add_products(np.array([[1.0, 2.0], [3.0, 4.0]]))
     >>> gram @ np.eye(2)

@@ -73,4 +73,4 @@ def _start() -> str:
     numba.get_num_threads()  # starts them
     if torch is not None:
         torch.set_num_threads(before)
-    return numba.threading_layer()
+    return numba.threading_layer()  # type: ignore[attr-defined]

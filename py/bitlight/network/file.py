@@ -10,7 +10,8 @@ import json
 import math
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -47,16 +48,7 @@ def _describe(net: Graph) -> dict[str, Any]:
 
 
 def _describe_layer(layer: Layer) -> dict[str, Any]:
-    if isinstance(layer, MaxPool2d):
-        return {"type": "MaxPool2d", "kernel": layer.kernel, "stride": layer.stride}
-    shape = {"type": type(layer).__name__, "weight": layer.weight.shape}
-    if isinstance(layer, Linear):
-        return shape | {"scores": layer.threshold is None}
-    return shape | {
-        "stride": layer.stride,
-        "padding": layer.padding,
-        "pad_value": layer.pad_value,
-    }
+    return {"type": type(layer).__name__, **FORMS[type(layer)].describe(layer)}
 
 
 def _text(description: dict[str, Any]) -> str:
@@ -66,11 +58,8 @@ def _text(description: dict[str, Any]) -> str:
 def _tensors(net: Graph) -> Iterator[tuple[str, np.ndarray]]:
     """Names and tensors, sorted by name, each made when it is asked for."""
     for index, layer in sorted(enumerate(net.layers), key=lambda item: f"{item[0]}."):
-        if isinstance(layer, MaxPool2d):
-            continue
-        if layer.threshold is not None:
-            yield f"{index}.threshold", layer.threshold.astype("<i4")
-        yield f"{index}.weight", bits.pack(layer.weight.reshape(len(layer.weight), -1))
+        for name, tensor in FORMS[type(layer)].tensors(layer):
+            yield f"{index}.{name}", tensor
     if net.codes is not None:
         yield "input.codes", net.codes
     if net.output_scale is not None:
@@ -134,10 +123,7 @@ def load(path: str | os.PathLike[str], make: type[Made]) -> tuple[Made, Any]:
 
 def _rebuild(description: dict[str, Any], tensors: dict[str, np.ndarray], make: type[Made]) -> Made:
     layers = [
-        _rebuild_layer(
-            layer, tensors.pop(f"{index}.weight", None), tensors.pop(f"{index}.threshold", None)
-        )
-        for index, layer in enumerate(description["layers"])
+        _rebuild_layer(layer, index, tensors) for index, layer in enumerate(description["layers"])
     ]
     codes, scale = tensors.pop("input.codes", None), None
     if (codes is None) != ("codes" not in description):
@@ -153,15 +139,42 @@ def _rebuild(description: dict[str, Any], tensors: dict[str, np.ndarray], make: 
     return make(shape, input_bits, layers, codes=codes, output_scale=scale)
 
 
-def _rebuild_layer(
-    layer: dict[str, Any], packed: np.ndarray | None, threshold: np.ndarray | None
-) -> Layer:
-    if layer["type"] == "MaxPool2d":
-        if packed is not None or threshold is not None:
-            raise NetworkError("a MaxPool2d has no weights and no thresholds")
-        return MaxPool2d(tuple(layer["kernel"]), tuple(layer["stride"]))
-    if layer["type"] not in ("Conv2d", "Linear"):
-        raise NetworkError(f"unknown layer type {layer['type']!r}")
+def _rebuild_layer(layer: dict[str, Any], index: int, tensors: dict[str, np.ndarray]) -> Layer:
+    for kind, form in FORMS.items():
+        if kind.__name__ == layer["type"]:
+            own = {
+                name: tensors.pop(f"{index}.{name}")
+                for name in ("weight", "threshold")
+                if f"{index}.{name}" in tensors
+            }
+            return form.rebuild(layer, own)
+    raise NetworkError(f"unknown layer type {layer['type']!r}")
+
+
+@dataclass(frozen=True)
+class Form:
+    """How one type of layer is written.
+
+    Attributes
+    ----------
+    describe : callable, from a layer to its fields in the header
+    tensors : callable, from a layer to the names and arrays of its tensors, sorted by name
+    rebuild : callable, from fields and tensors to the layer
+    """
+
+    describe: Callable[[Any], dict[str, Any]]
+    tensors: Callable[[Any], Iterator[tuple[str, np.ndarray]]]
+    rebuild: Callable[[dict[str, Any], dict[str, np.ndarray]], Layer]
+
+
+def _weights(layer: Conv2d | Linear) -> Iterator[tuple[str, np.ndarray]]:
+    if layer.threshold is not None:
+        yield "threshold", layer.threshold.astype("<i4")
+    yield "weight", bits.pack(layer.weight.reshape(len(layer.weight), -1))
+
+
+def _unpacked(layer: dict[str, Any], packed: np.ndarray | None) -> np.ndarray:
+    """A layer's weight, whose packed size is compared with what its header says."""
     shape = tuple(layer["weight"])
     if not all(type(n) is int and n > 0 for n in shape) or len(shape) < 2:
         raise NetworkError(f"a layer's weight cannot have the shape {layer['weight']!r:.80}")
@@ -173,13 +186,50 @@ def _rebuild_layer(
         raise NetworkError(f"the packed weight of a layer {shape} has bits behind its rows")
     flat = bits.unpack(packed, fan_in)
     flat.flags.writeable = False  # and so taken without a copy
-    weight = flat.view(bool).reshape(shape)
-    if layer["type"] == "Linear":
-        if layer["scores"] != (threshold is None):
-            raise NetworkError("thresholds are missing, or stand where scores are wanted")
-        return Linear(weight, threshold)
+    return flat.view(bool).reshape(shape)
+
+
+def _conv(layer: dict[str, Any], own: dict[str, np.ndarray]) -> Conv2d:
+    weight, threshold = _unpacked(layer, own.get("weight")), own.get("threshold")
     if threshold is None:
-        raise NetworkError(f"the thresholds of a layer {shape} are missing")
+        raise NetworkError(f"the thresholds of a layer {weight.shape} are missing")
     return Conv2d(
         weight, threshold, tuple(layer["stride"]), tuple(layer["padding"]), layer["pad_value"]
     )
+
+
+def _linear(layer: dict[str, Any], own: dict[str, np.ndarray]) -> Linear:
+    weight, threshold = _unpacked(layer, own.get("weight")), own.get("threshold")
+    if layer["scores"] != (threshold is None):
+        raise NetworkError("thresholds are missing, or stand where scores are wanted")
+    return Linear(weight, threshold)
+
+
+def _pool(layer: dict[str, Any], own: dict[str, np.ndarray]) -> MaxPool2d:
+    if own:
+        raise NetworkError("a MaxPool2d has no weights and no thresholds")
+    return MaxPool2d(tuple(layer["kernel"]), tuple(layer["stride"]))
+
+
+FORMS: dict[type, Form] = {
+    Conv2d: Form(
+        lambda layer: {
+            "weight": layer.weight.shape,
+            "stride": layer.stride,
+            "padding": layer.padding,
+            "pad_value": layer.pad_value,
+        },
+        _weights,
+        _conv,
+    ),
+    Linear: Form(
+        lambda layer: {"weight": layer.weight.shape, "scores": layer.threshold is None},
+        _weights,
+        _linear,
+    ),
+    MaxPool2d: Form(
+        lambda layer: {"kernel": layer.kernel, "stride": layer.stride},
+        lambda layer: iter(()),
+        _pool,
+    ),
+}

@@ -72,6 +72,7 @@ class Graph:
         self.nodes: tuple[Node, ...] = tuple(self._nodes(layers))
         if not self.nodes:
             raise NetworkError("a network needs at least one layer")
+        self._values = {INPUT: self.input} | {node.name: node.value for node in self.nodes}
         self.layers: tuple[Layer, ...] = tuple(node.layer for node in self.nodes)
         self.shapes: tuple[Shape, ...] = (
             self.input_shape,
@@ -113,6 +114,10 @@ class Graph:
             raise NetworkError(
                 f"output_scale must have {self.n_features} classes, not {scale.offset.size}"
             )
+
+    def value(self, name: str) -> Value:
+        """What the node of that name gives; of "input", the image."""
+        return self._values[name]
 
     def takes(self, index: int) -> Value:
         """What layer `index` of a chain takes."""

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from bitlight.network.layers import Conv2d, Linear, MaxPool2d, Shape
+from bitlight.network.layers import Conv2d, Linear, MaxPool2d
 from bitlight.network.network import Network
 from bitlight.network.summary import SummaryRow, summarize
+from bitlight.network.values import Shape
 
 
 @dataclass(frozen=True)

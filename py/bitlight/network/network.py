@@ -45,6 +45,7 @@ class Network(Graph):
 
     Examples
     --------
+    >>> from bitlight import Linear
     >>> net = Network((4,), 1, [Linear(np.array([[True, True, False, False]]), np.array([2]))])
     >>> net.forward(np.array([[1, 1, 0, 1], [0, 1, 1, 1]], dtype=np.uint8))
     array([[1],

@@ -10,8 +10,9 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from bitlight.network.layers import Layer, MaxPool2d, Shape
+from bitlight.network.layers import Layer, MaxPool2d
 from bitlight.network.network import Network
+from bitlight.network.values import Shape
 
 WIDTH = 100
 

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from bitlight.network.layers import Shape
 from bitlight.network.network import Network
 from bitlight.network.summary import Macs, Parameters, Summary, SummaryRow, count_macs, summarize
+from bitlight.network.values import Shape
 from bitlight.nn.layers import Binary
 from bitlight.nn.modes import evaluating
 

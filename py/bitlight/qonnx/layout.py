@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bitlight.network.layers import Shape
+from bitlight.network.values import Shape
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ as they are, so that the first layer sums w·x; its thresholds are moved accordi
 
 import math
 import os
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import onnx
@@ -15,8 +17,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from bitlight.errors import ExchangeError
 from bitlight.files.replacing import replacing
-from bitlight.network.layers import Conv2d, Linear, MaxPool2d, Shape
+from bitlight.network.layers import Conv2d, Linear, MaxPool2d
 from bitlight.network.network import Network
+from bitlight.network.values import Shape
 from bitlight.qonnx.constants import DOMAIN
 from bitlight.qonnx.file import LARGEST_FILE
 from bitlight.qonnx.steps import INEXACT
@@ -93,10 +96,7 @@ class _Writer:
     def model(self) -> onnx.ModelProto:
         taken = self._value(self.name, self.shape)
         for index, layer in enumerate(self.net.layers):
-            if isinstance(layer, MaxPool2d):
-                self._pool(index, layer)
-            else:
-                self._sum(index, layer)
+            NODES[type(layer)](self, index, layer)
         if len(self.shape) == 4:
             batch, channels, height, width = self.shape
             shape = (batch, height, width, channels)
@@ -116,22 +116,15 @@ class _Writer:
         helper.set_model_props(model, {"bitlight_network": self.net.id})
         return model
 
-    def _sum(self, index: int, layer: Conv2d | Linear) -> None:
+    def _check_reach(self, index: int) -> None:
         if 2 * self.net.reach(index) >= INEXACT:
             raise ExchangeError(
                 f"layer {index}: its sums reach {self.net.reach(index)}, too large to be exact in "
                 "float32"
             )
-        if isinstance(layer, Conv2d):
-            self._convolve(index, layer)
-        else:
-            self._multiply(index, layer)
-        if layer.threshold is not None:
-            self._threshold(index, layer.threshold)
-        elif self.net.depth(index) > 1:
-            self._scores_of_pixels(index, layer)
 
     def _convolve(self, index: int, layer: Conv2d) -> None:
+        self._check_reach(index)
         rows, columns = layer.padding
         if rows or columns:
             value = layer.pad_value if self.net.depth(index) > 1 else 2 * layer.pad_value - 1
@@ -155,8 +148,10 @@ class _Writer:
             dilations=[1, 1],
             group=1,
         )
+        self._threshold(index, layer.threshold)
 
     def _multiply(self, index: int, layer: Linear) -> None:
+        self._check_reach(index)
         weight = layer.weight
         if len(self.shape) == 4:
             batch, channels, height, width = self.shape
@@ -165,6 +160,10 @@ class _Writer:
             self._node("Flatten", f"flat{index}", [], (batch, layer.fan_in), axis=1)
         name = self._weight(index, weight.T)
         self._node("MatMul", f"sums{index}", [name], (self.batch, len(weight)))
+        if layer.threshold is not None:
+            self._threshold(index, layer.threshold)
+        elif self.net.depth(index) > 1:
+            self._scores_of_pixels(index, layer)
 
     def _threshold(self, index: int, threshold: np.ndarray) -> None:
         """Integers in the graph's own sums: a ≥ t where Σ w·x ≥ (t + top·Σ w)/2 for pixels x."""
@@ -225,7 +224,13 @@ class _Writer:
         return output
 
     def _node(
-        self, kind: str, output: str, constants: list[str], shape: Shape, domain: str = "", **more
+        self,
+        kind: str,
+        output: str,
+        constants: list[str],
+        shape: Shape,
+        domain: str = "",
+        **more: Any,
     ) -> None:
         """A node that takes the last values and gives the next."""
         name = f"{kind}_{output}"
@@ -248,3 +253,11 @@ class _Writer:
             return (self.batch, *shape)
         height, width, channels = shape
         return (self.batch, channels, height, width)
+
+
+# What each type of layer becomes.
+NODES: dict[type, Callable[..., None]] = {
+    Conv2d: _Writer._convolve,
+    Linear: _Writer._multiply,
+    MaxPool2d: _Writer._pool,
+}

@@ -26,7 +26,7 @@ class Samples(Protocol):
         ...
 
 
-class StoreDataset(Dataset):
+class StoreDataset(Dataset[Any]):
     """Samples of a store: (features, label), both tensors.
 
     Bits are uint8 0/1, one value each. A `DataLoader` fetches whole batches at once, so that each

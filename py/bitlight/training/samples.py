@@ -172,7 +172,7 @@ class Photographs(Samples):
 
     def __init__(
         self,
-        dataset: Dataset,
+        dataset: Dataset[Any],
         shape: tuple[int, ...],
         classes: int,
         workers: int = 0,
@@ -236,7 +236,7 @@ class Photographs(Samples):
         )
 
 
-class _Files(Dataset):
+class _Files(Dataset[Any]):
     """Images of a folder, read one by one."""
 
     def __init__(self, files: list[Path], labels: np.ndarray, background: str) -> None:
@@ -264,7 +264,7 @@ class _Numbered:
             yield [(index, seed, place) for place, index in enumerate(part.tolist())]
 
 
-class _Cropped(Dataset):
+class _Cropped(Dataset[Any]):
     """Pixels of the shape that the network wants; `flip` is None for tests."""
 
     def __init__(

@@ -12,8 +12,9 @@ from functools import partial
 
 from torch import nn
 
+from bitlight.network.values import Shape
 from bitlight.nn import BinaryConv2d, BinaryLinear, Estimator, Scale, Sign
-from bitlight.zoo.topologies import TOPOLOGIES, Conv, Dense, Pool, Scores, Shape, Step, Topology
+from bitlight.zoo.topologies import TOPOLOGIES, Conv, Dense, Pool, Scores, Step, Topology
 
 
 def logit_scale(fan_in: int) -> float:

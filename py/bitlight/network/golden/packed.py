@@ -8,9 +8,10 @@ whose kernel covers its input. A pool is done while the bits that it takes are i
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -20,7 +21,8 @@ from bitlight.kernels.compiled import compiled
 from bitlight.kernels.threads import parallel, threads
 from bitlight.kernels.tile import OUTPUTS, tile
 from bitlight.network.graph import Graph
-from bitlight.network.layers import Conv2d, Linear, MaxPool2d, Shape
+from bitlight.network.layers import Conv2d, Linear, MaxPool2d
+from bitlight.network.values import Levels, Shape, Value
 
 BATCH = 256
 WINDOWS = 8  # of one tile: with 32 outputs, their sums just fit into the registers
@@ -130,32 +132,55 @@ Stage = Convolution | Pooling
 @lru_cache(maxsize=16)
 def _stages(net: Graph) -> tuple[Stage, ...]:
     stages: list[Stage] = []
-    for index, layer in enumerate(net.layers):
-        if not isinstance(layer, MaxPool2d):
-            stages.append(_prepare(layer, net.shapes[index], net.depth(index), net.reach(index)))
-        elif stages and isinstance(stages[-1], Convolution) and stages[-1].pool is NO_POOL:
-            stages[-1] = replace(stages[-1], pool=layer)
-        else:
-            stages.append(Pooling(layer))
+    for index, node in enumerate(net.nodes):
+        PREPARED[type(node.layer)](stages, node.layer, net.takes(index))
     return tuple(stages)
 
 
-def _prepare(layer: Conv2d | Linear, shape: Shape, depth: int, reach: int) -> Convolution:
-    if isinstance(layer, Linear):
-        height, width, channels = _three(shape)
-        weight = layer.weight.reshape(-1, height, width, channels)
-        kernel, stride, padding, pad_value = (height, width), (1, 1), (0, 0), 0
+def _pool(stages: list[Stage], layer: MaxPool2d, given: Value) -> None:
+    """Into the convolution just before, whose bits are in the cache then; or a stage of its own."""
+    if stages and isinstance(stages[-1], Convolution) and stages[-1].pool is NO_POOL:
+        stages[-1] = replace(stages[-1], pool=layer)
     else:
-        weight, kernel, channels = layer.weight, layer.kernel, layer.weight.shape[3]
-        stride, padding, pad_value = layer.stride, layer.padding, layer.pad_value
-    pixel = np.full(channels, pad_value, np.uint8)
+        stages.append(Pooling(layer))
+
+
+def _conv(stages: list[Stage], layer: Conv2d, given: Value) -> None:
+    window = Window(layer.weight, layer.kernel, layer.stride, layer.padding, layer.pad_value)
+    stages.append(_prepare(window, layer, given.levels))
+
+
+def _linear(stages: list[Stage], layer: Linear, given: Value) -> None:
+    """As a convolution whose kernel covers its input."""
+    height, width, channels = _three(given.shape)
+    weight = layer.weight.reshape(-1, height, width, channels)
+    stages.append(_prepare(Window(weight, (height, width)), layer, given.levels))
+
+
+PREPARED: dict[type, Callable[..., None]] = {Conv2d: _conv, Linear: _linear, MaxPool2d: _pool}
+
+
+class Window(NamedTuple):
+    """The geometry of a convolution, and its weights (out, kh, kw, C)."""
+
+    weight: np.ndarray
+    kernel: tuple[int, int]
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int] = (0, 0)
+    pad_value: int = 0
+
+
+def _prepare(window: Window, layer: Conv2d | Linear, levels: Levels) -> Convolution:
+    weight, kernel, stride, padding, pad_value = window
+    depth, reach = levels.bits, levels.top * layer.fan_in
+    pixel = np.full(weight.shape[3], pad_value, np.uint8)
     outputs = len(weight)
     constant = np.zeros(outputs, np.int64)
     if depth == 1:
         words, pad = bits.pack_words(weight).reshape(outputs, -1), bits.pack_words(pixel)
     else:
         words, pad = _signs(weight), pixel
-        constant = ((1 << depth) - 1) * weight.reshape(outputs, -1).sum(axis=1, dtype=np.int64)
+        constant = levels.top * weight.reshape(outputs, -1).sum(axis=1, dtype=np.int64)
     limit, score = np.full(outputs, -1), None
     if layer.threshold is None:
         score = (reach - 2 * constant).astype(np.int32)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from bitlight.files.replacing import replacing
 from bitlight_lab.papers.journal import Found
@@ -52,7 +53,7 @@ def draw(path: Path, found: Sequence[Found]) -> None:
     plt.close(figure)
 
 
-def _article(left, right) -> None:
+def _article(left: Any, right: Any) -> None:
     hollow = {"mfc": "none", "ls": "none", "marker": "D"}
     for points, colour, name in (
         (ARTICLE_OPTICAL, "tab:blue", "article, optical"),
