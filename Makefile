@@ -37,9 +37,9 @@ test-slow: $(READY)  ## The proofs that take minutes.
 
 fuzz: $(READY)  ## Networks and faults by the hundred in RTL, damaged files and odd environments by the thousand.
 	@$(BIN)/python -m pytest -n auto -m fuzz
-	@PYTHONPATH=tests $(BIN)/python -m fuzzing --json build/fuzz-files.json
-	@PYTHONPATH=tests $(BIN)/python -m fuzzing.environments --json build/fuzz-environments.json
-	@PYTHONPATH=tests $(BIN)/python -m fuzzing.interruptions --json build/fuzz-interruptions.json
+	@PYTHONPATH=tests:tests/support $(BIN)/python -m fuzzing --json build/fuzz-files.json
+	@PYTHONPATH=tests:tests/support $(BIN)/python -m fuzzing.environments --json build/fuzz-environments.json
+	@PYTHONPATH=tests:tests/support $(BIN)/python -m fuzzing.interruptions --json build/fuzz-interruptions.json
 
 topologies: $(READY)  ## Published topologies in RTL, three images each; AlexNet takes minutes.
 	@mkdir -p build/topologies
