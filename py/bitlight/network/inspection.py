@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from bitlight.network.layers import Conv2d, Linear, MaxPool2d
 from bitlight.network.network import Network
 from bitlight.network.summary import SummaryRow, summarize
 from bitlight.network.values import Shape
@@ -109,16 +108,17 @@ def inspect(net: Network) -> Inspection:
 
 
 def _row(net: Network, index: int, counted: SummaryRow) -> LayerRow:
+    """What a layer has of these; what it lacks is None."""
     layer = net.layers[index]
-    padded = isinstance(layer, Conv2d) and any(layer.padding)
-    threshold = None if isinstance(layer, MaxPool2d) else layer.threshold
+    threshold = getattr(layer, "threshold", None)
+    padding = getattr(layer, "padding", None)
     return LayerRow(
         index=index,
         type=counted.type,
-        kernel=None if isinstance(layer, Linear) else layer.kernel,
-        stride=None if isinstance(layer, Linear) else layer.stride,
-        padding=layer.padding if isinstance(layer, Conv2d) else None,
-        pad_value=layer.pad_value if isinstance(layer, Conv2d) and padded else None,
+        kernel=getattr(layer, "kernel", None),
+        stride=getattr(layer, "stride", None),
+        padding=padding,
+        pad_value=getattr(layer, "pad_value", None) if padding and any(padding) else None,
         output_shape=counted.output_shape,
         weight_bits=sum(some.count for some in counted.parameters if some.bits == 1),
         xnor_macs=counted.macs.count * counted.macs.input_bits if counted.macs else 0,

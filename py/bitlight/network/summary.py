@@ -10,7 +10,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from bitlight.network.layers import Layer, MaxPool2d
+from bitlight.network.layers import Conv2d, Layer, Linear
 from bitlight.network.network import Network
 from bitlight.network.values import Shape
 
@@ -158,7 +158,7 @@ def count_macs(output_shape: Iterable[int], fan_in: int, weight_bits: int, input
 
 def _row(name: str, layer: Layer, output_shape: Shape, depth: int) -> SummaryRow:
     kind = type(layer).__name__
-    if isinstance(layer, MaxPool2d):
+    if not isinstance(layer, Conv2d | Linear):
         return SummaryRow(name, kind, output_shape, (), None)
     parameters = [Parameters(1, layer.weight.size)]
     if layer.threshold is not None:

@@ -73,7 +73,7 @@ def export_qonnx(
 
 def to_model(net: Network, batch: int = 1) -> onnx.ModelProto:
     """The model that `export_qonnx` writes."""
-    weights = sum(layer.weight.size for layer in net.layers if not isinstance(layer, MaxPool2d))
+    weights = sum(layer.weight.size for layer in net.layers if isinstance(layer, Conv2d | Linear))
     if 4 * weights >= LARGEST_FILE:
         raise ExchangeError(
             f"{weights} weights of four bytes each make a file of more than {LARGEST_FILE} bytes"
