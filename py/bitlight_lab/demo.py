@@ -10,8 +10,8 @@ import numpy as np
 from bitlight import data, extractors
 from bitlight.cli.report import show_table, write_json
 from bitlight.console.progress import console, progress, working
-from bitlight.files.replacing import replacing
 from bitlight.heads import RidgeHead
+from bitlight_lab.plots import drawn
 
 # Thousands of bits want a stronger penalty than scikit-learn's default. Chosen on a fifth of the
 # training images; a search here would take longer than all the rest.
@@ -139,27 +139,21 @@ def _train(features: np.ndarray, images: Images) -> dict[str, float]:
 
 
 def _plot(path: Path, accuracy: dict[str, float]) -> None:
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
     names = {
         "pixels": "ridge on raw pixels",
         "logistic": "logistic on RTL features",
         "ridge": "ridge on RTL features",
     }
-    figure, axes = plt.subplots(figsize=(7, 2.4), layout="constrained")
-    values = [100 * accuracy[name] for name in names]
-    bars = axes.barh(list(names.values()), values, color=["0.7", "tab:blue", "tab:blue"])
-    axes.bar_label(bars, fmt="%.1f %%", padding=3)
-    axes.set_xlim(0, 100)
-    axes.set_xlabel("accuracy on 2,000 test images, %")
-    axes.set_title("Animal silhouettes, 10 classes, 8,000 training images", loc="left", fontsize=10)
-    axes.spines[["top", "right"]].set_visible(False)
-    with replacing(path) as file:
-        figure.savefig(file, dpi=120)
-    plt.close(figure)
+    with drawn(path, (7, 2.4)) as ((axes,),):
+        values = [100 * accuracy[name] for name in names]
+        bars = axes.barh(list(names.values()), values, color=["0.7", "tab:blue", "tab:blue"])
+        axes.bar_label(bars, fmt="%.1f %%", padding=3)
+        axes.set_xlim(0, 100)
+        axes.set_xlabel("accuracy on 2,000 test images, %")
+        axes.set_title(
+            "Animal silhouettes, 10 classes, 8,000 training images", loc="left", fontsize=10
+        )
+        axes.spines[["top", "right"]].set_visible(False)
 
 
 def _show(result: dict[str, Any], folder: Path) -> None:

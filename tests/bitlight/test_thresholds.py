@@ -7,9 +7,22 @@ from norms import spread
 from torch import nn
 
 from bitlight import freeze
-from bitlight.freezing.thresholds import thresholds
 from bitlight.freezing.verify import layer_outputs
+from bitlight.network.bisection import find_thresholds
 from bitlight.nn import BinaryConv2d, BinaryLinear, Sign
+
+
+@torch.no_grad()
+def thresholds(norm, reach):
+    """Of sign(norm(a)), by the calls that torch makes in eval mode."""
+    shape = (1, -1, 1, 1) if isinstance(norm, nn.BatchNorm2d) else (1, -1)
+    norm.eval()
+
+    def bits(sums):
+        return (norm(torch.from_numpy(sums).float().reshape(shape)) >= 0).flatten().numpy()
+
+    return find_thresholds(bits, reach, norm.num_features)
+
 
 # A second thread saves nothing on small batches and waits for busy cores.
 torch.set_num_threads(1)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from amaranth import Const
+from axi_cosimulation import cosimulate_axi, input_frames, output_frames
 from networks import draw_folding, draw_images, draw_network
 from simulators import icarus
 
@@ -15,7 +16,6 @@ from bitlight_hw.axi.gate import Gate
 from bitlight_hw.axi.path import Path
 from bitlight_hw.axi.sender import Sender
 from bitlight_hw.units.separate import separate
-from bitlight_sim.axi_cosimulation import cosimulate_axi, input_frames, output_frames
 
 # Of the networks that are drawn: scores, results that come before the image is whole, words that
 # are narrower and wider than a beat, intervals of 2 to 60 cycles.

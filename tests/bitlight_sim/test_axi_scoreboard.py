@@ -1,8 +1,7 @@
 """The scoreboard finds what it is there to find: each fault of a wrapper has its message."""
 
 import pytest
-
-from bitlight_sim.axi_scoreboard import Scoreboard, Word
+from axi_scoreboard import Scoreboard, Word
 
 SIZE = 2
 FRAME, RESULT = b"\x01\x02\x03", b"\xaa\xbb\xcc"

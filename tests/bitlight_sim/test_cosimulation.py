@@ -172,8 +172,8 @@ def test_settings_for_other_benches_are_not_inherited(small, tmp_path, monkeypat
 
 def test_each_test_of_a_bench_is_expected():
     assert list_tests("bitlight_sim.bench") == ["at_full_rate", "with_pauses"]
-    assert len(list_tests("bitlight_sim.axi_bench")) == 7
-    assert list_tests("bitlight_sim.fault_bench") == ["image_by_image"]
+    assert len(list_tests("axi_bench")) == 7
+    assert list_tests("fault_bench") == ["image_by_image"]
 
 
 RESULTS = """<testsuites><testsuite><testcase name="one"/><testcase name="two">{}</testcase>

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from faults import Fault, all_faults, flips, golden, inject, telling
 from networks import draw_images
 from simulators import icarus
 
@@ -10,7 +11,6 @@ from bitlight.zoo.published import FOLDINGS
 from bitlight.zoo.topologies import TOPOLOGIES
 from bitlight_hw import Accelerator
 from bitlight_hw.folding import computing
-from bitlight_sim.faults import Fault, all_faults, flips, golden, inject, telling
 
 
 def small(dataflow):

@@ -5,6 +5,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from axi_cosimulation import cosimulate_axi
 from datasets import fashion_mnist_or_skip
 from networks import draw_accelerator, draw_bits_network, draw_images, draw_projection
 from simulators import icarus
@@ -14,7 +15,6 @@ from bitlight_hw import Accelerator, Projection, fold
 from bitlight_hw.axi import AxiAccelerator
 from bitlight_hw.family import FAMILIES
 from bitlight_sim import Simulator
-from bitlight_sim.axi_cosimulation import cosimulate_axi
 from bitlight_sim.cosimulation import cosimulate
 from bitlight_sim.simulator import Engine
 

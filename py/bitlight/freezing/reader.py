@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from bitlight.errors import NetworkError
-from bitlight.freezing.thresholds import crossings
+from bitlight.network.bisection import find_thresholds
 from bitlight.network.layers import Conv2d, Layer, Linear, MaxPool2d
 from bitlight.network.surroundings import PIXELS, OutputScale
 from bitlight.network.values import Shape
@@ -346,7 +346,7 @@ class _Reader:
 
     def _close(self, index: int, pending: _Pending) -> None:
         """The sign of pending sums: thresholds, and the pools on the way."""
-        channels, turned = self._channels(pending), torch.from_numpy(pending.turned)
+        channels = self._channels(pending)
         device = pending.layer.weight.device
 
         def values(sums: torch.Tensor) -> torch.Tensor:
@@ -357,12 +357,12 @@ class _Reader:
             found = values(torch.full((len(pending.weight),), end, device=device))
             if found.dtype != torch.float32 or not found.isfinite().all():
                 raise pending.last.refusal("what reaches its sign is not finite float32")
-        threshold, flipped = crossings(
-            lambda sums: (sign(values(sums)) > 0).flatten() ^ turned.to(device),
-            len(pending.weight),
-            pending.reach,
-            device,
-        )
+
+        def bits(sums: np.ndarray) -> np.ndarray:
+            found = sign(values(torch.from_numpy(sums).to(device))) > 0
+            return found.flatten().cpu().numpy() ^ pending.turned
+
+        threshold, flipped = find_thresholds(bits, pending.reach, len(pending.weight))
         weight = pending.weight ^ flipped.reshape(-1, *[1] * (pending.weight.ndim - 1))
         self.reading.layers += [self._layer(pending.layer, weight, threshold), *pending.pools]
         self.turned = pending.turned if pending.turned.any() else None

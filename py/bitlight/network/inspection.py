@@ -89,6 +89,7 @@ def inspect(net: Network) -> Inspection:
     Examples
     --------
     >>> import numpy as np
+    >>> from bitlight import Linear
     >>> net = Network((4,), 1, [Linear(np.array([[True, True, False, False]]), np.array([2]))])
     >>> figures = inspect(net)
     >>> figures.weight_bits, figures.xnor_macs, figures.rows[0].description

@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 
 from bitlight.errors import ExchangeError, NetworkError
+from bitlight.network.bisection import find_thresholds
 from bitlight.network.layers import Conv2d, Layer, Linear, MaxPool2d
 from bitlight.network.values import MOST_VALUES
 from bitlight.qonnx.constants import Constants
@@ -15,7 +16,7 @@ from bitlight.qonnx.file import describe, refusal
 from bitlight.qonnx.imported import Code, InputCode, Sums
 from bitlight.qonnx.layout import Layout
 from bitlight.qonnx.quantisers import Quantiser
-from bitlight.qonnx.steps import INEXACT, Step, find_thresholds
+from bitlight.qonnx.steps import INEXACT, Step
 
 
 class NotBinary(ExchangeError):

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from networks import seeds
 from torch import nn
 
-from bitlight.qonnx.steps import arithmetic, find_thresholds, normalisation
+from bitlight.network.bisection import find_thresholds
+from bitlight.qonnx.steps import arithmetic, normalisation
 
 torch.set_num_threads(1)
 

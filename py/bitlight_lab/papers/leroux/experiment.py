@@ -10,11 +10,12 @@ from bitlight.errors import NetworkError
 from bitlight.network.network import Network
 from bitlight.zoo.topologies import TOPOLOGIES, Topology
 from bitlight_lab.papers import targets
-from bitlight_lab.papers.journal import Cell, Found, Journal
+from bitlight_lab.papers.frame import experiment
+from bitlight_lab.papers.journal import Cell, Found
 from bitlight_lab.papers.leroux.effort import ALL, FULL, Effort, PerClass
 from bitlight_lab.papers.leroux.figure import draw
 from bitlight_lab.papers.leroux.networks import Source, image_layers
-from bitlight_lab.papers.leroux.report import write
+from bitlight_lab.papers.leroux.report import parts
 from bitlight_lab.papers.leroux.rows import DETERMINED, ROWS, Bench
 
 TARGETS = ("animals", "digits", "fashion5")
@@ -75,13 +76,8 @@ def run(setting: Setting, say: Callable[[str], None] = lambda label: None) -> li
             f"no trained {setting.topology} comes with bitlight: give an extractor and a "
             "pretrained float twin, as `bitlight train` writes them"
         )
-    journal = Journal(setting.folder / "runs.jsonl")
-    found: list[Found] = []
-    for name in setting.targets:
-        found += journal.complete(_cells(setting, topology, name), say)
-    write(setting.folder / "table.md", found)
-    draw(setting.folder / "few-shot.png", found)
-    return found
+    cells = partial(_cells, setting, topology)
+    return experiment(setting.folder, setting.targets, cells, parts, draw, "few-shot.png", say)
 
 
 def _cells(setting: Setting, topology: Topology, name: str) -> Iterator[Cell]:

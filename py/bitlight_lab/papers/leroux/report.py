@@ -1,14 +1,12 @@
 """The tables: the paper's with its own numbers beside ours, the order of its rows, few images."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bitlight.files.replacing import replacing
-from bitlight_lab.papers.intervals import Interval, bootstrap, over_seeds, right
+from bitlight_lab.papers import frame
+from bitlight_lab.papers.intervals import Interval, bootstrap, over_seeds
 from bitlight_lab.papers.journal import Found
 from bitlight_lab.papers.leroux.effort import ALL, TABLE, PerClass
 from bitlight_lab.papers.leroux.rows import BINARY, FINE_TUNED, ROWS, SCRATCH, A, B
@@ -27,26 +25,12 @@ PAPER_COLUMNS = ("Flowers, paper", "top 5", "Birds, paper", "top 5", "Indoor, pa
 ORDER = ((FINE_TUNED, SCRATCH), (A, BINARY), (B, BINARY), (B, A))
 
 
-@dataclass(frozen=True)
-class Runs:
-    """The runs of the experiment, to be asked for.
-
-    Attributes
-    ----------
-    found : sequence of Found
-    """
-
-    found: Sequence[Found]
-
-    @property
-    def targets(self) -> list[str]:
-        """Names in the order of the runs."""
-        return list(dict.fromkeys(run.parameters["target"] for run in self.found))
+class Runs(frame.Runs):
+    """The runs of this experiment."""
 
     def of(self, target: str, row: str, per_class: PerClass) -> list[dict[str, Any]]:
         """Results of all seeds."""
-        wanted = {"target": target, "row": row, "per_class": per_class}
-        return [run.result for run in self.found if wanted.items() <= run.parameters.items()]
+        return self.with_(target=target, row=row, per_class=per_class)
 
     def shots(self, target: str) -> list[int]:
         """Numbers of images of each class, rising, of the runs that do not have all."""
@@ -59,18 +43,12 @@ class Runs:
 
     def right(self, target: str, row: str, per_class: PerClass) -> np.ndarray:
         """Which test images were right, bool (seeds, images)."""
-        runs = self.of(target, row, per_class)
-        return np.array([right(run["right"], run["test_images"]) for run in runs])
+        return self.right_with(target=target, row=row, per_class=per_class)
 
 
-def write(path: Path, found: Sequence[Found]) -> None:
-    """Write the tables as Markdown."""
+def parts(found: Sequence[Found]) -> Iterator[str]:
+    """The tables as Markdown."""
     runs = Runs(found)
-    with replacing(path) as file:
-        file.write("\n".join(_parts(runs)).encode())
-
-
-def _parts(runs: Runs) -> Iterator[str]:
     for per_class in TABLE:
         targets = [target for target in runs.targets if runs.of(target, B, per_class)]
         if not targets:

@@ -8,11 +8,12 @@ from typing import Any
 
 from bitlight.errors import DataError
 from bitlight_lab.papers.backbones import Backbone
-from bitlight_lab.papers.journal import Cell, Found, Journal
+from bitlight_lab.papers.frame import experiment
+from bitlight_lab.papers.journal import Cell, Found
 from bitlight_lab.papers.pipeline import Network, Sides
 from bitlight_lab.papers.precision import onnxengine
 from bitlight_lab.papers.precision.figure import draw
-from bitlight_lab.papers.precision.report import write
+from bitlight_lab.papers.precision.report import parts
 from bitlight_lab.papers.setting import BackboneSetting, load_target
 from bitlight_lab.papers.targets import Target
 from bitlight_lab.papers.transfer.methods import in_torch
@@ -76,14 +77,8 @@ def run(setting: Setting, say: Callable[[str], None] = lambda label: None) -> li
     """
     backbone = setting.load_backbone()
     cut = _cut(backbone, setting.stage)
-    setting.folder.mkdir(parents=True, exist_ok=True)
-    journal = Journal(setting.folder / "runs.jsonl")
-    found: list[Found] = []
-    for name in setting.targets:
-        found += journal.complete(_cells(setting, backbone, cut, name), say)
-    write(setting.folder / "table.md", found)
-    draw(setting.folder / "time.png", found)
-    return found
+    cells = partial(_cells, setting, backbone, cut)
+    return experiment(setting.folder, setting.targets, cells, parts, draw, "time.png", say)
 
 
 def _cut(backbone: Backbone, stage: str | None) -> int:

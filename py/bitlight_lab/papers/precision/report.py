@@ -1,14 +1,12 @@
 """The table: accuracy, and training time split into features, projection and ridge."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bitlight.files.replacing import replacing
-from bitlight_lab.papers.intervals import bootstrap, right
+from bitlight_lab.papers import frame
+from bitlight_lab.papers.intervals import bootstrap
 from bitlight_lab.papers.journal import Found
 from bitlight_lab.papers.markdown import percent, signed, table
 from bitlight_lab.papers.pipeline import training_seconds
@@ -17,49 +15,38 @@ PARTS = ("features_s", "projection_s", "ridge_s")
 MARGIN = 0.01
 
 
-@dataclass(frozen=True)
-class Runs:
-    """The runs of one target, to be asked for."""
-
-    found: Sequence[Found]
+class Runs(frame.Runs):
+    """The runs of one target."""
 
     @property
     def rows(self) -> list[tuple[str, str]]:
         """Engines and precisions in the order of the runs."""
-        return list(dict.fromkeys(_row(run) for run in self.found))
+        found = ((run.parameters["engine"], run.parameters["precision"]) for run in self.found)
+        return list(dict.fromkeys(found))
 
     def of(self, row: tuple[str, str]) -> list[dict[str, Any]]:
         """Results of all seeds."""
-        return [run.result for run in self.found if _row(run) == row]
+        return self.with_(engine=row[0], precision=row[1])
 
     def right(self, row: tuple[str, str]) -> np.ndarray:
         """Which test images were right, bool (seeds, images)."""
-        return np.array([right(run["right"], run["test_images"]) for run in self.of(row)])
+        return self.right_with(engine=row[0], precision=row[1])
 
     def mean(self, row: tuple[str, str], name: str) -> float:
         """Of a figure, over seeds."""
         return float(np.mean([run[name] for run in self.of(row)]))
 
 
-def _row(run: Found) -> tuple[str, str]:
-    return run.parameters["engine"], run.parameters["precision"]
-
-
 def by_target(found: Sequence[Found]) -> dict[str, Runs]:
     """The runs of each target."""
-    names = dict.fromkeys(run.parameters["target"] for run in found)
     return {
-        name: Runs([run for run in found if run.parameters["target"] == name]) for name in names
+        name: Runs([run for run in found if run.parameters["target"] == name])
+        for name in Runs(found).targets
     }
 
 
-def write(path: Path, found: Sequence[Found]) -> None:
-    """Write the table as Markdown."""
-    with replacing(path) as file:
-        file.write("\n".join(_parts(found)).encode())
-
-
-def _parts(found: Sequence[Found]) -> Iterator[str]:
+def parts(found: Sequence[Found]) -> Iterator[str]:
+    """The table as Markdown."""
     for target, runs in by_target(found).items():
         first = runs.of(runs.rows[0])[0]
         sizes = f"{first['n_features']:,} features → {first['n_components']:,} components"

@@ -6,11 +6,12 @@ from functools import cache, partial
 from typing import Any
 
 from bitlight_lab.papers.backbones import Backbone
-from bitlight_lab.papers.journal import Cell, Found, Journal
+from bitlight_lab.papers.frame import experiment
+from bitlight_lab.papers.journal import Cell, Found
 from bitlight_lab.papers.setting import BackboneSetting, load_target
 from bitlight_lab.papers.transfer.figure import draw
 from bitlight_lab.papers.transfer.methods import BACKPROP, OPTICAL, POOLED, RIDGE, Methods
-from bitlight_lab.papers.transfer.report import write
+from bitlight_lab.papers.transfer.report import parts
 
 TARGETS = ("animals", "fashion")
 
@@ -66,13 +67,8 @@ def run(setting: Setting, say: Callable[[str], None] = lambda label: None) -> li
         If a target, the backbone or its weights are missing.
     """
     backbone = setting.load_backbone()
-    journal = Journal(setting.folder / "runs.jsonl")
-    found: list[Found] = []
-    for name in setting.targets:
-        found += journal.complete(_cells(setting, backbone, name), say)
-    write(setting.folder / "table.md", found)
-    draw(setting.folder / "size.png", found)
-    return found
+    cells = partial(_cells, setting, backbone)
+    return experiment(setting.folder, setting.targets, cells, parts, draw, "size.png", say)
 
 
 def _cells(setting: Setting, backbone: Backbone, name: str) -> Iterator[Cell]:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bitlight.files.replacing import replacing
 from bitlight_lab.papers.journal import Found
 from bitlight_lab.papers.transfer.report import (
     ARTICLE_BACKPROP,
@@ -12,6 +11,7 @@ from bitlight_lab.papers.transfer.report import (
     SERIES,
     Runs,
 )
+from bitlight_lab.plots import drawn
 
 STYLES = (
     ("tab:blue", "o-"),
@@ -24,33 +24,23 @@ STYLES = (
 
 def draw(path: Path, found: Sequence[Found]) -> None:
     """Draw a row of two panels for each target; the article's points are hollow."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
     runs = Runs(found)
-    figure, panels = plt.subplots(
-        len(runs.targets), 2, figsize=(9, 3.8 * len(runs.targets)), layout="constrained",
-        squeeze=False,
-    )  # fmt: skip
-    for (left, right), target in zip(panels, runs.targets, strict=True):
-        sizes = [100 * runs.of(target, cut, *SERIES[0])[0]["size"] for cut in runs.cuts]
-        for series, (colour, line) in zip(SERIES, STYLES, strict=True):
-            name = series[0] if series[1] == "float32" else f"{series[0]}, half"
-            values = [100 * runs.right(target, cut, *series).mean() for cut in runs.cuts]
-            left.plot(sizes, values, line, color=colour, label=name, markersize=4)
-            times = [runs.seconds(target, cut, *series) for cut in runs.cuts]
-            right.plot(sizes, times, line, color=colour, markersize=4)
-        _article(left, right)
-        left.set(title=target, xlabel="size of the model, %", ylabel="top-1 accuracy, %")
-        right.set(xlabel="size of the model, %", ylabel="training time, s", yscale="log")
-        for axes in (left, right):
-            axes.grid(alpha=0.3)
-    panels[0][0].legend(frameon=False, fontsize=8, loc="lower right")
-    with replacing(path) as file:
-        figure.savefig(file, dpi=110)
-    plt.close(figure)
+    count = len(runs.targets)
+    with drawn(path, (9, 3.8 * count), rows=count, columns=2) as panels:
+        for (left, right), target in zip(panels, runs.targets, strict=True):
+            sizes = [100 * runs.of(target, cut, *SERIES[0])[0]["size"] for cut in runs.cuts]
+            for series, (colour, line) in zip(SERIES, STYLES, strict=True):
+                name = series[0] if series[1] == "float32" else f"{series[0]}, half"
+                values = [100 * runs.right(target, cut, *series).mean() for cut in runs.cuts]
+                left.plot(sizes, values, line, color=colour, label=name, markersize=4)
+                times = [runs.seconds(target, cut, *series) for cut in runs.cuts]
+                right.plot(sizes, times, line, color=colour, markersize=4)
+            _article(left, right)
+            left.set(title=target, xlabel="size of the model, %", ylabel="top-1 accuracy, %")
+            right.set(xlabel="size of the model, %", ylabel="training time, s", yscale="log")
+            for axes in (left, right):
+                axes.grid(alpha=0.3)
+        panels[0][0].legend(frameon=False, fontsize=8, loc="lower right")
 
 
 def _article(left: Any, right: Any) -> None:

@@ -1,14 +1,12 @@
 """The tables: accuracy and training time of each cut, and whether what the article says holds."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bitlight.files.replacing import replacing
-from bitlight_lab.papers.intervals import bootstrap, right
+from bitlight_lab.papers import frame
+from bitlight_lab.papers.intervals import bootstrap
 from bitlight_lab.papers.journal import Found
 from bitlight_lab.papers.markdown import percent, signed, table
 from bitlight_lab.papers.pipeline import training_seconds
@@ -28,16 +26,8 @@ SERIES = (
 MARGIN, RATIO = 0.015, 5
 
 
-@dataclass(frozen=True)
-class Runs:
-    """The runs of the experiment, to be asked for."""
-
-    found: Sequence[Found]
-
-    @property
-    def targets(self) -> list[str]:
-        """Names in the order of the runs."""
-        return list(dict.fromkeys(run.parameters["target"] for run in self.found))
+class Runs(frame.Runs):
+    """The runs of this experiment."""
 
     @property
     def cuts(self) -> list[int]:
@@ -46,13 +36,11 @@ class Runs:
 
     def of(self, target: str, cut: int, method: str, precision: str) -> list[dict[str, Any]]:
         """Results of all seeds."""
-        wanted = {"target": target, "cut": cut, "method": method, "precision": precision}
-        return [run.result for run in self.found if wanted.items() <= run.parameters.items()]
+        return self.with_(target=target, cut=cut, method=method, precision=precision)
 
     def right(self, target: str, cut: int, method: str, precision: str = "float32") -> np.ndarray:
         """Which test images were right, bool (seeds, images)."""
-        runs = self.of(target, cut, method, precision)
-        return np.array([right(run["right"], run["test_images"]) for run in runs])
+        return self.right_with(target=target, cut=cut, method=method, precision=precision)
 
     def seconds(self, target: str, cut: int, method: str, precision: str = "float32") -> float:
         """Of training, the mean over seeds."""
@@ -60,13 +48,9 @@ class Runs:
         return float(np.mean([training_seconds(run) for run in runs]))
 
 
-def write(path: Path, found: Sequence[Found]) -> None:
-    """Write the tables as Markdown."""
-    with replacing(path) as file:
-        file.write("\n".join(_parts(Runs(found))).encode())
-
-
-def _parts(runs: Runs) -> Iterator[str]:
+def parts(found: Sequence[Found]) -> Iterator[str]:
+    """The tables as Markdown."""
+    runs = Runs(found)
     names = [name if precision == "float32" else f"{name}, half" for name, precision in SERIES]
     for target in runs.targets:
         yield f"## {target}: top-1 accuracy, %\n"

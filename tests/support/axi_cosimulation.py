@@ -37,7 +37,7 @@ def cosimulate_axi(
     rounds : int
         How much is tried: odds of pauses, and resets.
     tests : sequence of str, optional
-        Names in `bitlight_sim.axi_bench`; all by default.
+        Names in `axi_bench`; all by default.
     verilog : str, optional
         A text other than the wrapper's own, such as one with a fault in it.
 
@@ -83,7 +83,7 @@ def cosimulate_axi(
     run_bench(
         verilog or axi.verilog(),
         "bitlight_axi",
-        "bitlight_sim.axi_bench",
+        "axi_bench",
         simulator,
         folder,
         {"BITLIGHT_CASE": str(case)},

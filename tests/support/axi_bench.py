@@ -1,6 +1,6 @@
 """The cocotb bench of the bus wrapper: full rate, pauses, framing errors, resets, registers.
 
-It runs inside the simulator, started by `bitlight_sim.axi_cosimulation`. Nothing in it knows the
+It runs inside the simulator, started by `axi_cosimulation`. Nothing in it knows the
 design: frames, results, registers and cycle counts come from a file, named in $BITLIGHT_CASE.
 """
 
@@ -8,10 +8,9 @@ import itertools
 from typing import Any
 
 import cocotb
+from axi_drivers import CLEAR, PERIOD_NS, SOFT_RESET, Bench
 from cocotb.utils import get_sim_steps
 from cocotbext.axi import AxiResp, AxiStreamFrame
-
-from bitlight_sim.axi_drivers import CLEAR, PERIOD_NS, SOFT_RESET, Bench
 
 # Odds that source and sink pause in a cycle.
 ODDS = [(0.0, 0.0), (0.6, 0.0), (0.0, 0.6), (0.4, 0.4), (0.1, 0.9), (0.9, 0.1)]

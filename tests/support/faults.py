@@ -205,7 +205,7 @@ def inject(
     run_bench(
         acc.verilog(target),
         "accelerator",
-        "bitlight_sim.fault_bench",
+        "fault_bench",
         simulator,
         folder,
         settings,

@@ -1,4 +1,4 @@
-"""The cocotb bench of `bitlight_sim.faults`: flips bits of memories while the design stands still.
+"""The cocotb bench of `faults`: flips bits of memories while the design stands still.
 
 Image by image: reset, flip, send the image, take its result, and flip back.
 """

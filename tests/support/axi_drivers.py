@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import cocotb
+from axi_scoreboard import Scoreboard, Word
 from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
 from cocotbext.axi import (
@@ -20,8 +21,6 @@ from cocotbext.axi import (
     AxiStreamSink,
     AxiStreamSource,
 )
-
-from bitlight_sim.axi_scoreboard import Scoreboard, Word
 
 PERIOD_NS = 10
 # Bits of CONTROL.
