@@ -78,7 +78,9 @@ def synthesised(name, folder, **options):
     return synthesise(verilog, device, folder, progress=say, **options), began
 
 
-@pytest.mark.parametrize("name", ["xc7", "ecp5-25k", "ice40-up5k"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("xc7", marks=pytest.mark.slow), "ecp5-25k", "ice40-up5k"]
+)
 def test_a_network_on_each_family(name, tmp_path):
     report, began = synthesised(name, tmp_path / "out", per_unit=name == "ice40-up5k")
     again, repeated = synthesised(name, tmp_path / "again", per_unit=name == "ice40-up5k")

@@ -29,7 +29,10 @@ def test_generated_networks(seed, tmp_path):
     check_generated_network(seed, "icarus", tmp_path)
 
 
-@pytest.mark.parametrize("seed", [*range(4), *ODD])
+# The others of the first four are among those of `make test-slow`, on Icarus all are in each run.
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 4)), *ODD]
+)
 def test_generated_networks_on_verilator(seed, tmp_path):
     check_generated_network(seed, "verilator", tmp_path)
 

@@ -75,7 +75,7 @@ def test_other_processors(features, tmp_path):
         "NUMBA_CPU_NAME": "x86-64",
         "NUMBA_CPU_FEATURES": features,
         "NUMBA_CACHE_DIR": str(tmp_path),
-        "PYTHONPATH": os.path.dirname(os.path.dirname(os.path.dirname(__file__))),
+        "PYTHONPATH": os.pathsep.join(sys.path),
     }
     subprocess.run([sys.executable, "-c", ELSEWHERE], env=environment, check=True)
 
