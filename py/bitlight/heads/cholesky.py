@@ -18,7 +18,7 @@ STEPS = 30
 SETTLED = 1e-11  # a correction so small, against the solution, is the last
 ENOUGH = 1e-8  # or one so small, where rounding keeps it from shrinking further
 
-Solver = Callable[[np.ndarray], np.ndarray]
+Solver = Callable[[Array], Array]
 
 
 class System(Protocol):
@@ -31,8 +31,8 @@ class System(Protocol):
     def lower(self, dtype: type[np.floating]) -> Array:
         """A new array (n, n), where the system is, of which the lower triangle is filled."""
 
-    def __matmul__(self, vectors: np.ndarray) -> np.ndarray:
-        """Product with float64 vectors, shape (n, k)."""
+    def __matmul__(self, vectors: Array) -> Array:
+        """Product with float64 vectors, shape (n, k), both where the system is."""
 
 
 def solve_shifted(
@@ -53,26 +53,27 @@ def solve_shifted(
     scipy.linalg.LinAlgError
         If alpha is lost in the rounding of the system.
     """
+    wanted = system.place.put(right)
     try:
         solver = _factor(system, alpha, np.float32)
-        found = _refined(system, alpha, right, solver, settled)
+        found = _refined(system, alpha, wanted, solver, settled)
     except linalg.LinAlgError:
         found = None
     if found is None:
-        found = _factor(system, alpha, np.float64)(right)
-    return found
+        found = _factor(system, alpha, np.float64)(wanted)
+    return system.place.fetch(found)
 
 
 def _refined(
-    system: System, alpha: float, right: np.ndarray, solve: Solver, settled: float
-) -> np.ndarray | None:
+    system: System, alpha: float, right: Array, solve: Solver, settled: float
+) -> Array | None:
     """The solution, or None if corrections do not shrink."""
     found = solve(right)
     last = np.inf
     for _ in range(STEPS):
         correction = solve(right - system @ found - alpha * found)
         found += correction
-        size = float(np.linalg.norm(correction)) / max(float(np.linalg.norm(found)), 1e-300)
+        size = _norm(correction) / max(_norm(found), 1e-300)
         if size <= settled:
             return found
         if not size <= last / 2:
@@ -92,9 +93,13 @@ def _factor(system: System, alpha: float, dtype: type[np.floating]) -> Solver:
     # order that LAPACK overwrites, and our lower triangle is its upper one.
     with threadpool_limits(1, user_api="blas"):
         factor = linalg.cho_factor(matrix.T, overwrite_a=True, check_finite=False)
-    return lambda right: np.asarray(
-        linalg.cho_solve(factor, right.astype(dtype), check_finite=False), np.float64
-    )
+    place = system.place
+
+    def solve(right: Array) -> Array:
+        given = place.fetch(right).astype(dtype)
+        return place.put(np.asarray(linalg.cho_solve(factor, given, check_finite=False), float))
+
+    return solve
 
 
 def _factor_on_gpu(system: System, alpha: float, dtype: type[np.floating]) -> Solver:
@@ -107,9 +112,8 @@ def _factor_on_gpu(system: System, alpha: float, dtype: type[np.floating]) -> So
     if failed:
         raise linalg.LinAlgError("not positive definite")
 
-    def solve(right: np.ndarray) -> np.ndarray:
-        found = torch.cholesky_solve(place.put(right.astype(dtype)), factor)
-        return place.fetch(found).astype(np.float64)
+    def solve(right: Array) -> Array:
+        return place.cast(torch.cholesky_solve(place.cast(right, dtype), factor), np.float64)
 
     return solve
 
@@ -117,3 +121,8 @@ def _factor_on_gpu(system: System, alpha: float, dtype: type[np.floating]) -> So
 def _check_finite(diagonal: np.ndarray) -> None:
     if not np.isfinite(diagonal).all():
         raise linalg.LinAlgError("out of range")
+
+
+def _norm(array: Array) -> float:
+    # Not by OpenBLAS, whose threads then wait busily where torch's want to work.
+    return float((array * array).sum()) ** 0.5

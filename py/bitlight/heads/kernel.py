@@ -100,7 +100,7 @@ class Kernel:
         """Minimise Σ weight·|y − x·W − b|² + alpha·|W|²; see `Moments.ridge`."""
         share, roots = self.weights / self.weights.sum(), np.sqrt(self.weights)[:, np.newaxis]
         mean_target = share @ self.targets
-        system = Dense(self.centred(), self.place)
+        system = Dense(self.place.put(self.centred()), self.place)
         dual = roots * solve_shifted(system, alpha, roots * (self.targets - mean_target), settled)
         # Its columns add up to zero but for rounding; exactly so, uncentred samples do as well.
         dual -= share[:, np.newaxis] * dual.sum(axis=0)
@@ -124,13 +124,15 @@ class Kernel:
 class Dense:
     """A symmetric matrix as it is, float64, shape (n, n): a `cholesky.System`."""
 
-    matrix: np.ndarray
+    matrix: Array
     place: Place
 
     def lower(self, dtype: type[np.floating]) -> Array:
         """A copy, where the place is."""
-        return self.place.put(self.matrix.astype(dtype))
+        copy = self.place.empty(tuple(self.matrix.shape), dtype)
+        copy[:] = self.matrix
+        return copy
 
-    def __matmul__(self, vectors: np.ndarray) -> np.ndarray:
+    def __matmul__(self, vectors: Array) -> Array:
         """Product with float64 vectors, shape (n, k)."""
         return self.matrix @ vectors

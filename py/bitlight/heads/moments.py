@@ -120,7 +120,8 @@ class Moments:
 
     def centred(self) -> "Centred":
         """Σ weight·(x − mean)·(x − mean)ᵀ."""
-        return Centred(self.gram, self.weights @ self.sums / self.mass, self.mass)
+        mean = self.gram.place.put(self.weights @ self.sums / self.mass)
+        return Centred(self.gram, mean, self.mass)
 
     def ridge(self, alpha: float, settled: float = SETTLED) -> tuple[np.ndarray, np.ndarray]:
         """Minimise Σ weight·|y − x·W − b|² + alpha·|W|²; the intercept b is not penalised.
@@ -159,7 +160,8 @@ class Moments:
         """
         targets = signs(len(self.counts))
         weighted = self.weights[:, np.newaxis] * targets
-        products = self.gram @ np.concatenate(weights, axis=1)
+        place = self.gram.place
+        products = place.fetch(self.gram @ place.put(np.concatenate(weights, axis=1)))
         products = np.stack(np.split(products, len(weights), axis=1))
         outputs = self.weights @ self.sums @ weights
         errors = np.sum((products - 2 * self.sums.T @ weighted) * weights, axis=(1, 2))
@@ -173,7 +175,7 @@ class Centred:
     """gram − mass·mean·meanᵀ, made strip by strip: a `cholesky.System`."""
 
     gram: Symmetric
-    mean: np.ndarray
+    mean: Array
     mass: float
 
     @property
@@ -185,14 +187,14 @@ class Centred:
         """A new array (n, n) of which the lower triangle is filled."""
         size, place = self.gram.size, self.place
         matrix = place.empty((size, size), dtype)
-        mean = place.put(self.mean)
+        less = -self.mass * self.mean
         for rows, strip in self.gram.strips():
             # In float64 first: the difference is far smaller than what is subtracted.
-            less = (-self.mass * mean[rows, None]) * mean[None, : rows.stop]
-            less += strip
-            matrix[rows, : rows.stop] = place.cast(less, dtype)
+            found = place.plus_outer(strip, less[rows], self.mean[: rows.stop])
+            matrix[rows, : rows.stop] = place.cast(found, dtype)
         return matrix
 
-    def __matmul__(self, vectors: np.ndarray) -> np.ndarray:
+    def __matmul__(self, vectors: Array) -> Array:
         """Product with float64 vectors, shape (n, k)."""
-        return self.gram @ vectors - self.mass * np.outer(self.mean, self.mean @ vectors)
+        less = -self.mass * self.mean
+        return self.gram.place.plus_outer(self.gram @ vectors, less, self.mean @ vectors)

@@ -28,6 +28,9 @@ class Place(Protocol):
     def fetch(self, array: Array) -> np.ndarray:
         """The array as NumPy's, without a copy where it can be."""
 
+    def zeros(self, shape: tuple[int, ...]) -> Array:
+        """A new array of float64."""
+
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
         """A new array of a NumPy dtype."""
 
@@ -36,6 +39,9 @@ class Place(Protocol):
 
     def join(self, blocks: list[Array]) -> Array:
         """Blocks one under the other."""
+
+    def plus_outer(self, matrix: Array, a: Array, b: Array) -> Array:
+        """matrix + a·bᵀ, a new array."""
 
     def cross_int8(self, left: Array, right: Array) -> Array:
         """leftᵀ·right of two blocks of int8 with the same rows, in int32."""
@@ -61,6 +67,10 @@ class Memory:
         """The array itself."""
         return array
 
+    def zeros(self, shape: tuple[int, ...]) -> np.ndarray:
+        """A new array."""
+        return np.zeros(shape)
+
     def empty(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         """A new array."""
         return np.empty(shape, dtype)
@@ -72,6 +82,12 @@ class Memory:
     def join(self, blocks: list[np.ndarray]) -> np.ndarray:
         """Blocks one under the other."""
         return np.concatenate(blocks)
+
+    def plus_outer(self, matrix: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """By NumPy, in one new array."""
+        found = np.multiply.outer(a, b)
+        found += matrix
+        return found
 
     def cross_int8(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """By float64, which is exact; only where int8 comes from another place."""
@@ -110,6 +126,10 @@ class Torch:
         found: np.ndarray = array.cpu().numpy()
         return found
 
+    def zeros(self, shape: tuple[int, ...]) -> Array:
+        """A new tensor."""
+        return self.torch.zeros(shape, dtype=self.torch.float64, device=self.device)
+
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
         """A new tensor."""
         return self.torch.empty(shape, dtype=self._dtype(dtype), device=self.device)
@@ -121,6 +141,10 @@ class Torch:
     def join(self, blocks: list[Array]) -> Array:
         """Blocks one under the other."""
         return self.torch.cat(blocks)
+
+    def plus_outer(self, matrix: Array, a: Array, b: Array) -> Array:
+        """In one pass."""
+        return self.torch.addr(matrix, a, b)
 
     def cross_int8(self, left: Array, right: Array) -> Array:
         """By torch's own product, which the processor's matrix instructions do.

@@ -87,7 +87,7 @@ def cross(left: Array, right: Array, place: Place) -> Array:
 
 def gram_of_rows(X: np.ndarray, offset: np.ndarray, place: Place) -> np.ndarray:
     """Products (x − offset)·(x' − offset) of all pairs of rows: float64 array, shape (N, N)."""
-    gram = place.put(np.zeros((len(X), len(X))))
+    gram = place.zeros((len(X), len(X)))
     step = INTEGER_ROWS if fits(X, offset) and place.integers else FLOAT_ROWS
     for start in range(0, X.shape[1], step):
         columns = slice(start, start + step)

@@ -1,6 +1,7 @@
 """Symmetric matrices by their lower triangle, in half of the memory."""
 
 from collections.abc import Iterator
+from operator import iadd
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ class Symmetric:
         self.place = place
         shapes = [(rows.stop - rows.start, rows.stop) for rows in _strips(size)]
         # More than one where the matrix is a sum: see `plus`.
-        self._addends = [[place.put(np.zeros(shape)) for shape in shapes]]
+        self._addends = [[place.zeros(shape) for shape in shapes]]
 
     def __getstate__(self) -> dict[str, Any]:
         # As NumPy arrays, which travel between processes without being copied.
@@ -66,29 +67,29 @@ class Symmetric:
             block = self.place.pad_int8(block)
         for rows, strip in self.strips():
             product = cross(block[:, rows], block[:, : rows.stop], self.place)
-            strip[:] += product if weight == 1 else weight * self.place.cast(product, np.float64)
+            further = product if weight == 1 else weight * self.place.cast(product, np.float64)
+            iadd(strip, further)
 
     def add(self, other: "Symmetric") -> None:
         """Add another matrix."""
         for (_, strip), (_, further) in zip(self.strips(), other.strips(), strict=True):
-            strip[:] += self.place.put(other.place.fetch(further))
+            iadd(strip, self.place.put(other.place.fetch(further)))
 
     def add_outer(self, a: np.ndarray, b: np.ndarray) -> None:
         """Add a·bᵀ + b·aᵀ of two vectors."""
         a, b = self.place.put(a), self.place.put(b)
         for rows, strip in self.strips():
-            strip[:] += a[rows, None] * b[None, : rows.stop]
-            strip[:] += b[rows, None] * a[None, : rows.stop]
+            strip[:] = self.place.plus_outer(strip, a[rows], b[: rows.stop])
+            strip[:] = self.place.plus_outer(strip, b[rows], a[: rows.stop])
 
-    def __matmul__(self, vectors: np.ndarray) -> np.ndarray:
-        """Product with float64 vectors, shape (size, k)."""
-        vectors = self.place.put(vectors)
-        product = self.place.put(np.zeros(tuple(vectors.shape)))
+    def __matmul__(self, vectors: Array) -> Array:
+        """Product with float64 vectors, shape (size, k), both where the matrix is."""
+        product = self.place.zeros(tuple(vectors.shape))
         for rows, strip in self.strips():
             product[rows] += strip @ vectors[: rows.stop]
             # Twice as fast as the transposed strip times the vectors.
             product[: rows.start] += (vectors[rows].T @ strip[:, : rows.start]).T
-        return self.place.fetch(product)
+        return product
 
 
 def _strips(size: int) -> Iterator[slice]:

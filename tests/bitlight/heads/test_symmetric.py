@@ -27,9 +27,10 @@ def test_products_sums_and_outer_products(size, place):
     other.add_outer(a, b)
     expected = 0.5 * blocks[0].T @ blocks[0]
     further = blocks[1].T @ blocks[1] + np.outer(a, b) + np.outer(b, a)
-    assert np.allclose(one.plus(other) @ v, (expected + further) @ v)
+    given = place.put(v)
+    assert np.allclose(place.fetch(one.plus(other) @ given), (expected + further) @ v)
     one.add(pickle.loads(pickle.dumps(other)))
-    assert np.allclose(one @ v, (expected + further) @ v)
+    assert np.allclose(place.fetch(one @ given), (expected + further) @ v)
 
 
 def test_half_of_the_memory():
