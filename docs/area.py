@@ -28,7 +28,7 @@ from bitlight.files.replacing import replacing
 from bitlight_hw import Accelerator, area
 from bitlight_hw import family as families
 from bitlight_hw.estimate import Estimate, tables
-from bitlight_hw.folding import computing
+from bitlight_hw.folding import folded_layers
 from bitlight_hw.synthesis import TARGETS, Area, Target
 from bitlight_hw.synthesis.programs import path
 from bitlight_hw.units import Gearbox, MatrixVector, OrPool, Pad, Slide, Unit, Window
@@ -60,7 +60,7 @@ def draw(seed: int) -> Accelerator:
             net = _network(rng)
         except NetworkError:  # a window that does not fit
             continue
-        folding = [_pair(rng, net, index) for index in computing(net)]
+        folding = [_pair(rng, net, index) for index in folded_layers(net)]
         free = rng.random() < 0.3
         flows = [str(f) for f in rng.choice(["output", "input"], len(folding))] if free else None
         return Accelerator(net, folding, flows)

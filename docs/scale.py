@@ -25,7 +25,7 @@ import numpy as np
 from recorded import RAW, Noted, record
 
 from bitlight import FeatureStore, Network, RidgeHead, extractors
-from bitlight.cluster import connected
+from bitlight.cluster import connect
 from bitlight.data.source import RandomSource
 from bitlight.store import manifest_for
 from bitlight.store.workers import fill_on
@@ -85,7 +85,7 @@ def _filled(
 
     A worker is killed when a third is there.
     """
-    with tempfile.TemporaryDirectory() as name, connected(address) as client:
+    with tempfile.TemporaryDirectory() as name, connect(address) as client:
         source = Noted(Path(name) / "log", chunks * chunk, net)
         store = FeatureStore.create(
             Path(name) / "store", manifest_for(net, source, engine, chunk=chunk)

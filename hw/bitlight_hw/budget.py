@@ -33,7 +33,7 @@ from bitlight import FoldingError, Linear, MaxPool2d, Network
 from bitlight_hw import dataflow
 from bitlight_hw.estimate import Estimate, tables
 from bitlight_hw.family import Family
-from bitlight_hw.folding import Folding, choices, computing, layer_cycles
+from bitlight_hw.folding import Folding, choices, folded_layers, layer_cycles
 from bitlight_hw.pipeline import Beats, Pipeline, elements_taken
 from bitlight_hw.plan import Plan
 from bitlight_hw.timing import MOST_CYCLES
@@ -140,7 +140,7 @@ class Search:
     def check_layers(self, most: int, budget: Budget) -> None:
         """Refuse at once what some layers alone exceed, beginning with those of few choices."""
         least, summed = 0, []
-        for index in sorted(computing(self.net), key=lambda i: len(list(choices(self.net, i)))):
+        for index in sorted(folded_layers(self.net), key=lambda i: len(list(choices(self.net, i)))):
             options = self.options(index)
             least += int(options.luts[options.interval <= most].min(initial=1 << 40))
             summed.append(index)
@@ -222,7 +222,7 @@ class Search:
     @cached_property
     def layers(self) -> list[Options]:
         """The options of each layer that computes."""
-        return [self.options(index) for index in computing(self.net)]
+        return [self.options(index) for index in folded_layers(self.net)]
 
     def options(self, index: int) -> Options:
         """The options of one of them."""
@@ -238,7 +238,7 @@ class Search:
         """
         return [
             self._between(place, index)
-            for place, index in enumerate([*computing(self.net), len(self.net.layers)])
+            for place, index in enumerate([*folded_layers(self.net), len(self.net.layers)])
         ]
 
     @cached_property
@@ -359,7 +359,7 @@ class Search:
 
     def _pools(self, place: int, elements: int | None) -> Pipeline:
         """The pools in front of a layer that computes, behind beats of so many elements."""
-        layers = computing(self.net)
+        layers = folded_layers(self.net)
         first = layers[place - 1] + 1 if place else 0
         last = layers[place] if place < len(layers) else len(self.net.layers)
         shape = self.net.shapes[first]

@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from bitlight import FoldingError, Linear, MaxPool2d, Network
 from bitlight_hw import timing
-from bitlight_hw.folding import Folding, computing
+from bitlight_hw.folding import Folding, folded_layers
 from bitlight_hw.optics import Projection
 from bitlight_hw.pipeline import Pipeline
 from bitlight_hw.units.matvec import Dataflow
@@ -22,7 +22,7 @@ ASKED = 5
 
 def check(net: Network, dataflow: Any) -> list[Dataflow]:
     """The dataflow of each layer that computes, or FoldingError with what is wrong."""
-    layers = len(computing(net))
+    layers = len(folded_layers(net))
     known = get_args(Dataflow)
     flows = [dataflow] * layers if isinstance(dataflow, str) else dataflow
     if not isinstance(flows, Sequence) or len(flows) != layers or not set(flows) <= set(known):
@@ -66,7 +66,7 @@ def _with(folding: Folding, chosen: dict[int, Dataflow]) -> list[Dataflow]:
 
 def _single(net: Network, folding: Folding) -> Iterator[int]:
     """Places in the folding of layers with one output position and several folds of outputs."""
-    for place, index in enumerate(computing(net)):
+    for place, index in enumerate(folded_layers(net)):
         if len(open_to(net, index, folding[place][0])) > 1:
             yield place
 

@@ -15,14 +15,14 @@ Folding = list[tuple[int, int]]
 FOLDED = {Conv2d, Linear}  # the layers that have one
 
 
-def computing(net: Network) -> list[int]:
+def folded_layers(net: Network) -> list[int]:
     """Indices of the layers that have a folding: Conv2d and Linear."""
     return [index for index, layer in enumerate(net.layers) if type(layer) in FOLDED]
 
 
 def check(net: Network, folding: Any) -> Folding:
     """The folding as a list of pairs, or FoldingError with what is wrong."""
-    layers = computing(net)
+    layers = folded_layers(net)
     if not isinstance(folding, Sequence) or len(folding) != len(layers):
         raise FoldingError(
             f"folding must have {len(layers)} pairs (PE, SIMD), one for each Conv2d and Linear, "
@@ -67,7 +67,7 @@ def layer_cost(net: Network, index: int, pe: int, simd: int) -> int:
 
 def slowest_layer(net: Network, folding: Folding) -> int:
     """The most cycles per image that a layer takes."""
-    return max((layer_cycles(net, *choice) for choice in numbered(net, folding)), default=1)
+    return max((layer_cycles(net, *choice) for choice in number_pairs(net, folding)), default=1)
 
 
 def matrix(net: Network, index: int) -> tuple[int, int]:
@@ -94,6 +94,6 @@ def choices(net: Network, index: int) -> Iterator[tuple[int, int]]:
             yield pe, simd
 
 
-def numbered(net: Network, folding: Folding) -> list[tuple[int, int, int]]:
+def number_pairs(net: Network, folding: Folding) -> list[tuple[int, int, int]]:
     """(layer, PE, SIMD) of each pair."""
-    return [(index, *pair) for index, pair in zip(computing(net), folding, strict=True)]
+    return [(index, *pair) for index, pair in zip(folded_layers(net), folding, strict=True)]

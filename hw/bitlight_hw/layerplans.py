@@ -7,7 +7,7 @@ from typing import Any
 from bitlight_hw.accelerator import Accelerator
 from bitlight_hw.estimate import Estimate
 from bitlight_hw.family import Family
-from bitlight_hw.folding import computing, layer_cycles
+from bitlight_hw.folding import folded_layers, layer_cycles
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def around(acc: Accelerator, bus: str, family: Family) -> dict[str, Estimate]:
 def _layers(acc: Accelerator, target: str) -> Iterator[LayerPlan]:
     estimates = acc.estimate(target)
     choices = dict(
-        zip(computing(acc.net), zip(acc.folding, acc.dataflow, strict=True), strict=True)
+        zip(folded_layers(acc.net), zip(acc.folding, acc.dataflow, strict=True), strict=True)
     )
     beats = acc.beats_in.count  # of the stream into the layer
 

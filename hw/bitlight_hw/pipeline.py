@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from bitlight import Conv2d, Linear, MaxPool2d, Network
-from bitlight_hw.folding import FOLDED, Folding, computing
+from bitlight_hw.folding import FOLDED, Folding, folded_layers
 from bitlight_hw.optics import Projection
 from bitlight_hw.units import (
     Gearbox,
@@ -107,7 +107,7 @@ class Pipeline:
         elements at a time.
         """
         flows: Sequence[Dataflow] = dataflow or ["output"] * len(folding)
-        choices = dict(zip(computing(net), zip(folding, flows, strict=True), strict=True))
+        choices = dict(zip(folded_layers(net), zip(folding, flows, strict=True), strict=True))
         first = net.layers[0]
         elements = folding[0][1] if isinstance(first, Linear) else net.input_shape[-1]
         beats = Beats(net.input_shape, elements, net.input_bits)

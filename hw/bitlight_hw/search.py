@@ -7,11 +7,11 @@ from bitlight_hw.budget import Budget, fastest
 from bitlight_hw.folding import (
     Folding,
     choices,
-    computing,
+    folded_layers,
     layer_cost,
     layer_interval,
     matrix,
-    numbered,
+    number_pairs,
 )
 from bitlight_hw.parts import part
 from bitlight_hw.pipeline import Pipeline
@@ -73,12 +73,12 @@ def fold(
         raise FoldingError(
             f"no folding reaches {cycles} cycles per image, the fastest is {fastest}"
         )
-    return [_smallest(net, index, cycles) for index in computing(net)]
+    return [_smallest(net, index, cycles) for index in folded_layers(net)]
 
 
 def minimum_cycles(net: Network) -> int:
     """The interval of the widest folding: the beats that its streams still carry."""
-    return max(Pipeline.of(net, [matrix(net, index) for index in computing(net)]).stream_beats)
+    return max(Pipeline.of(net, [matrix(net, index) for index in folded_layers(net)]).stream_beats)
 
 
 def _smallest(net: Network, index: int, cycles: int) -> tuple[int, int]:
@@ -90,7 +90,7 @@ def _smallest(net: Network, index: int, cycles: int) -> tuple[int, int]:
 
 
 def _cost(net: Network, folding: Folding) -> int:
-    return sum(layer_cost(net, *choice) for choice in numbered(net, folding))
+    return sum(layer_cost(net, *choice) for choice in number_pairs(net, folding))
 
 
 def _fastest(net: Network, fits: Callable[[Folding], bool]) -> Iterator[Folding]:
@@ -99,7 +99,7 @@ def _fastest(net: Network, fits: Callable[[Folding], bool]) -> Iterator[Folding]
     intervals = sorted(
         {
             max(fastest, layer_interval(net, index, *choice))
-            for index in computing(net)
+            for index in folded_layers(net)
             for choice in choices(net, index)
         }
     )

@@ -5,7 +5,7 @@ import torch
 from bitlight.errors import BitlightError
 
 
-def checked_device(name: str | torch.device, error: type[BitlightError]) -> torch.device:
+def check_device(name: str | torch.device, error: type[BitlightError]) -> torch.device:
     """The device of that name, which this torch can use here.
 
     Parameters
@@ -22,7 +22,7 @@ def checked_device(name: str | torch.device, error: type[BitlightError]) -> torc
 
     Examples
     --------
-    >>> checked_device("cpu", BitlightError)
+    >>> check_device("cpu", BitlightError)
     device(type='cpu')
     """
     try:

@@ -74,7 +74,7 @@ def plain(work: Work) -> Iterator[Work]:
     raise SimulationError(f"make builds nowhere in {work.folder}, for its spaces: set TMPDIR")
 
 
-def made(
+def make(
     key: str, sources: Mapping[str, str | bytes], compile: Callable[[Work], Path]
 ) -> tuple[Path, bool]:
     """The program of a key, compiled unless a whole one is in the cache.
@@ -110,7 +110,7 @@ def made(
     return entry.path / PROGRAM, False
 
 
-def compiled(sources: Mapping[str, str | bytes], *flags: str) -> tuple[Path, bool]:
+def compile_harness(sources: Mapping[str, str | bytes], *flags: str) -> tuple[Path, bool]:
     """The program of harness.cpp, which includes the other sources, by one call of the compiler.
 
     Returns
@@ -129,7 +129,7 @@ def compiled(sources: Mapping[str, str | bytes], *flags: str) -> tuple[Path, boo
         return work.folder / PROGRAM
 
     contents = [part if isinstance(part, str) else part.hex() for part in sources.values()]
-    return made(digest(*contents, toolchain.identity(), *flags), sources, compile)
+    return make(digest(*contents, toolchain.identity(), *flags), sources, compile)
 
 
 def parts(key: str, folder: Path) -> None:

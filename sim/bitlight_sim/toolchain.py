@@ -96,7 +96,7 @@ def environment() -> dict[str, str]:
     } | {"PYTHONSAFEPATH": "1"}
 
 
-def linked(environment: Mapping[str, str], folder: Path) -> dict[str, str]:
+def link_root(environment: Mapping[str, str], folder: Path) -> dict[str, str]:
     """The environment for a folder to compile in, which gets a link to VERILATOR_ROOT.
 
     Makefiles cannot name a path that has a space in it.

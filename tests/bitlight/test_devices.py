@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from bitlight import BinaryHead, HeadError, LinearHead, RidgeHead, TrainingError
-from bitlight.devices import checked_device
+from bitlight.devices import check_device
 from bitlight.nn import BinaryLinear
 from bitlight.training import Arrays, Recipe, train
 
@@ -36,4 +36,4 @@ def test_training(device, message):
 
 
 def test_the_processor_is_there():
-    assert checked_device("cpu", HeadError) == torch.device("cpu")
+    assert check_device("cpu", HeadError) == torch.device("cpu")

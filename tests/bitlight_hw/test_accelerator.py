@@ -7,7 +7,7 @@ from networks import draw_accelerator, draw_network, seeds
 
 from bitlight import Conv2d, Linear, MaxPool2d, Network
 from bitlight_hw import Accelerator, fold, timing
-from bitlight_hw.folding import computing
+from bitlight_hw.folding import folded_layers
 from bitlight_hw.units import window
 from bitlight_hw.units.matvec import STAGES
 
@@ -31,7 +31,7 @@ def slowest_layer(net, folding):
     """The largest (MH/PE)·(MW/SIMD)·OH·OW."""
     cycles = [
         (net.layers[index].weight.size // (pe * simd)) * int(np.prod(net.shapes[index + 1][:-1]))
-        for index, (pe, simd) in zip(computing(net), folding, strict=True)
+        for index, (pe, simd) in zip(folded_layers(net), folding, strict=True)
     ]
     return max(cycles, default=0)
 

@@ -8,7 +8,7 @@ from networks import draw_network
 
 from bitlight import Conv2d, FoldingError, Linear, MaxPool2d, Network
 from bitlight_hw import Accelerator, fold
-from bitlight_hw.folding import check, computing, layer_cycles
+from bitlight_hw.folding import check, folded_layers, layer_cycles
 from bitlight_hw.search import DEFAULT_COST, minimum_cycles
 
 # CNV-w1a1 as FINN publishes it: (index of the layer in the network, PE, SIMD, cycles).
@@ -79,7 +79,7 @@ def test_the_default_is_the_fastest_with_4096_lanes(cnv):
         return sum(map(prod, folding))
 
     folding = fold(cnv)
-    pairs = zip(computing(cnv), folding, strict=True)
+    pairs = zip(folded_layers(cnv), folding, strict=True)
     interval = max(layer_cycles(cnv, index, *pair) for index, pair in pairs)
     assert lanes(folding) <= DEFAULT_COST == 4096
     assert lanes(fold(cnv, interval - 1)) > DEFAULT_COST
@@ -143,7 +143,7 @@ def test_no_layer_can_do_with_fewer_lanes(seed):
     net = draw_network(rng, depth=3)
     for cycles in intervals(net, rng):
         folding = fold(net, cycles)
-        for place, index in enumerate(computing(net)):
+        for place, index in enumerate(folded_layers(net)):
             chosen = cost(net, index, *folding[place])
             for choice in choices(net, index):
                 if cost(net, index, *choice) < chosen:
@@ -154,7 +154,7 @@ def test_no_layer_can_do_with_fewer_lanes(seed):
 @pytest.mark.parametrize("seed", range(20))
 def test_the_least_interval_is_that_of_the_widest_folding(seed):
     net = draw_network(np.random.default_rng(seed))
-    widest = [choices(net, index)[-1] for index in computing(net)]
+    widest = [choices(net, index)[-1] for index in folded_layers(net)]
     assert minimum_cycles(net) == cycles_per_image(net, widest)
 
 

@@ -13,14 +13,14 @@ from bitlight_hw import Accelerator, fold, timing
 from bitlight_hw.budget import Budget, Search, fastest
 from bitlight_hw.estimate import Estimate, tables
 from bitlight_hw.family import FAMILIES
-from bitlight_hw.folding import choices, computing
+from bitlight_hw.folding import choices, folded_layers
 
 TARGETS = ("xc7", "ecp5", "ice40")
 
 
 def foldings(net):
     """All of them."""
-    return [list(f) for f in itertools.product(*(choices(net, i) for i in computing(net)))]
+    return [list(f) for f in itertools.product(*(choices(net, i) for i in folded_layers(net)))]
 
 
 def small(seed, most):

@@ -10,7 +10,7 @@ from bitlight import Conv2d, Linear, Network
 from bitlight.zoo.published import FOLDINGS
 from bitlight.zoo.topologies import TOPOLOGIES
 from bitlight_hw import Accelerator
-from bitlight_hw.folding import computing
+from bitlight_hw.folding import folded_layers
 
 
 def small(dataflow):
@@ -62,7 +62,7 @@ def test_five_hundred_bits_of_cnv(tmp_path):
 def draw(rng, acc):
     """Layers as likely as each other; a fifth of the faults are in the start of a sum."""
     while True:
-        index = int(rng.choice(computing(acc.net)))
+        index = int(rng.choice(folded_layers(acc.net)))
         layer = acc.net.layers[index]
         starts = layer.threshold is not None and rng.random() < 0.2
         places = acc.units[f"layer{index}_matvec"].start_width if starts else layer.fan_in

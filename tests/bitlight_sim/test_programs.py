@@ -36,7 +36,7 @@ def compile(work):
 
 
 def made():
-    return programs.made(KEY, {"source": SCRIPT}, compile)
+    return programs.make(KEY, {"source": SCRIPT}, compile)
 
 
 def said(program):
@@ -58,7 +58,7 @@ def test_what_tools_leave_goes_with_their_work(folder, tmp_path):
         assert left.read_text() == "g++ was killed\n"
         return compile(work)
 
-    programs.made(KEY, {"source": SCRIPT}, compile_and_leave)
+    programs.make(KEY, {"source": SCRIPT}, compile_and_leave)
     assert not list(tmp_path.rglob("cc1.s"))
 
 
@@ -123,7 +123,7 @@ def test_a_tool_that_fails_leaves_its_log_alone(folder):
         work.call(["sh", "-c", "echo why; exit 3"], os.environ)
 
     with pytest.raises(SimulationError, match="sh failed with 3; see ") as caught:
-        programs.made(KEY, {}, fails)
+        programs.make(KEY, {}, fails)
     log = str(caught.value).rpartition("see ")[2]
     assert [str(path) for path in folder.iterdir()] == [log]
     with open(log) as file:
@@ -194,7 +194,7 @@ def test_what_is_sent_was_checked():
     client = SimpleNamespace(set_metadata=lambda keys, value: None)
     with (
         pytest.raises(SimulationError, match="was changed since it was compiled"),
-        simulators.shipped(client, {"sliced": program}),
+        simulators.ship(client, {"sliced": program}),
     ):
         pass
 
@@ -258,5 +258,5 @@ def test_make_gets_a_folder_without_spaces(tmp_path, monkeypatch):
         return compile(work)
 
     monkeypatch.setenv("BITLIGHT_CACHE", str(tmp_path / "a b"))
-    program, _ = programs.made(KEY, {"source": SCRIPT}, compile_in)
+    program, _ = programs.make(KEY, {"source": SCRIPT}, compile_in)
     assert said(program) == "right\n"

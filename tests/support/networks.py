@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from bitlight import Conv2d, Linear, MaxPool2d, Network, NetworkError
 from bitlight_hw import Accelerator, Projection
-from bitlight_hw.folding import Folding, computing
+from bitlight_hw.folding import Folding, folded_layers
 
 
 def seeds() -> st.SearchStrategy[int]:
@@ -91,7 +91,7 @@ def draw_images(rng: np.random.Generator, net: Network, count: int) -> np.ndarra
 def draw_folding(rng: np.random.Generator, net: Network) -> Folding:
     """Any PE and SIMD that divide."""
     folding = []
-    for index in computing(net):
+    for index in folded_layers(net):
         layer = net.layers[index]
         assert not isinstance(layer, MaxPool2d)
         folding.append((_divisor(rng, len(layer.weight)), _divisor(rng, layer.fan_in)))

@@ -145,7 +145,7 @@ class AxiAccelerator(wiring.Component):
         _join(m, marks.o, gate.marks)
         _join(m, gate.ends, ends.i)
         _join(m, ends.o, sender.ends)
-        _join(m, framing.words, words.i, self.frames_in.narrowed)
+        _join(m, framing.words, words.i, self.frames_in.narrow)
         _join(m, words.o, unpack.i)
         _join(m, unpack.o, accelerator.i)
         if path.queue is None:
@@ -154,7 +154,7 @@ class AxiAccelerator(wiring.Component):
             queue = part("queue", path.queue)
             _join(m, accelerator.o, queue.i)
             _join(m, queue.o, gate.i)
-        _join(m, gate.o, pack.i, lambda beat: self.frames_out.widened(m, beat))
+        _join(m, gate.o, pack.i, lambda beat: self.frames_out.widen(m, beat))
         _join(m, pack.o, results.i)
         _join(m, results.o, sender.i)
 

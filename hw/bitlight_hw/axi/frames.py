@@ -71,12 +71,12 @@ class Frames:
         """Beats to words."""
         return Repack(self.beat_lanes, self.word_lanes, self.lane_bits, frame=self.lanes)
 
-    def narrowed(self, word: Value) -> Value:
+    def narrow(self, word: Value) -> Value:
         """The bits of a word that count."""
         lanes = (word.word_select(lane, self.lane_bits) for lane in range(self.word_lanes))
         return Cat(lane[: self.bits] for lane in lanes)
 
-    def widened(self, m: Any, beat: Value) -> Value:
+    def widen(self, m: Any, beat: Value) -> Value:
         """The bits of a beat as the bus has them: scores with their sign in all upper bits."""
         if not self.beats.signed:
             return beat

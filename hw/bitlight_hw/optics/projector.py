@@ -11,7 +11,7 @@ from bitlight import FoldingError, OpticsError
 from bitlight.optics.generator import WORD, origin, starts
 from bitlight_hw import family as families
 from bitlight_hw.estimate import Estimate
-from bitlight_hw.optics.steps import STATE, Beat, during, gathered, later, shifted
+from bitlight_hw.optics.steps import STATE, Beat, during, gather, later, shift
 from bitlight_hw.timing import AWAIT, GIVE, TAKE, Queue, Step
 from bitlight_hw.units.popcount import number_of, tables_of_number
 from bitlight_hw.units.separate import separate
@@ -164,7 +164,7 @@ class Projector(Unit):
         results = []
         for side in range(self.side):
             parts = [
-                self._square(m, held, gathered(m, part, flags))
+                self._square(m, held, gather(m, part, flags))
                 for part in zip(*sums[side :: self.side], strict=True)
             ]
             results.append(self._intensity(m, parts))
@@ -218,17 +218,17 @@ class Projector(Unit):
         state = Signal(STATE, init=first, name="row")
         rows: list[Value] = [state]
         for _ in range(self.side):
-            rows.append(shifted(m, rows[-1], *ROW_SHIFTS))
+            rows.append(shift(m, rows[-1], *ROW_SHIFTS))
         with m.If(during(m, passed[0].first, passed[self.line - 1].first)):
             m.d.sync += state.eq(Mux(passed[self.line - 1].restart, first, rows[-1]))
-        return [later(m, shifted(m, row, *WORD_SHIFTS)) for row in rows[:-1]]
+        return [later(m, shift(m, row, *WORD_SHIFTS)) for row in rows[:-1]]
 
     def _component(
         self, m: Module, family: families.Family, row: Value, passed: Sequence["Beat"]
     ) -> list[Value]:
         """Popcounts of x AND r, real and imaginary, in the cycle of the beat at place 6."""
         words = Signal(STATE, reset_less=True, name="words")
-        following = shifted(m, words, *WORD_SHIFTS)
+        following = shift(m, words, *WORD_SHIFTS)
         with m.If(passed[1].first):
             m.d.sync += words.eq(row)
         with m.Elif(passed[1].fresh):

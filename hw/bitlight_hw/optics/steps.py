@@ -46,7 +46,7 @@ def during(m: Module, begin: Value, end: Value) -> Value:
     return within
 
 
-def shifted(m: Module, state: Value, *shifts: int) -> Value:
+def shift(m: Module, state: Value, *shifts: int) -> Value:
     """A step of an xorshift generator; shifts to the right are negative."""
     for shift in shifts:
         step = Signal(STATE, name="step")
@@ -55,7 +55,7 @@ def shifted(m: Module, state: Value, *shifts: int) -> Value:
     return state
 
 
-def gathered(m: Module, values: Sequence[Value], flags: Sequence[Value]) -> Value:
+def gather(m: Module, values: Sequence[Value], flags: Sequence[Value]) -> Value:
     """The value whose flag is set, two cycles later."""
     if len(values) > 1:
         values = [

@@ -14,7 +14,7 @@ from bitlight_hw.estimate import Estimate
 from bitlight_hw.timing import GIVE, TAKE, Part, Queue, Step
 from bitlight_hw.units.accumulator import Accumulator
 from bitlight_hw.units.contents import MOST_COLUMNS, Contents, side_parts
-from bitlight_hw.units.pipeline import delayed
+from bitlight_hw.units.pipeline import delay
 from bitlight_hw.units.popcount import Popcount
 from bitlight_hw.units.recall import recall_estimate, recall_parts
 from bitlight_hw.units.rom import LATENCY, Rom
@@ -286,14 +286,14 @@ class MatrixVector(Unit):
         with m.If(fresh):
             m.d.sync += vector.eq(self.i.payload)
         m.d.comb += [
-            weight.addr.eq(delayed(m, address, read - LATENCY, "address")),
+            weight.addr.eq(delay(m, address, read - LATENCY, "address")),
             weight.en.eq(valid[read - LATENCY]),
-            popcounts.vector.eq(delayed(m, vector, read - 1, "vector")),
+            popcounts.vector.eq(delay(m, vector, read - 1, "vector")),
             popcounts.en.eq(valid[read - 1]),
-            start.addr.eq(delayed(m, neuron, added - LATENCY, "neuron")),
+            start.addr.eq(delay(m, neuron, added - LATENCY, "neuron")),
             start.en.eq(valid[added - LATENCY]),
             sums.step.eq(valid[-1]),
-            sums.first.eq(delayed(m, first, added, "first")),
+            sums.first.eq(delay(m, first, added, "first")),
         ]
         for pe in range(self.pe):
             m.d.comb += [

@@ -13,7 +13,7 @@ def register(m: Module, value: Value, name: str = "register", en: Value | int = 
     return held
 
 
-def delayed(m: Module, value: Value, cycles: int, name: str = "register") -> Value:
+def delay(m: Module, value: Value, cycles: int, name: str = "register") -> Value:
     """What `value` was so many cycles before."""
     for _ in range(cycles):
         value = register(m, value, name)

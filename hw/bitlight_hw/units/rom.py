@@ -15,7 +15,7 @@ from bitlight_hw import styles
 from bitlight_hw.estimate import Estimate
 from bitlight_hw.family import Family
 from bitlight_hw.units.contents import Contents
-from bitlight_hw.units.pipeline import delayed, register
+from bitlight_hw.units.pipeline import delay, register
 
 # Cycles from an address to its word.
 LATENCY = 2
@@ -112,7 +112,7 @@ class Rom(wiring.Component):
         m.d.comb += words.addr.eq(self.addr if block else register(m, self.addr, "held"))
         chosen = register(m, words.data, "row") if block else words.data
         if side > 1:
-            part = delayed(m, self.addr >> (rows - 1).bit_length(), LATENCY, "part")
+            part = delay(m, self.addr >> (rows - 1).bit_length(), LATENCY, "part")
             chosen = chosen.word_select(part, width)
         for index, lane in enumerate(self._stored):
             m.d.comb += self.data[lane].eq(chosen.word_select(index, self.width))

@@ -34,6 +34,6 @@ def dask_client(address: str | None) -> AbstractContextManager[Any]:
     """A client of that address for as long as a block runs; None where there is no address."""
     if address is None:
         return nullcontext()
-    from bitlight.cluster import connected
+    from bitlight.cluster import connect
 
-    return connected(address)
+    return connect(address)

@@ -115,12 +115,12 @@ def _project_file(path: str, out: str, chosen: dict[str, Any]) -> dict[str, Any]
 
 def _project_store(path: str, out: str, chosen: dict[str, Any], dask: str | None) -> dict[str, Any]:
     from bitlight.store import FeatureStore
-    from bitlight.store.projecting import exposed, project_over
+    from bitlight.store.projecting import expose, project_over
 
     store = FeatureStore(path)
     if store.manifest.projection is not None:
         raise StoreError(f"{path} is a projection already")
-    optics = exposed(_optics(chosen, verbose=False), store)
+    optics = expose(_optics(chosen, verbose=False), store)
     label = "optical projection"
     with dask_client(dask) as client, progress(label, len(store)) as done:
         found = project_over(store, out, optics, client, done)

@@ -106,12 +106,12 @@ def train(
     """
     import torch
 
-    from bitlight.devices import checked_device
+    from bitlight.devices import check_device
     from bitlight.training import RECIPES, Recipe
     from bitlight.training.distributed import team_of_torchrun
     from bitlight.training.session import Session
 
-    checked_device(device, TrainingError)
+    check_device(device, TrainingError)
     given = {name: value for name, value in options.items() if value is not None}
     recipe = dataclasses.replace(RECIPES.get(topology, Recipe()), **given)
     if threads is not None:

@@ -27,7 +27,7 @@ UNWATCHED = {
 
 
 @contextmanager
-def connected(address: str, timeout_s: float = ANSWER_S) -> Iterator[Any]:
+def connect(address: str, timeout_s: float = ANSWER_S) -> Iterator[Any]:
     """A `distributed.Client`, for as long as the block runs.
 
     Parameters

@@ -58,7 +58,7 @@ class Shipment:
 
 
 @contextmanager
-def shipped(client: Any, built: Programs) -> Iterator[Shipment]:
+def ship(client: Any, built: Programs) -> Iterator[Shipment]:
     """Leave simulators with the scheduler, for workers to fetch, as long as the block runs."""
     keys = {}
     if built:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from bitlight.data.folder import opened_pictures, pictured, refusal
+from bitlight.data.folder import open_pictures, pictured, refusal
 from bitlight.errors import DataError
 from bitlight.files.opening import open_regular
 
@@ -43,7 +43,7 @@ def bad_images(
     def look(file: Path) -> str | None:
         return pictured(file) if whole or not _seems_whole(file) else None
 
-    with opened_pictures() as threads, ThreadPoolExecutor(threads) as pool:
+    with open_pictures() as threads, ThreadPoolExecutor(threads) as pool:
         for number, (file, wrong) in enumerate(zip(files, pool.map(look, files), strict=True)):
             if wrong is not None:
                 bad[file] = wrong

@@ -133,7 +133,7 @@ def read_images(
         images[number] = np.asarray(placing.place(picture, (width, height))).reshape(shape)
         return None
 
-    with opened_pictures() as threads, ThreadPoolExecutor(threads) as pool:
+    with open_pictures() as threads, ThreadPoolExecutor(threads) as pool:
         bad = [wrong for wrong in pool.map(read, range(len(files))) if wrong is not None]
     if bad:
         raise DataError(refusal(bad, len(files)))
@@ -149,7 +149,7 @@ def refusal(wrong: Sequence[str], total: int) -> str:
 
 
 @contextmanager
-def opened_pictures() -> Iterator[int]:
+def open_pictures() -> Iterator[int]:
     """Pillow as it should be while files are decoded; gives how many threads do it."""
     import numba
 
@@ -158,7 +158,7 @@ def opened_pictures() -> Iterator[int]:
 
 
 def pictured(file: Path) -> str | None:
-    """What is wrong with an image file, or None; within `opened_pictures`."""
+    """What is wrong with an image file, or None; within `open_pictures`."""
     try:
         _decoded(file, None, "white")
     except DataError as error:

@@ -26,7 +26,7 @@ from bitlight.nn.estimators import sign
 from bitlight.nn.layers import BinaryConv2d, BinaryLinear, Scale, Sign
 from bitlight.nn.modes import evaluating
 from bitlight.nn.monotonic import NORMS, STEPS, falls
-from bitlight.nn.unwrapping import check_readable, eager, unwrapped
+from bitlight.nn.unwrapping import check_readable, eager, unwrap
 
 # Sums of this size and more are no longer exact in torch's float32.
 INEXACT = 1 << 24
@@ -124,7 +124,7 @@ def read(
         As `freeze`.
     """
     check_readable(module)
-    return _Reader(unwrapped(module), input_shape, input_bits, largest).read()
+    return _Reader(unwrap(module), input_shape, input_bits, largest).read()
 
 
 def as_torch_sees(shape: Shape) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from bitlight.freezing.reader import Reading, read
 from bitlight.network.network import Network
 from bitlight.nn.layers import Binary, Sign
 from bitlight.nn.modes import evaluating
-from bitlight.nn.unwrapping import eager, unwrapped
+from bitlight.nn.unwrapping import eager, unwrap
 
 BATCH = 500
 # As many images show that the chain of layers is the module: it is the same for all.
@@ -44,7 +44,7 @@ def count_differences(
         If the layers, called one after the other, give something else than `module` itself.
     """
     reading = reading or read(module, net.input_shape, net.input_bits)
-    module = unwrapped(module)
+    module = unwrap(module)
     if len(reading.layers) != len(net.layers):
         raise ValueError(f"the module has {len(reading.layers)} layers, not {len(net.layers)}")
     _check_chain(module, reading, torch_input(reading, images[:CHECKED]))
@@ -93,7 +93,7 @@ def layer_outputs(module: nn.Module, x: torch.Tensor) -> list[np.ndarray]:
     """
     first = next(layer for layer in module.modules() if isinstance(layer, Binary))
     shape = (*x.shape[2:], x.shape[1]) if x.ndim == 4 else tuple(x.shape[1:])
-    return _outputs(unwrapped(module), read(module, shape, first.input_bits or 1), x)
+    return _outputs(unwrap(module), read(module, shape, first.input_bits or 1), x)
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ from bitlight.heads.selection import Parts
 HELD_OUT_OF = 5
 
 
-def held_out(labels: np.ndarray, seen: np.ndarray) -> np.ndarray:
+def hold_out(labels: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """Which samples are held out: in the order of each class, the second of every five.
 
     Parameters
@@ -27,7 +27,7 @@ def held_out(labels: np.ndarray, seen: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> held_out(np.array([0, 0, 0, 1, 1]), np.array([0, 5])).tolist()
+    >>> hold_out(np.array([0, 0, 0, 1, 1]), np.array([0, 5])).tolist()
     [False, True, False, False, True]
     """
     rank = np.empty(len(labels), dtype=np.int64)
@@ -37,7 +37,7 @@ def held_out(labels: np.ndarray, seen: np.ndarray) -> np.ndarray:
     return rank % HELD_OUT_OF == 1
 
 
-def held_weights(labels: np.ndarray, each: np.ndarray, seen: np.ndarray) -> np.ndarray:
+def hold_out_weights(labels: np.ndarray, each: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """The same of samples that count more or less than one: how much of each is held out.
 
     A sample takes as much room in the order of its class as it counts, and of every five units the
@@ -52,9 +52,9 @@ def held_weights(labels: np.ndarray, each: np.ndarray, seen: np.ndarray) -> np.n
 
     Examples
     --------
-    >>> held_weights(np.array([0, 0, 0]), np.array([3.0, 0.5, 2.0]), np.zeros(1)).tolist()
+    >>> hold_out_weights(np.array([0, 0, 0]), np.array([3.0, 0.5, 2.0]), np.zeros(1)).tolist()
     [1.0, 0.0, 0.0]
-    >>> held_weights(np.array([0]), np.array([1.5]), np.zeros(1)).tolist()
+    >>> hold_out_weights(np.array([0]), np.array([1.5]), np.zeros(1)).tolist()
     [0.5]
     """
     found = np.empty(len(labels))
@@ -113,11 +113,11 @@ class SplitMoments:
         for start in range(0, len(X), INTEGER_ROWS):
             rows = slice(start, start + INTEGER_ROWS)
             if each is None:
-                apart = held_out(labels[rows], self._seen())
+                apart = hold_out(labels[rows], self._seen())
                 self.kept.add(X[rows][~apart], labels[rows][~apart])
                 self.held.add(X[rows][apart], labels[rows][apart])
                 continue
-            held = held_weights(labels[rows], each[rows], self._seen())
+            held = hold_out_weights(labels[rows], each[rows], self._seen())
             for part, counts in ((self.kept, each[rows] - held), (self.held, held)):
                 some = counts > 0
                 part.add(X[rows][some], labels[rows][some], counts[some])
@@ -156,8 +156,8 @@ def split_kernel(
     """All samples, those kept, those held out: as kernels, for fewer samples than features."""
     everything = Kernel.of(offset_for(X), X, labels, weights, place, each)
     if each is None:
-        apart = held_out(labels, np.zeros(len(weights), dtype=np.int64)) & holding
+        apart = hold_out(labels, np.zeros(len(weights), dtype=np.int64)) & holding
         return everything, everything.part(~apart), everything.part(apart)
-    held = held_weights(labels, each, np.zeros(len(weights))) * holding
+    held = hold_out_weights(labels, each, np.zeros(len(weights))) * holding
     kept = everything.weighing(weights[labels] * (each - held))
     return everything, kept, everything.weighing(weights[labels] * held)

@@ -104,10 +104,10 @@ class Torch:
     def __init__(self, device: str) -> None:
         import torch
 
-        from bitlight.devices import checked_device
+        from bitlight.devices import check_device
 
         self.torch = torch
-        self.device = checked_device(device, HeadError)
+        self.device = check_device(device, HeadError)
         self.gpu = self.device.type == "cuda"
         self.integers = self.gpu or torch.cpu._is_vnni_supported()
 

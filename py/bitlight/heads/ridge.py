@@ -13,8 +13,8 @@ from bitlight.heads.holdout import SplitMoments, split_kernel
 from bitlight.heads.leaveoneout import leave_one_out
 from bitlight.heads.place import place_of
 from bitlight.heads.readout import INPUTS, Readout
-from bitlight.heads.sampleweight import checked_weights, weighed
-from bitlight.heads.selection import Parts, checked_alphas, choose_alpha, solve
+from bitlight.heads.sampleweight import check_weights, weighed
+from bitlight.heads.selection import Parts, check_alphas, choose_alpha, solve
 
 ALPHAS = tuple(10.0**k for k in range(10))
 SELECTIONS = ("held-out", "leave-one-out")
@@ -162,7 +162,7 @@ class RidgeHead(Head):
         """
         first = not self.__sklearn_is_fitted__()
         X, y = validate_data(self, X, y, dtype=KEPT, reset=first)
-        each = checked_weights(sample_weight, len(X))
+        each = check_weights(sample_weight, len(X))
         if first:
             self._begin(y, classes)
             if self.selection == "leave-one-out" and len(self._alphas) > 1:
@@ -216,7 +216,7 @@ class RidgeHead(Head):
     def _begin(self, y: np.ndarray, classes: Any) -> None:
         self._moments = None
         super()._begin(y, classes)
-        self._alphas = checked_alphas(self.alphas)
+        self._alphas = check_alphas(self.alphas)
         if self.selection not in SELECTIONS:
             raise HeadError(
                 f"selection must be {' or '.join(map(repr, SELECTIONS))}, not {self.selection!r}"
@@ -250,4 +250,4 @@ class RidgeHead(Head):
         return {"alpha": self.alpha_}
 
     def _restore(self, trained: Mapping[str, Any]) -> None:
-        self._moments, self._alpha = None, checked_alphas([trained["alpha"]])[0]
+        self._moments, self._alpha = None, check_alphas([trained["alpha"]])[0]

@@ -10,7 +10,7 @@ import numpy as np
 from bitlight.errors import HeadError
 
 
-def checked_weights(sample_weight: Any, samples: int) -> np.ndarray | None:
+def check_weights(sample_weight: Any, samples: int) -> np.ndarray | None:
     """Weights as float64, shape (N,); None where all count 1.
 
     Parameters
@@ -45,9 +45,9 @@ def weighed(
     Raises
     ------
     HeadError
-        As `checked_weights`, or if all weights are 0.
+        As `check_weights`, or if all weights are 0.
     """
-    weights = checked_weights(sample_weight, len(X))
+    weights = check_weights(sample_weight, len(X))
     if weights is None:
         return X, y, None
     there = weights > 0

@@ -30,7 +30,7 @@ class Regression(Protocol):
 Parts = tuple[Regression, Regression, Regression]
 
 
-def checked_alphas(alphas: Any) -> list[float]:
+def check_alphas(alphas: Any) -> list[float]:
     """Alphas as floats; HeadError unless there is one or more and all are positive."""
     try:
         checked = [float(alpha) for alpha in alphas]

@@ -5,7 +5,7 @@ import os
 _state = {"forked": False}
 
 
-def forked() -> bool:
+def is_forked() -> bool:
     """Whether this process was forked, without a new program, since `bitlight` was imported.
 
     The threads of OpenMP do not survive a fork: compiled loops that would use them end the child,

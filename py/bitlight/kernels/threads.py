@@ -16,7 +16,7 @@ from typing import Any
 import numba
 
 from bitlight.kernels.compiled import compiled
-from bitlight.kernels.forks import forked
+from bitlight.kernels.forks import is_forked
 
 _one_at_a_time = threading.Lock()
 _starting = threading.Lock()
@@ -34,7 +34,7 @@ def parallel(loop: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(loop)
     def call(*arguments: Any) -> Any:
-        if forked():
+        if is_forked():
             return serial(*arguments)
         with _guard():
             return run(*arguments)
@@ -44,7 +44,7 @@ def parallel(loop: Callable[..., Any]) -> Callable[..., Any]:
 
 def threads() -> int:
     """How many threads such loops have."""
-    if forked():
+    if is_forked():
         return 1
     _guard()
     return numba.get_num_threads()

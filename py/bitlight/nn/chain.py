@@ -17,7 +17,7 @@ from bitlight.errors import FreezingError
 from bitlight.nn.estimators import sign
 from bitlight.nn.layers import Sign
 from bitlight.nn.tracing import VALUE, is_leaf, place, trace
-from bitlight.nn.unwrapping import unwrapped
+from bitlight.nn.unwrapping import unwrap
 
 _DROPOUTS = {
     F.dropout: nn.Dropout,
@@ -125,7 +125,7 @@ def chain(module: nn.Module, example: torch.Tensor | None = None) -> list[Leaf]:
     >>> [leaf.path for leaf in chain(nn.Sequential(nn.Flatten(), nn.Sequential(Sign())))]
     ['0', '1.0']
     """
-    module = unwrapped(module)
+    module = unwrap(module)
     if is_leaf(module):
         return [Leaf("", module)]
     return list(_leaves(module, trace(module, example)))

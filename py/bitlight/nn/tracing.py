@@ -16,7 +16,7 @@ from torch import fx, nn
 from bitlight.errors import FreezingError
 from bitlight.nn.layers import Binary, Scale, Sign
 from bitlight.nn.modes import evaluating
-from bitlight.nn.unwrapping import eager, unwrapped
+from bitlight.nn.unwrapping import eager, unwrap
 
 _NOT_THE_USERS = (Path(torch.__file__).parent, Path(__file__).parent)
 
@@ -110,7 +110,7 @@ class _Tracer(fx.Tracer):
     def call_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
         if self.computing:
             return forward(*args, **kwargs)
-        inner = unwrapped(m)
+        inner = unwrap(m)
         if inner is not m:
             return inner(*args, **kwargs)  # which comes here again
         return super().call_module(m, forward, args, kwargs)

@@ -14,13 +14,13 @@ from torch.nn.utils.weight_norm import WeightNorm
 from bitlight.errors import FreezingError
 
 
-def unwrapped(module: nn.Module) -> nn.Module:
+def unwrap(module: nn.Module) -> nn.Module:
     """The module within `torch.compile`, DataParallel and DistributedDataParallel.
 
     Examples
     --------
     >>> layer = nn.Linear(2, 2)
-    >>> unwrapped(nn.DataParallel(layer)) is layer
+    >>> unwrap(nn.DataParallel(layer)) is layer
     True
     """
     while True:
@@ -87,7 +87,7 @@ def _on(part: nn.Module) -> Iterator[str]:
     ):
         for hook in hooks.values():
             yield f"has a {kind}, {_name(hook)}, {_instead(hook)}"
-    if "forward" in vars(part) and unwrapped(part) is part:
+    if "forward" in vars(part) and unwrap(part) is part:
         yield f"its forward was replaced by {_name(part.forward)}: make it a method of a class"
 
 

@@ -11,7 +11,7 @@ BLOSC = struct.Struct("<4B3I")  # versions, flags, item size; bytes unpacked, of
 CHECKSUM = 4
 
 
-def checked_size(file: Path, expected: int) -> None:
+def check_size(file: Path, expected: int) -> None:
     """Make sure that unpacking a chunk takes just the memory that its shape does.
 
     Raises

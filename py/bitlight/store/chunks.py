@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from bitlight.errors import StoreError, reason
-from bitlight.store.chunkfile import checked_size
-from bitlight.store.layout import file_of, opened
+from bitlight.store.chunkfile import check_size
+from bitlight.store.layout import file_of, open_arrays
 
 Index = int | slice | np.ndarray
 
@@ -32,7 +32,7 @@ class Chunks:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.manifest, self._arrays = opened(path)
+        self.manifest, self._arrays = open_arrays(path)
 
     def has(self, chunk: int) -> bool:
         """Whether a chunk is there: its element of `audited` is written last."""
@@ -85,7 +85,7 @@ class Chunks:
         span = range(chunk, chunk + 1) if name == "audited" else self.manifest.span(chunk)
         try:
             unpacked = int(np.prod(array.chunks)) * array.dtype.itemsize
-            checked_size(file_of(self.path, name, chunk), unpacked)
+            check_size(file_of(self.path, name, chunk), unpacked)
             return array[span.start : span.stop]
         except Exception as error:
             # zarr and its codecs raise whatever the bytes lead them to.

@@ -79,7 +79,7 @@ def _fill(path: Path, manifest: Manifest) -> None:
         )
 
 
-def opened(path: Path) -> tuple[Manifest, dict[str, Any]]:
+def open_arrays(path: Path) -> tuple[Manifest, dict[str, Any]]:
     """The manifest and the zarr arrays of a store.
 
     Raises

@@ -18,7 +18,7 @@ from bitlight.optics.projection import SEEN
 from bitlight.store.completing import complete, one_by_one
 from bitlight.store.manifest import CHUNK_BYTES, Manifest
 from bitlight.store.store import FeatureStore
-from bitlight.store.workers import shared, written
+from bitlight.store.workers import open_shared, write_chunks
 
 
 def project_over(
@@ -42,7 +42,7 @@ def project_over(
     optics : OpticalFeatures
         Fitted, or to be fitted to some samples from all over the store.
     client : distributed.Client, optional
-        As `bitlight.cluster.connected` gives it; both stores are on a file system that workers
+        As `bitlight.cluster.connect` gives it; both stores are on a file system that workers
         share.
     progress : callable
         Called with the number of samples that are there.
@@ -62,7 +62,7 @@ def project_over(
     """
     if store.manifest.projection is not None:
         raise StoreError(f"{store.path} is a projection already")
-    fitted = exposed(optics, store)
+    fitted = expose(optics, store)
     found = FeatureStore.create(out, _manifest(store.manifest, fitted))
     if client is None:
         complete(
@@ -72,7 +72,7 @@ def project_over(
     if not found.missing():
         return found
     work = Projecting(store.path.resolve(), found.path.resolve(), fitted)
-    complete(found, lambda chunks: written(client, found, work, chunks), progress)
+    complete(found, lambda chunks: write_chunks(client, found, work, chunks), progress)
     return found
 
 
@@ -92,10 +92,10 @@ class Projecting(Job):
 
     def __call__(self, chunk: int) -> bool:
         """Write a chunk; False if another process has it, or has done it."""
-        return project_chunk(shared(self.source), shared(self.target), self.optics, chunk)
+        return project_chunk(open_shared(self.source), open_shared(self.target), self.optics, chunk)
 
 
-def exposed(optics: OpticalFeatures, store: FeatureStore) -> OpticalFeatures:
+def expose(optics: OpticalFeatures, store: FeatureStore) -> OpticalFeatures:
     """Optics as they are if they are fitted, or fitted to what they would look at of all samples.
 
     Raises

@@ -11,10 +11,10 @@ from bitlight.cluster.job import Job
 from bitlight.errors import DataError
 from bitlight.heads.classweight import class_weights
 from bitlight.heads.ridge import RidgeHead
-from bitlight.heads.sampleweight import checked_weights
+from bitlight.heads.sampleweight import check_weights
 from bitlight.store.rows import Rows
 from bitlight.store.store import FeatureStore
-from bitlight.store.workers import shared
+from bitlight.store.workers import open_shared
 
 RANGES = 4  # for each worker: what one that dies has lost
 
@@ -41,7 +41,7 @@ def ridge_over(
     head : RidgeHead
         Its parameters; balanced class weights are taken from the labels.
     client : distributed.Client, optional
-        As `bitlight.cluster.connected` gives it; the store is on a file system that workers share.
+        As `bitlight.cluster.connect` gives it; the store is on a file system that workers share.
     progress : callable
         Called with the number of samples that have been seen.
     taken : Rows
@@ -67,7 +67,7 @@ def ridge_over(
     if (labels < 0).any():
         raise DataError(f"{store.path} has no labels to train on")
     head = clone(head)
-    each = checked_weights(sample_weight, len(labels))
+    each = check_weights(sample_weight, len(labels))
     classes = np.unique(labels if each is None else labels[each > 0])
     if head.class_weight == "balanced":
         places = np.searchsorted(classes, labels).clip(max=len(classes) - 1)
@@ -127,7 +127,7 @@ class Summing(Job):
         """A head with the sums of these chunks, before which there were so many of each class."""
         chunks, before = share
         head: RidgeHead = clone(self.head)
-        for rows, features, labels in self.taken.batches(shared(self.path), chunks):
+        for rows, features, labels in self.taken.batches(open_shared(self.path), chunks):
             counts = None if self.each is None else self.each[rows]
             head.partial_fit(features, labels, self.classes, before, counts)
         return head

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bitlight.cluster.job import Job
-from bitlight.cluster.simulators import Shipment, shipped
+from bitlight.cluster.simulators import Shipment, ship
 from bitlight.data.source import ImageSource
 from bitlight.engines import Programs
 from bitlight.errors import StoreError
@@ -65,12 +65,12 @@ def fill_on(
     built: Programs = {}
     with Worker.ready(net, source, store.manifest, programs=built):
         pass
-    with shipped(client, built) as shipment:
+    with ship(client, built) as shipment:
         work = Filling(store.path.resolve(), net, source, shipment)
-        return complete(store, lambda chunks: written(client, store, work, chunks), progress)
+        return complete(store, lambda chunks: write_chunks(client, store, work, chunks), progress)
 
 
-def written(
+def write_chunks(
     client: Any, store: FeatureStore, work: Job, chunks: Iterable[int]
 ) -> Iterator[tuple[int, bool]]:
     """Chunks that work has written to a store, or other processes have.
@@ -94,7 +94,7 @@ def written(
         yield chunk, mine
 
 
-def shared(path: Path) -> FeatureStore:
+def open_shared(path: Path) -> FeatureStore:
     """A store as a worker sees it.
 
     Raises
@@ -129,7 +129,7 @@ class Filling(Job):
     def __call__(self, chunk: int) -> bool:
         """Write a chunk; False if another process has it, or has done it."""
         if self._ready is None:
-            store = shared(self.path)
+            store = open_shared(self.path)
             ready = Worker.ready(self.net, self.source, store.manifest, programs=self._programs)
             self._ready = self._open.enter_context(ready), store
         worker, store = self._ready

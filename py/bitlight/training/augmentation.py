@@ -17,7 +17,7 @@ ASPECT = 4 / 3
 MIDDLE = 224 / 256
 
 
-def moved(images: torch.Tensor, shift: int, flip: bool, generator: torch.Generator) -> torch.Tensor:
+def move(images: torch.Tensor, shift: int, flip: bool, generator: torch.Generator) -> torch.Tensor:
     """Move each image by up to `shift` pixels and mirror half of them.
 
     Parameters
@@ -46,7 +46,7 @@ def moved(images: torch.Tensor, shift: int, flip: bool, generator: torch.Generat
     return padded[torch.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
-def cropped(
+def crop(
     image: Any, shape: tuple[int, int, int], rng: np.random.Generator | None, *, flip: bool = True
 ) -> np.ndarray:
     """A random part of a photograph, or its middle, stretched to a shape.

@@ -19,7 +19,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from bitlight.console.telling import describe_progress, describe_time, say, told
-from bitlight.devices import checked_device
+from bitlight.devices import check_device
 from bitlight.errors import TrainingError
 from bitlight.nn import clip_latent, pixels_to_floats
 from bitlight.training.distributed import Team
@@ -81,7 +81,7 @@ def train(
         the batch cannot be shared among the processes, or the folder's checkpoint is of another
         run.
     """
-    checked_device(device, TrainingError)
+    check_device(device, TrainingError)
     trainer = _Trainer(module, samples, recipe, teacher, device)
     run = Run(folder, recipe, len(samples), trainer.parts, samples.names)
     state = run.resume()

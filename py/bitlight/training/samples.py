@@ -17,7 +17,7 @@ from bitlight.data.checking import Progress, usable
 from bitlight.data.classes import translation
 from bitlight.data.fitting import photograph_shape
 from bitlight.errors import TrainingError
-from bitlight.training.augmentation import cropped, moved
+from bitlight.training.augmentation import crop, move
 from bitlight.training.recipes import Recipe
 
 Batch = tuple[torch.Tensor, torch.Tensor]
@@ -39,7 +39,7 @@ class Samples(ABC):
     classes: int
     names: tuple[str, ...] = ()  # of the classes, where they have any
 
-    def renumbered(self, names: Sequence[str]) -> "Samples":
+    def renumber(self, names: Sequence[str]) -> "Samples":
         """The same samples with the labels that other ones have for classes of these names.
 
         Raises
@@ -137,7 +137,7 @@ class Arrays(Samples):
         for part, seed in zip(parts, seeds, strict=True):
             pixels = self.pixels[part]
             if recipe is not None and pixels.ndim == 4:
-                pixels = moved(pixels, recipe.shift, recipe.flip, generator(seed))
+                pixels = move(pixels, recipe.shift, recipe.flip, generator(seed))
             yield pixels, self.labels[part]
 
 
@@ -277,5 +277,5 @@ class _Cropped(Dataset[Any]):
         index, *seeds = item
         image, label = self.dataset[index]
         rng = None if self.flip is None else np.random.default_rng(seeds)
-        pixels = cropped(image, self.photograph_shape, rng, flip=bool(self.flip))
+        pixels = crop(image, self.photograph_shape, rng, flip=bool(self.flip))
         return fit(pixels[np.newaxis], self.shape, self.input_bits)[0], int(label)

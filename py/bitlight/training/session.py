@@ -83,7 +83,7 @@ class Session:
         """
         topology = self.topology.classifying(samples.classes)
         if tests is not None:
-            tests = tests.renumbered(samples.names)
+            tests = tests.renumber(samples.names)
         self._check_teacher(samples.names)
         module = self._module(topology)
         history = train(

@@ -105,7 +105,7 @@ class Sides:
         """Sign features → ridge."""
         return self._ridge(RidgeHead(), self.train.bits, self.test.bits)
 
-    def pooled(self) -> dict[str, Any]:
+    def pool(self) -> dict[str, Any]:
         """Pooled features → ridge."""
         return self._ridge(RidgeHead(POOLED_ALPHAS), self.train.pooled, self.test.pooled)
 

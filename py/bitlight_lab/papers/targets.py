@@ -133,12 +133,12 @@ def _subset() -> tuple[Side, Side]:
 
 
 def _photographs(name: str, split: ImageSplit, shape: tuple[int, int, int]) -> Target:
-    from bitlight.training.augmentation import cropped
+    from bitlight.training.augmentation import crop
 
     def read(files: tuple[Path, ...]) -> np.ndarray:
         images = np.empty((len(files), *shape), np.uint8)
         for image, file in zip(images, files, strict=True):
-            image[:] = cropped(data.open_image(file), shape, None)
+            image[:] = crop(data.open_image(file), shape, None)
         return images
 
     bad = bad_images([*split.train, *split.test])

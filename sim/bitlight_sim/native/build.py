@@ -65,7 +65,7 @@ def build(acc: Accelerator) -> tuple[Path, bool]:
 
     def compile(given: Work) -> Path:
         with programs.plain(given) as work:
-            root = toolchain.linked(environment, work.folder)
+            root = toolchain.link_root(environment, work.folder)
             read = [name for name in sources if not name.endswith(".hpp")]
             work.call([verilator, *VERILATE, "--Mdir", ".", *read], root)
             copy_runtime(runtime, work.folder)
@@ -75,7 +75,7 @@ def build(acc: Accelerator) -> tuple[Path, bool]:
             return Path(shutil.copy(work.folder / "Vaccelerator", given.folder / "compiled"))
 
     key = digest(*sources.values(), *VERILATE, *flags, identity)
-    return programs.made(key, sources, compile)
+    return programs.make(key, sources, compile)
 
 
 def runtime_key(*flags: str) -> str:

@@ -33,4 +33,4 @@ def build(acc: Accelerator) -> tuple[Path, bool]:
         )
     }
     sources |= {"model.inc": text, "rows.bin": rows}
-    return programs.compiled(sources, *COMPILE)
+    return programs.compile_harness(sources, *COMPILE)

@@ -9,7 +9,7 @@ from awkward_sources import BrokenSource, DeadlySource, GreedySource
 from distributed import LocalCluster
 
 from bitlight import Linear, Network, OpticalFeatures, RidgeHead
-from bitlight.cluster import connected
+from bitlight.cluster import connect
 from bitlight.data.source import RandomSource
 from bitlight.errors import DataError, StoreError
 from bitlight.files.cache import section
@@ -51,7 +51,7 @@ def address(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def client(address):
-    with connected(address) as client:
+    with connect(address) as client:
         yield client
 
 
@@ -154,7 +154,7 @@ def test_a_projection_is_the_same_wherever_it_is_made(tmp_path, net, client, cam
 def test_workers_of_this_machine(tmp_path, net):
     source = RandomSource(3 * CHUNK, net.input_shape)
     store = new(tmp_path / "store", net, source)
-    with connected("local:2") as client:
+    with connect("local:2") as client:
         assert len(client.nthreads()) == 2
         assert fill_on(client, store, net, source) == 3
     assert not store.missing()
@@ -164,11 +164,11 @@ def test_nobody_there():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(StoreError, match="no Dask scheduler answers"), connected(address, 1):
+        with pytest.raises(StoreError, match="no Dask scheduler answers"), connect(address, 1):
             pass
     for address in ("nonsense://", "local:0", "local:x"):
         with (
             pytest.raises(StoreError, match=r"no Dask scheduler|written like local:4"),
-            connected(address, 1),
+            connect(address, 1),
         ):
             pass

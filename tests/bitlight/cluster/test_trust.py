@@ -19,7 +19,7 @@ from distributed.security import Security
 
 import bitlight
 from bitlight import Linear, Network
-from bitlight.cluster import connected
+from bitlight.cluster import connect
 from bitlight.data.source import RandomSource
 from bitlight.errors import StoreError
 from bitlight.store import FeatureStore
@@ -47,7 +47,7 @@ def listening(process):
 
 def test_only_those_with_the_keys_of_the_run_get_in(tmp_path):
     before = set(listening(psutil.Process()))
-    with connected("local:1") as client:
+    with connect("local:1") as client:
         assert client.scheduler.address.startswith("tls://127.0.0.1:")
         found = set(listening(psutil.Process())) - before
         assert found
@@ -124,7 +124,7 @@ def test_a_cluster_with_keys_takes_those_of_the_configuration(tmp_path):
     with LocalCluster(n_workers=1, threads_per_worker=1, **options) as cluster:
         with (
             dask.config.set(keys),
-            connected(cluster.scheduler_address) as client,
+            connect(cluster.scheduler_address) as client,
         ):
             assert fill(client, tmp_path / "store") == 3
         command = ["head", "train", str(tmp_path / "store"), str(tmp_path / "head")]
@@ -160,7 +160,7 @@ def test_a_worker_with_another_source_is_refused(tmp_path, other_bitlight):
             stderr=subprocess.DEVNULL,
         )
         try:
-            with connected(address, 60) as client:
+            with connect(address, 60) as client:
                 message = "has bitlight .*, source .* and the command bitlight .*: they may give"
                 with pytest.raises(StoreError, match=message):
                     fill(client, tmp_path / "store")

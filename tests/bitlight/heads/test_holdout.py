@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bitlight.heads.holdout import SplitMoments, held_out, split_kernel
+from bitlight.heads.holdout import SplitMoments, hold_out, split_kernel
 
 
 @pytest.fixture
@@ -10,7 +10,7 @@ def labels():
 
 
 def test_a_fifth_of_every_class(labels):
-    held = held_out(labels, np.zeros(4, int))
+    held = hold_out(labels, np.zeros(4, int))
     for label in range(4):
         members = held[labels == label]
         assert members.sum() == -(-(len(members) - 1) // 5)
@@ -22,9 +22,9 @@ def test_batches_hold_out_the_same_samples(labels, cuts):
     seen = np.zeros(4, int)
     parts = []
     for part in np.split(labels, cuts):
-        parts.append(held_out(part, seen))
+        parts.append(hold_out(part, seen))
         seen += np.bincount(part, minlength=4)
-    assert np.array_equal(np.concatenate(parts), held_out(labels, np.zeros(4, int)))
+    assert np.array_equal(np.concatenate(parts), hold_out(labels, np.zeros(4, int)))
 
 
 def test_both_forms_hold_out_the_same_samples(labels):

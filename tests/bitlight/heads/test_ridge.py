@@ -12,7 +12,7 @@ from sklearn.preprocessing import Binarizer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from bitlight import HeadError, RidgeHead
-from bitlight.heads.holdout import held_out
+from bitlight.heads.holdout import hold_out
 
 ALPHAS = [1.0, 10.0, 100.0, 1000.0, 1e4]
 
@@ -68,7 +68,7 @@ def test_more_features_than_samples_equals_scikit_learn(digits):
 def test_alpha_has_the_least_error_on_the_held_out_training_samples(digits, count):
     train, _, y_train, _ = digits
     X, y = train[:count].astype(float), y_train[:count]
-    held = held_out(y, np.zeros(10, int))
+    held = hold_out(y, np.zeros(10, int))
     targets = np.where(y[:, np.newaxis] == np.arange(10), 1, -1)
     errors = [
         np.sum(

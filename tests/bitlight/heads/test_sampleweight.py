@@ -8,7 +8,7 @@ from sklearn.base import clone
 from stores import filled_store
 
 from bitlight import BinaryHead, HeadError, LinearHead, RidgeHead
-from bitlight.heads.holdout import held_out, held_weights
+from bitlight.heads.holdout import hold_out, hold_out_weights
 from bitlight.store.ridge import ridge_over
 
 HEADS = {
@@ -87,10 +87,10 @@ def test_of_whole_weights_so_much_is_held_out_as_of_repetitions(samples, before)
     labels = np.array([label for label, _ in samples], int)
     counts = np.array([count for _, count in samples], float)
     seen = np.full(3, before)
-    apart = held_out(np.repeat(labels, counts.astype(int)), seen)
+    apart = hold_out(np.repeat(labels, counts.astype(int)), seen)
     owner = np.repeat(np.arange(len(labels)), counts.astype(int))
     expected = np.bincount(owner, apart, minlength=len(labels))
-    assert held_weights(labels, counts, seen).tolist() == expected.tolist()
+    assert hold_out_weights(labels, counts, seen).tolist() == expected.tolist()
 
 
 def test_batches_and_workers_make_no_difference():

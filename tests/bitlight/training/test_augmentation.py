@@ -3,7 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
-from bitlight.training.augmentation import cropped, moved
+from bitlight.training.augmentation import crop, move
 
 
 def generator():
@@ -13,7 +13,7 @@ def generator():
 def test_moves_and_mirrors():
     image = torch.zeros(1, 9, 9, 1, dtype=torch.uint8)
     image[0, 4, 3, 0] = 200
-    found = moved(image.expand(4000, -1, -1, -1), 2, True, generator())
+    found = move(image.expand(4000, -1, -1, -1), 2, True, generator())
     assert found.shape == (4000, 9, 9, 1)
     assert found.dtype == torch.uint8
     _, rows, columns, _ = found.nonzero(as_tuple=True)
@@ -24,11 +24,11 @@ def test_moves_and_mirrors():
 
 def test_can_leave_images_as_they_are():
     images = torch.randint(0, 256, (5, 4, 6, 2))
-    assert torch.equal(moved(images, 0, False, generator()), images)
+    assert torch.equal(move(images, 0, False, generator()), images)
 
 
 def test_brings_zeros_in():
-    found = moved(torch.ones(200, 4, 4, 1), 1, False, generator())
+    found = move(torch.ones(200, 4, 4, 1), 1, False, generator())
     assert sorted(found.sum((1, 2, 3)).unique().tolist()) == [9, 12, 16]
 
 
@@ -39,7 +39,7 @@ def gradient(width, height):
 
 
 def test_the_middle_of_a_photograph():
-    pixels = cropped(gradient(400, 200), (50, 50, 3), None)
+    pixels = crop(gradient(400, 200), (50, 50, 3), None)
     assert pixels.shape == (50, 50, 3)
     # 7/8 of the height and as much of the width, in the middle.
     assert pixels[0, :, 1].mean() == pytest.approx(255 / 16, abs=4)
@@ -48,7 +48,7 @@ def test_the_middle_of_a_photograph():
 
 def test_parts_of_a_photograph():
     rng = np.random.default_rng(0)
-    parts = np.stack([cropped(gradient(90, 60), (24, 32, 3), rng) for _ in range(300)])
+    parts = np.stack([crop(gradient(90, 60), (24, 32, 3), rng) for _ in range(300)])
     parts = parts.astype(int)
     mirrored = parts[:, 0, 0, 0] > parts[:, 0, -1, 0]
     assert 0.4 < mirrored.mean() < 0.6
@@ -59,6 +59,6 @@ def test_parts_of_a_photograph():
 
 
 def test_grey_photographs_and_arrays():
-    pixels = cropped(np.full((8, 8, 1), 7, np.uint8), (5, 5, 1), np.random.default_rng(0))
+    pixels = crop(np.full((8, 8, 1), 7, np.uint8), (5, 5, 1), np.random.default_rng(0))
     assert (pixels == 7).all()
     assert pixels.shape == (5, 5, 1)

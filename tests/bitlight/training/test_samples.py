@@ -97,12 +97,12 @@ def test_refuses_bad_samples(folder):
 def test_labels_of_a_test_set_are_matched_by_name():
     images = np.zeros((4, 3), np.uint8)
     tests = Arrays(images, np.array([0, 1, 1, 0]), ["cat", "ant"])
-    found = tests.renumbered(["ant", "bee", "cat"])
+    found = tests.renumber(["ant", "bee", "cat"])
     assert (found.classes, len(found)) == (3, 4)
     assert [labels.tolist() for _, labels in found.in_order(3)] == [[2, 0, 0], [2]]
     with pytest.raises(DataError, match="the test set has the class 'cat'"):
-        tests.renumbered(["ant", "bee"])
+        tests.renumber(["ant", "bee"])
     nameless = Arrays(images, np.array([0, 1, 1, 0]))
-    assert nameless.renumbered(()) is nameless
+    assert nameless.renumber(()) is nameless
     with pytest.raises(DataError, match="only be matched by name"):
-        nameless.renumbered(["ant", "bee"])
+        nameless.renumber(["ant", "bee"])

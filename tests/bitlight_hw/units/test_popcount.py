@@ -13,7 +13,7 @@ from amaranth.sim import Simulator
 from formal import proven
 
 from bitlight_hw.family import FAMILIES, SIMULATION
-from bitlight_hw.units.pipeline import delayed
+from bitlight_hw.units.pipeline import delay
 from bitlight_hw.units.popcount import PairPopcount, ParityPopcount, Popcount
 
 PASSED = 4
@@ -47,7 +47,7 @@ class Miter(Elaboratable):
             self.body.words[0].eq(Cat(*self.body.stored(bits))),
             self.body.en.eq(self.en),
         ]
-        expected = delayed(m, self.plain.count[0], self.body.stages - self.plain.stages)
+        expected = delay(m, self.plain.count[0], self.body.stages - self.plain.stages)
         counted = Signal(self.body.stages)
         m.d.sync += counted.eq(Cat(self.en, counted))
         with m.If(counted[-1]):

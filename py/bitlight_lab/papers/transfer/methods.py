@@ -76,7 +76,7 @@ class Methods:
         sides = self._sides(cut, precision)
         if method == OPTICAL:
             return about | sides.optical(max(sides.train.n_features // 2, 1), seed)
-        return about | (sides.ridge() if method == RIDGE else sides.pooled())
+        return about | (sides.ridge() if method == RIDGE else sides.pool())
 
     def _sides(self, cut: int, precision: str) -> Sides:
         if self._kept is None or self._kept[0] != (cut, precision):
