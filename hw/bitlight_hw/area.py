@@ -101,7 +101,7 @@ def columns(words: np.ndarray, lut_inputs: int) -> Parts:
 
 
 def columns_at_most(depth: int, width: int, lut_inputs: int) -> Parts:
-    """The same without a look at the words."""
+    """Tables of a read-only memory at most, whatever its words are."""
     tables_each = -(-depth // (1 << lut_inputs))
     width = min(width, 1 << min(depth, 30))
     return Parts(rom_tables=width * tables_each, rom_choice=width * (tables_each - 1))

@@ -37,7 +37,7 @@ class Estimate:
 
     @staticmethod
     def total(estimates: Iterable["Estimate"]) -> "Estimate":
-        """All of them together."""
+        """The sum of estimates, resource by resource."""
         return sum(estimates, start=Estimate())
 
 

@@ -25,12 +25,12 @@ class Frames:
 
     @property
     def bits(self) -> int:
-        """Of an element: 1, 2 to 8, or 32."""
+        """Bits of an element: 1, 2 to 8, or 32."""
         return 8 * SCORE_BYTES if self.beats.signed else self.beats.bits
 
     @property
     def lane_bits(self) -> int:
-        """Of a lane on the bus: 1 or 8."""
+        """Bits of a lane on the bus: 1 or 8."""
         return 1 if self.bits == 1 else 8
 
     @property

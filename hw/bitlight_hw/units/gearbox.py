@@ -47,7 +47,7 @@ class Gearbox(Unit):
 
     @cached_property
     def timing(self) -> tuple[Step]:
-        """One step for each level."""
+        """Actions of the timing model: a step for each number of units that are held."""
         return (Step(np.array([action for _, action, _ in self.levels], np.uint8)),)
 
     def estimate(self, family: Family) -> Estimate:

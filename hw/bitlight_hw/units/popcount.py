@@ -64,7 +64,7 @@ class Popcount(wiring.Component):
 
     @staticmethod
     def of(family: Family, pe: int, simd: int, bits: int) -> "Popcount":
-        """One of that kind."""
+        """A popcount of that kind, of `simd` elements of `bits` bits, `pe` times."""
         return Popcount.kind(family, bits)(pe, simd, bits)
 
     @staticmethod

@@ -1,8 +1,7 @@
 """Commands around heads: train, score, show and export the small last layer."""
 
-from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
@@ -15,6 +14,9 @@ from bitlight.console.progress import progress
 from bitlight.data.classes import translate
 from bitlight.errors import DataError, HeadError
 from bitlight.files.replacing import size_of
+
+if TYPE_CHECKING:
+    from bitlight.store.samples import Samples
 
 
 @click.group()
@@ -106,9 +108,10 @@ def _train_on_file(
     from sklearn.base import clone
 
     from bitlight.features.npz import FeatureFile
+    from bitlight.store.samples import name_of
 
     samples = FeatureFile.load(path)
-    sources.tell_whole(_name(samples))
+    sources.tell_whole(name_of(samples))
     X, y = samples.features, samples.labels
     if (y < 0).any():
         raise DataError(f"{path} has no labels to train on")
@@ -243,8 +246,9 @@ def score(head_file: str, features_file: str, json_file: str | None) -> None:
     Classes are matched by name. FEATURES may lack classes that HEAD knows, not the other way round.
     """
     from bitlight.heads import Head
+    from bitlight.store.samples import open_features
 
-    samples = _Samples.open(features_file)
+    samples = open_features(features_file)
     head = Head.load(head_file, samples.network, samples.projection)
     sources.tell_whole(samples.source)
     if bool(samples.classes) != bool(head.class_names_):
@@ -281,7 +285,7 @@ def _places(head: Any, labels: np.ndarray, names: tuple[str, ...], what: str) ->
     return places
 
 
-def _check_numbers(head: Any, samples: "_Samples", nameless: str) -> None:
+def _check_numbers(head: Any, samples: "Samples", nameless: str) -> None:
     """Refuse labels whose numbers may not be the head's: a lacking class shifts the others."""
     known, found = len(head.classes_), len(samples.classes)
     if not found:
@@ -291,36 +295,6 @@ def _check_numbers(head: Any, samples: "_Samples", nameless: str) -> None:
             f"{nameless} has no class names, and there are {known} classes in the head and {found} "
             "in the features: labels could only be matched by name"
         )
-
-
-class _Samples(NamedTuple):
-    """Features of a file or a store, in parts, and what they are."""
-
-    network: str
-    projection: dict[str, Any] | None
-    source: str
-    classes: tuple[str, ...]
-    labels: Callable[[], np.ndarray]
-    batches: Iterable[tuple[np.ndarray, ...]]
-
-    @classmethod
-    def open(cls, path: str) -> "_Samples":
-        from bitlight.features.npz import FeatureFile
-        from bitlight.store import FeatureStore
-
-        if Path(path).is_dir():
-            store = FeatureStore(path)
-            found = store.manifest
-            of = found.network, found.projection, found.source, found.classes
-            return cls(*of, store.labels, store.batches())
-        file = FeatureFile.load(path)
-        of = file.network_id, file.optics, _name(file), file.classes
-        return cls(*of, lambda: file.labels, [(file.features, file.labels)])
-
-
-def _name(file: Any) -> str:
-    """What the images of a feature file were, as far as it says so."""
-    return str((file.source or {}).get("name", ""))
 
 
 @head.command()

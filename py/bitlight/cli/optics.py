@@ -78,13 +78,9 @@ def project(
 
 def _like(path: str) -> dict[str, Any]:
     """Parameters of the projection that made a file or a store."""
-    from bitlight.features.npz import FeatureFile
-    from bitlight.store import FeatureStore
+    from bitlight.store.samples import open_features
 
-    if Path(path).is_dir():
-        found = FeatureStore(path).manifest.projection
-    else:
-        found = FeatureFile.load(path).optics
+    found = open_features(path).projection
     if found is None:
         raise DataError(f"{path} is no projection: write one with `bitlight project`")
     return found

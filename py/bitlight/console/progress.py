@@ -33,7 +33,7 @@ def format_value(value: Any) -> str:
 
 
 class _Rate(ProgressColumn):
-    """How many in a second."""
+    """A column of a progress bar: items in a second."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed

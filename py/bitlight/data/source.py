@@ -40,7 +40,7 @@ class ImageSource(Protocol):
     skipped: tuple[str, ...]
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Number of images."""
 
     def images(self, rows: range) -> np.ndarray:
         """uint8 (n, H, W, C) or (n, features), as the network takes them."""

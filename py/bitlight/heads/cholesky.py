@@ -26,7 +26,7 @@ class System(Protocol):
 
     @property
     def place(self) -> Place:
-        """Where it is."""
+        """The place that its arrays are in."""
 
     def lower(self, dtype: type[np.floating]) -> Array:
         """A new array (n, n), where the system is, of which the lower triangle is filled."""

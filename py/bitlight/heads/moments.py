@@ -180,7 +180,7 @@ class Centred:
 
     @property
     def place(self) -> Place:
-        """Where the sums are."""
+        """The place that the sums are in."""
         return self.gram.place
 
     def lower(self, dtype: type[np.floating]) -> Array:

@@ -1,8 +1,8 @@
 """Where the sums of a ridge head lie and are multiplied: NumPy's arrays, or torch's on a device.
 
 What is done to them in `products`, `symmetric` and `moments` is written in the operators that both
-have. Torch adds products of int8, several times faster than those of float32, and GPUs; without it
-the results are the same to the last bit for bits and uint8.
+have. Torch adds products of int8, and GPUs; without it the sums over bits and uint8 are the same to
+the last bit, in float32.
 """
 
 import importlib.util

@@ -126,7 +126,7 @@ def _multiplies() -> bool:
 
 
 def _fired(builder: Any, sums: list[Any], limits: list[Any]) -> Any:
-    """One word of bits sum ≤ limit."""
+    """A word of 32 bits: whether each of 32 sums is at most its limit."""
     word = _INT32(0)
     for index, (total, limit) in enumerate(zip(sums, limits, strict=True)):
         hits = builder.bitcast(builder.icmp_signed("<=", total, limit), _INT16)

@@ -160,7 +160,7 @@ class Structured(Medium):
         self.size = max(BLOCK, 1 << (n_features - 1).bit_length())
 
     def fields(self, words: np.ndarray, first: int, count: int) -> np.ndarray:
-        """By transforms of each frame."""
+        """Fields of frames, each by fast Hadamard transforms."""
         found = np.empty((2, len(words), count), np.float32)
         for signs, place, part, size in self._blocks(first, count):
             views = found[0, :, place : place + size], found[1, :, place : place + size]

@@ -22,7 +22,7 @@ class Samples(Protocol):
 
     @property
     def dtype(self) -> np.dtype:
-        """Of the features."""
+        """Data type of the features."""
         ...
 
 

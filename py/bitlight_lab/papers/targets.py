@@ -44,7 +44,7 @@ class Target:
 
     @property
     def classes(self) -> int:
-        """How many there are."""
+        """Number of classes."""
         return int(max(self.labels.max(), self.test_labels.max())) + 1
 
     def few(self, per_class: int, seed: int) -> Side:

@@ -33,7 +33,7 @@ class Runs(frame.Runs):
         return self.right_with(engine=row[0], precision=row[1])
 
     def mean(self, row: tuple[str, str], name: str) -> float:
-        """Of a figure, over seeds."""
+        """Mean of a figure over the seeds of a row."""
         return float(np.mean([run[name] for run in self.of(row)]))
 
 
