@@ -172,7 +172,7 @@ class Pipeline:
             self._add(name, unit, replace(self.beats, shape=tuple(pooled)))
 
     def _convolve(self, layer: Conv2d, folded: tuple[int, int], flow: Dataflow) -> None:
-        simd = folded[1]
+        simd, shape = folded[1], layer.output_shape(self.beats.shape)
         held = slides(layer, simd)
         narrows = self._take(elements_taken(layer, simd))
         if any(layer.padding):
@@ -183,15 +183,13 @@ class Pipeline:
         if held:
             self._slide(layer.fan_in, kernel, stride)
             kernel, stride = (1, 1), (1, 1)
-        self._multiply(layer, kernel, stride, folded, flow)
+        self._multiply(layer, shape, kernel, stride, folded, flow)
 
     def _connect(self, layer: Linear, folded: tuple[int, int], flow: Dataflow) -> None:
         # One pixel with all elements as its channels.
         self.beats = replace(self.beats, shape=(1, 1, layer.fan_in))
         self._take(folded[1])
-        self._multiply(layer, (1, 1), (1, 1), folded, flow)
-        self.beats = replace(self.beats, shape=(len(layer.weight),))
-        self.stages[-1] = replace(self.stages[-1], beats=self.beats)
+        self._multiply(layer, (len(layer.weight),), (1, 1), (1, 1), folded, flow)
 
     def _take(self, elements: int) -> bool:
         """Beats of so many elements; whether that makes them narrower.
@@ -207,17 +205,17 @@ class Pipeline:
     def _multiply(
         self,
         layer: Conv2d | Linear,
+        shape: tuple[int, ...],
         kernel: tuple[int, int],
         stride: tuple[int, int],
         folded: tuple[int, int],
         flow: Dataflow,
     ) -> None:
-        """Windows, and the matrix-vector unit that takes them."""
+        """Windows, and the matrix-vector unit that takes them and gives that shape."""
         (pe, simd), outputs = folded, len(layer.weight)
         # Input-stationary units hold a word themselves while all outputs take it in.
         self._window(layer, kernel, stride, outputs // pe if flow == "output" else 1)
         self._gear(simd, "gear_window")
-        rows, columns, _ = self.beats.shape
         unit = MatrixVector(
             layer.weight.reshape(outputs, -1),
             layer.threshold,
@@ -227,8 +225,7 @@ class Pipeline:
             dataflow=flow,
         )
         scores = layer.threshold is None
-        beats = Beats((rows, columns, outputs), pe, unit.result.width, signed=scores)
-        self._add("matvec", unit, beats)
+        self._add("matvec", unit, Beats(shape, pe, unit.result.width, signed=scores))
 
     def _project(self, projection: Projection) -> None:
         """The features, in beats of zeros at the end where they need it, once for each turn."""

@@ -160,6 +160,11 @@ def _as_known(
     key = (net.id, tuple(folding), tuple(flows), projection)
     if key not in _known:
         settled = _settled(pipeline, cycles)
+        if settled is None:
+            raise SimulationError(
+                f"the chain of {net!r} with folding {folding} does not keep its interval of "
+                f"{cycles} cycles"
+            )
         _known[key] = {
             stage.name: stage.unit.depth if isinstance(stage.unit, Window) else None
             for stage in settled
@@ -175,8 +180,8 @@ def _as_known(
     return kept
 
 
-def _settled(pipeline: Pipeline, cycles: int) -> list[Stage]:
-    """The stages that keep the interval for ever, with no queue or word more than it needs.
+def _settled(pipeline: Pipeline, cycles: int) -> list[Stage] | None:
+    """The stages that keep the interval for ever, with no queue or word too many; None if none do.
 
     A few images mostly tell; where a ring fills up later, more are tried.
     """
@@ -198,7 +203,7 @@ def _settled(pipeline: Pipeline, cycles: int) -> list[Stage]:
             ring.depth = depth
         if interval(_parts(stages)) == cycles:
             return stages
-    raise SimulationError(f"the pipeline does not keep its interval of {cycles} cycles")
+    return None
 
 
 def _parts(stages: list[Stage]) -> list[timing.Part]:

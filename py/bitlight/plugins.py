@@ -22,9 +22,14 @@ DISTRIBUTIONS = {
 
 
 @cache
+def _entries(group: Group) -> dict[str, metadata.EntryPoint]:
+    """A group's entry points; to look for them takes all distributions' files."""
+    return {entry.name: entry for entry in metadata.entry_points(group=group)}
+
+
 def names(group: Group) -> tuple[str, ...]:
     """Names of a group's entry points, sorted."""
-    return tuple(sorted({entry.name for entry in metadata.entry_points(group=group)}))
+    return tuple(sorted(_entries(group)))
 
 
 def load(group: Group, name: str) -> Any:
@@ -35,10 +40,11 @@ def load(group: Group, name: str) -> Any:
     BitlightError
         If there is none, or what it needs is not installed.
     """
-    for entry in metadata.entry_points(group=group, name=name):
-        with saying_what_is_missing():
-            return entry.load()
-    raise BitlightError(f"no {name!r} in {group}; there are {', '.join(names(group))}")
+    entry = _entries(group).get(name)
+    if entry is None:
+        raise BitlightError(f"no {name!r} in {group}; there are {', '.join(names(group))}")
+    with saying_what_is_missing():
+        return entry.load()
 
 
 @contextmanager

@@ -48,9 +48,9 @@ def during(m: Module, begin: Value, end: Value) -> Value:
 
 def shift(m: Module, state: Value, *shifts: int) -> Value:
     """A step of an xorshift generator; shifts to the right are negative."""
-    for shift in shifts:
+    for places in shifts:
         step = Signal(STATE, name="step")
-        m.d.comb += step.eq(state ^ (state << shift if shift > 0 else state >> -shift))
+        m.d.comb += step.eq(state ^ (state << places if places > 0 else state >> -places))
         state = step
     return state
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bitlight.heads.cholesky import SETTLED, solve_shifted
-from bitlight.heads.place import Array, Memory, Place
+from bitlight.heads.place import Array, Memory, Place, dtype_of
 from bitlight.heads.products import batches, blocks, cross
 from bitlight.heads.symmetric import Symmetric
 
@@ -69,8 +69,7 @@ class Moments:
         members = labels[:, np.newaxis] == np.arange(len(self.counts))
         place = self.gram.place
         for rows, block in blocks(X, self.offset, place):
-            kind = str(block.dtype).removeprefix("torch.")
-            indicators = place.put(members[rows].astype(kind))
+            indicators = place.put(members[rows].astype(dtype_of(block)))
             self.sums += place.fetch(cross(indicators, block, place))
             for weight in np.unique(self.weights):
                 self.gram.add_products(self._of_weight(block, labels[rows], weight), float(weight))

@@ -16,6 +16,11 @@ from bitlight.errors import HeadError
 Array = Any
 
 
+def dtype_of(array: Array) -> np.dtype:
+    """NumPy's dtype of an array of either kind."""
+    return np.dtype(str(array.dtype).removeprefix("torch."))
+
+
 class Place(Protocol):
     """Makes arrays, moves them, and multiplies int8."""
 

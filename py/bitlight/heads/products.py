@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bitlight.heads.place import Array, Place
+from bitlight.heads.place import Array, Place, dtype_of
 
 # 2^12 products of two values of −128 to 127 are at most 2^26: far from the end of 32 bits.
 INTEGER_ROWS = 4096
@@ -68,7 +68,7 @@ def fits(X: np.ndarray, offset: np.ndarray) -> bool:
 
 def is_int8(block: Array) -> bool:
     """Whether a block, of NumPy or torch, is int8."""
-    return str(block.dtype).endswith("int8")
+    return dtype_of(block) == np.int8
 
 
 def cross(left: Array, right: Array, place: Place) -> Array:

@@ -9,7 +9,7 @@ from torch.utils.data import Dataset
 from bitlight.store.manifest import Manifest
 
 
-class Samples(Protocol):
+class Indexed(Protocol):
     """What a view needs of a store."""
 
     manifest: Manifest
@@ -37,7 +37,7 @@ class StoreDataset(Dataset[Any]):
     store : FeatureStore
     """
 
-    def __init__(self, store: Samples) -> None:
+    def __init__(self, store: Indexed) -> None:
         self.store = store
 
     def __len__(self) -> int:
@@ -54,7 +54,7 @@ class StoreDataset(Dataset[Any]):
         return list(zip(features, labels, strict=True))
 
 
-def dask_array(store: Samples) -> Any:
+def dask_array(store: Indexed) -> Any:
     """The features as a lazy dask.array of shape (samples, features), a block for each chunk."""
     import dask.array
 
@@ -69,6 +69,6 @@ def dask_array(store: Samples) -> Any:
     )
 
 
-def _block(store: Samples, block_info: Any = None) -> np.ndarray:
+def _block(store: Indexed, block_info: Any = None) -> np.ndarray:
     (start, stop), _ = block_info[None]["array-location"]
     return store[start:stop]
