@@ -1,10 +1,16 @@
 """Several processes that train one network together, as `torchrun` starts them."""
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
+
+# Its functions keep, as a default, the process group that exists when they are imported. Imported
+# by DistributedDataParallel they would keep ours until Python ends, and threads of gloo with it,
+# which abort a process that ends (torch 2.13).
+import torch.distributed.nn.functional
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -33,6 +39,7 @@ def team_of_torchrun(device: str) -> Iterator[str]:
     try:
         yield own
     finally:
+        gc.collect()  # modules that still hold the group
         distributed.destroy_process_group()
 
 
