@@ -238,14 +238,14 @@ class Search:
         """
         return [
             self._between(place, index)
-            for place, index in enumerate([*folded_layers(self.net), len(self.net.layers)])
+            for place, index in enumerate([*folded_layers(self.net), len(self.net.chain)])
         ]
 
     @cached_property
     def base(self) -> int:
         """The interval below which no folding gets."""
         fastest = [int(options.interval.min()) for options in self.layers]
-        if isinstance(self.net.layers[0], Linear):  # its images come in beats of any size
+        if isinstance(self.net.chain[0], Linear):  # its images come in beats of any size
             return max(fastest)
         return max([*fastest, *self._pools(0, None).stream_beats])
 
@@ -310,7 +310,7 @@ class Search:
 
     def _options(self, index: int) -> Options:
         """Every (PE, SIMD) of one layer, in every order in which it may work."""
-        layer, shape = self.net.layers[index], self.net.shapes[index]
+        layer, shape = self.net.chain[index], self.net.shapes[index]
         assert not isinstance(layer, MaxPool2d)
         if isinstance(layer, Linear):
             shape = (1, 1, layer.fan_in)
@@ -350,7 +350,7 @@ class Search:
             fixed = Estimate.total(stage.unit.estimate(self.family) for stage in pools.stages)
             for column, wanted in enumerate(inputs):
                 # A Linear in front is given the elements that it takes.
-                source = not place and index == 0 and isinstance(self.net.layers[0], Linear)
+                source = not place and index == 0 and isinstance(self.net.chain[0], Linear)
                 gear = pools if wanted is None or source else Pipeline.of_gear(pools.beats, wanted)
                 own = Estimate() if gear is pools else self._least(gear)[0]
                 taken = fixed + own
@@ -361,13 +361,13 @@ class Search:
         """The pools in front of a layer that computes, behind beats of so many elements."""
         layers = folded_layers(self.net)
         first = layers[place - 1] + 1 if place else 0
-        last = layers[place] if place < len(layers) else len(self.net.layers)
+        last = layers[place] if place < len(layers) else len(self.net.chain)
         shape = self.net.shapes[first]
-        scores = first == len(self.net.layers)  # which nothing looks at
+        scores = first == len(self.net.chain)  # which nothing looks at
         bits = 1 if scores else self.net.depth(first)
         beats = Beats(shape, elements or shape[-1], bits)
         chain = Pipeline(beats, beats)
-        for layer in self.net.layers[first:last]:
+        for layer in self.net.chain[first:last]:
             found = Pipeline.of_layer(layer, chain.beats)
             chain = Pipeline(beats, found.beats, [*chain.stages, *found.stages])
         return chain

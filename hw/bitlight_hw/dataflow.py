@@ -54,7 +54,7 @@ def choose(net: Network, folding: Folding, projection: Projection | None = None)
 
 def open_to(net: Network, index: int, pe: int) -> tuple[Dataflow, ...]:
     """The orders that a layer may be given with so many PE."""
-    layer = net.layers[index]
+    layer = net.chain[index]
     assert not isinstance(layer, MaxPool2d)
     one = isinstance(layer, Linear) or net.shapes[index + 1][:2] == (1, 1)
     return get_args(Dataflow) if one and len(layer.weight) > pe else ("output",)

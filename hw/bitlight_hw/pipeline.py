@@ -108,11 +108,11 @@ class Pipeline:
         """
         flows: Sequence[Dataflow] = dataflow or ["output"] * len(folding)
         choices = dict(zip(folded_layers(net), zip(folding, flows, strict=True), strict=True))
-        first = net.layers[0]
+        first = net.chain[0]
         elements = folding[0][1] if isinstance(first, Linear) else net.input_shape[-1]
         beats = Beats(net.input_shape, elements, net.input_bits)
         chain = Pipeline(beats, beats)
-        for index, layer in enumerate(net.layers):
+        for index, layer in enumerate(net.chain):
             before = len(chain.stages)
             UNITS[type(layer)](chain, layer, *choices.get(index, ()))
             chain._name(before, f"layer{index}")

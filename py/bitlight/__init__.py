@@ -19,7 +19,17 @@ from bitlight.errors import (
     SynthesisError,
     TrainingError,
 )
-from bitlight.network.layers import Conv2d, Linear, MaxPool2d
+from bitlight.network.layers import (
+    Add,
+    Affine,
+    Concat,
+    Conv2d,
+    Linear,
+    MaxPool2d,
+    PReLU,
+    SumPool2d,
+    Threshold,
+)
 from bitlight.network.network import Network
 from bitlight.network.surroundings import OutputScale
 
@@ -46,10 +56,13 @@ _NEEDS = {
 }
 
 __all__ = [
+    "Add",
+    "Affine",
     "BinaryFeatures",
     "BinaryHead",
     "BitlightError",
     "Camera",
+    "Concat",
     "Conv2d",
     "DataError",
     "ExchangeError",
@@ -66,10 +79,13 @@ __all__ = [
     "OpticalProjection",
     "OpticsError",
     "OutputScale",
+    "PReLU",
     "RidgeHead",
     "SimulationError",
     "StoreError",
+    "SumPool2d",
     "SynthesisError",
+    "Threshold",
     "TrainingError",
     "export_qonnx",
     "freeze",

@@ -91,14 +91,13 @@ def deep(header, inner):
 
 
 REFUSED = {
-    "version 3, this bitlight reads .* versions 1 and 2": (
-        lambda header, inner: inner.update(version=3)
+    "version 4, this bitlight reads .* versions 1 to 3": (
+        lambda header, inner: inner.update(version=4)
     ),
     "it says more or less than version 2 can": lambda header, inner: inner.update(version=2),
+    "it says more or less than version 3 can": lambda header, inner: inner.update(version=3),
     "its header should have the fields": lambda header, inner: inner.update(hidden=1),
-    "it says more or less than version 1 can": (
-        lambda header, inner: inner["network"].update(codes=[256])
-    ),
+    "its codes of pixels are missing": (lambda header, inner: inner["network"].update(codes=[256])),
     "its header says more than a network has": (
         lambda header, inner: inner["network"]["layers"][0].update(more=1)
     ),

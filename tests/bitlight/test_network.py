@@ -32,7 +32,6 @@ def network(input_bits=8):
             "layer 1: it takes bits or pixels, not",
         ),
         (lambda: Network((15,), 8, [SCORES]), r"layer 0: Linear .* needs 16 inputs, not \(15,\)"),
-        (lambda: Network((6, 6, 1), 8, [MaxPool2d()]), "layer 0: MaxPool2d pools bits"),
         (
             lambda: Network((6, 6, 1), 2, [Conv2d(CONV.weight, CONV.threshold, pad_value=4)]),
             "layer 0: pad_value must be 0 to 3, not 4",

@@ -14,7 +14,7 @@ def seeds() -> st.SearchStrategy[int]:
 
 
 def draw_network(rng: np.random.Generator, depth: int = 4) -> Network:
-    """A network of one to `depth` layers that fit one behind the other."""
+    """A chain of one to `depth` layers of bits that fit one behind the other."""
     while True:
         bits = int(rng.choice([1, 1, 2, 3, 8]))
         if rng.random() < 0.25:
@@ -27,9 +27,11 @@ def draw_network(rng: np.random.Generator, depth: int = 4) -> Network:
             for index in range(count):
                 net = Network(shape, bits, layers) if layers else None
                 layers.append(_draw_layer(rng, net, shape, bits, last=index == count - 1))
-            return Network(shape, bits, layers)
+            net = Network(shape, bits, layers)
         except NetworkError:  # a window that does not fit
             continue
+        if net.is_binary_chain:  # no pool of pixels
+            return net
 
 
 def draw_bits_network(rng: np.random.Generator) -> Network:

@@ -18,7 +18,7 @@ from torch import nn
 
 from bitlight.errors import NetworkError
 from bitlight.network.bisection import find_thresholds
-from bitlight.network.layers import Conv2d, Layer, Linear, MaxPool2d
+from bitlight.network.layers import ChainLayer, Conv2d, Linear, MaxPool2d
 from bitlight.network.surroundings import PIXELS, OutputScale
 from bitlight.network.values import Shape
 from bitlight.nn.chain import Call, Leaf, chain
@@ -61,7 +61,7 @@ class Reading:
     ----------
     leaves : list of Leaf
         Without those that do nothing in eval mode.
-    layers : list of Layer
+    layers : list of ChainLayer
     marks : list of Mark
     first : Binary
         The first layer.
@@ -78,7 +78,7 @@ class Reading:
     """
 
     leaves: list[Leaf]
-    layers: list[Layer]
+    layers: list[ChainLayer]
     marks: list[Mark]
     first: BinaryConv2d | BinaryLinear | None = None
     norm: nn.Module | None = None
@@ -191,12 +191,12 @@ class _Reader:
         else:
             raise leaf.refusal("no binary network can compute this")
 
-    def _append(self, leaf: Leaf, layer: Layer) -> None:
+    def _append(self, leaf: Leaf, layer: ChainLayer) -> None:
         self._reshape(leaf, layer)
         self.reading.layers.append(layer)
         self.bits = 1
 
-    def _reshape(self, leaf: Leaf, layer: Layer) -> None:
+    def _reshape(self, leaf: Leaf, layer: ChainLayer) -> None:
         try:
             self.shape = layer.output_shape(self.shape)
         except NetworkError as error:

@@ -1,8 +1,10 @@
 """The .bnn file: safetensors of packed weights and thresholds, with one JSON header.
 
 The header holds the format's version, the network's id and the layers' parameters; the tensors
-`N.weight` (uint8, packed rows) and `N.threshold` (int32) belong to layer N. What version 1 cannot
-say is version 2: `input.codes` (uint8), `output.multiplier` and `output.offset` (float64).
+`N.weight` (uint8, packed rows), `N.threshold` (int32) and so on belong to layer N. What version 1
+cannot say is version 2: `input.codes` (uint8), `output.multiplier` and `output.offset` (float64).
+What neither can is version 3: other layers, levels and integers between layers, and graphs, whose
+nodes have names and say what they take.
 """
 
 import hashlib
@@ -23,13 +25,25 @@ from bitlight import bits
 from bitlight.errors import NetworkError, reason
 from bitlight.files.headers import read_safetensors
 from bitlight.files.replacing import replacing
-from bitlight.network.graph import Graph
-from bitlight.network.layers import Conv2d, Layer, Linear, MaxPool2d
+from bitlight.network.graph import Graph, Layers
+from bitlight.network.layers import (
+    Add,
+    Affine,
+    Concat,
+    Conv2d,
+    Layer,
+    Linear,
+    MaxPool2d,
+    PReLU,
+    SumPool2d,
+    Threshold,
+)
 from bitlight.network.surroundings import OutputScale
 
 FORMAT = "bitlight.network"
 VERSION = 1
 SURROUNDED = 2  # with codes of pixels, or a scale of the scores
+GRAPH = 3  # anything but a chain of bits
 Made = TypeVar("Made", bound=Graph)
 FIELDS = {"format", "version", "id", "network"}
 
@@ -38,13 +52,29 @@ def _describe(net: Graph) -> dict[str, Any]:
     described: dict[str, Any] = {
         "input_shape": list(net.input_shape),
         "input_bits": net.input_bits,
-        "layers": [_describe_layer(layer) for layer in net.layers],
+        "layers": [
+            _describe_layer(node.layer)
+            | ({"name": node.name, "inputs": node.inputs} if _is_graph(net) else {})
+            for node in net.nodes
+        ],
     }
     if net.codes is not None:
         described["codes"] = list(net.codes.shape)
     if net.output_scale is not None:
         described["output_scale"] = net.output_scale.offset.size
     return described
+
+
+def _is_graph(net: Graph) -> bool:
+    """Whether it is more than a chain of bits, or has names of its own."""
+    names = [node.name for node in net.nodes]
+    return not net.is_binary_chain or names != [str(index) for index in range(len(names))]
+
+
+def _version(net: Graph) -> int:
+    if _is_graph(net):
+        return GRAPH
+    return VERSION if net.codes is None and net.output_scale is None else SURROUNDED
 
 
 def _describe_layer(layer: Layer) -> dict[str, Any]:
@@ -87,8 +117,7 @@ def digest(net: Graph) -> str:
 
 def save(net: Graph, id: str, path: str | os.PathLike[str]) -> None:
     """Write the network; the name never stands for half a file."""
-    version = SURROUNDED if net.codes is not None or net.output_scale is not None else VERSION
-    header = {"format": FORMAT, "version": version, "id": id, "network": _describe(net)}
+    header = {"format": FORMAT, "version": _version(net), "id": id, "network": _describe(net)}
     # One key alone, because the order of several would differ between runs.
     metadata = {"bitlight": json.dumps(header, sort_keys=True)}
     with replacing(path) as file:
@@ -102,18 +131,18 @@ def load(path: str | os.PathLike[str], make: type[Made]) -> tuple[Made, Any]:
     try:
         header, tensors = read_safetensors(path)
         kind, version = header["format"], header["version"]
-        if kind != FORMAT or version not in (VERSION, SURROUNDED) or version is True:
+        if kind != FORMAT or version not in (VERSION, SURROUNDED, GRAPH) or version is True:
             raise NetworkError(
                 f"it is {kind!r:.80} version {version!r:.80}, "
-                f"this bitlight reads {FORMAT} versions {VERSION} and {SURROUNDED}"
+                f"this bitlight reads {FORMAT} versions {VERSION} to {GRAPH}"
             )
         if header.keys() != FIELDS:
             raise NetworkError(f"its header should have the fields {', '.join(sorted(FIELDS))}")
         if not isinstance(header["network"], dict):
             raise NetworkError("its description is no object")
-        if (version == SURROUNDED) != bool({"codes", "output_scale"} & header["network"].keys()):
-            raise NetworkError(f"it says more or less than version {version} can")
         net = _rebuild(header["network"], tensors, make)
+        if version != _version(net):
+            raise NetworkError(f"it says more or less than version {version} can")
         if _text(_describe(net)) != _text(header["network"]):
             raise NetworkError("its header says more than a network has, or says it otherwise")
         return net, header["id"]
@@ -136,17 +165,29 @@ def _rebuild(description: dict[str, Any], tensors: dict[str, np.ndarray], make: 
     if tensors:
         raise NetworkError(f"tensor {min(tensors)!r:.80} belongs to no layer")
     shape, input_bits = tuple(description["input_shape"]), description["input_bits"]
-    return make(shape, input_bits, layers, codes=codes, output_scale=scale)
+    given = _named(description["layers"], layers)
+    return make(shape, input_bits, given, codes=codes, output_scale=scale)
+
+
+def _named(described: list[dict[str, Any]], layers: list[Layer]) -> Layers:
+    """A chain where the nodes' names are numbers; else a graph."""
+    names = [entry.get("name", str(index)) for index, entry in enumerate(described)]
+    if names == [str(index) for index in range(len(names))]:
+        return layers
+    if len(set(names)) < len(names):
+        raise NetworkError("two nodes have one name")
+    return {
+        name: (layer, *entry["inputs"])
+        for name, layer, entry in zip(names, layers, described, strict=True)
+    }
 
 
 def _rebuild_layer(layer: dict[str, Any], index: int, tensors: dict[str, np.ndarray]) -> Layer:
     for kind, form in FORMS.items():
         if kind.__name__ == layer["type"]:
-            own = {
-                name: tensors.pop(f"{index}.{name}")
-                for name in ("weight", "threshold")
-                if f"{index}.{name}" in tensors
-            }
+            prefix = f"{index}."
+            names = [name for name in tensors if name.startswith(prefix)]
+            own = {name.removeprefix(prefix): tensors.pop(name) for name in names}
             return form.rebuild(layer, own)
     raise NetworkError(f"unknown layer type {layer['type']!r}")
 
@@ -189,16 +230,33 @@ def _unpacked(layer: dict[str, Any], packed: np.ndarray | None) -> np.ndarray:
     return flat.view(bool).reshape(shape)
 
 
+def _compared(layer: Conv2d | Linear) -> dict[str, Any]:
+    """What version 1 does not say of what becomes of the sums."""
+    if layer.threshold is None or layer.threshold.ndim == 1:
+        return {}
+    return {"levels": layer.threshold.shape[1]}
+
+
+def _own(own: dict[str, np.ndarray], *names: str) -> None:
+    """Refuse tensors that a layer does not have."""
+    if own.keys() - set(names):
+        raise NetworkError(f"a layer has no tensor {min(own.keys() - set(names))!r:.80}")
+
+
 def _conv(layer: dict[str, Any], own: dict[str, np.ndarray]) -> Conv2d:
+    _own(own, "weight", "threshold")
     weight, threshold = _unpacked(layer, own.get("weight")), own.get("threshold")
-    if threshold is None:
-        raise NetworkError(f"the thresholds of a layer {weight.shape} are missing")
+    if (threshold is None) != layer.get("scores", False):
+        raise NetworkError(
+            f"the thresholds of a layer {weight.shape} are missing, or stand where sums are wanted"
+        )
     return Conv2d(
         weight, threshold, tuple(layer["stride"]), tuple(layer["padding"]), layer["pad_value"]
     )
 
 
 def _linear(layer: dict[str, Any], own: dict[str, np.ndarray]) -> Linear:
+    _own(own, "weight", "threshold")
     weight, threshold = _unpacked(layer, own.get("weight")), own.get("threshold")
     if layer["scores"] != (threshold is None):
         raise NetworkError("thresholds are missing, or stand where scores are wanted")
@@ -211,19 +269,49 @@ def _pool(layer: dict[str, Any], own: dict[str, np.ndarray]) -> MaxPool2d:
     return MaxPool2d(tuple(layer["kernel"]), tuple(layer["stride"]))
 
 
+def _sum_pool(layer: dict[str, Any], own: dict[str, np.ndarray]) -> SumPool2d:
+    _own(own)
+    if layer["kernel"] == "all":
+        return SumPool2d("all")
+    return SumPool2d(tuple(layer["kernel"]), tuple(layer["stride"]))
+
+
+def _of_parts(kind: Any, fields: tuple[str, ...], tensors: tuple[str, ...]) -> Form:
+    """The form of a layer that is some numbers and some arrays, which are as they are written."""
+
+    def rebuild(layer: dict[str, Any], own: dict[str, np.ndarray]) -> Layer:
+        _own(own, *tensors)
+        found: Layer = kind(
+            **{name: layer[name] for name in fields}, **{name: own[name] for name in tensors}
+        )
+        return found
+
+    return Form(
+        lambda layer: {name: getattr(layer, name) for name in fields},
+        lambda layer: ((name, getattr(layer, name)) for name in tensors),
+        rebuild,
+    )
+
+
 FORMS: dict[type, Form] = {
     Conv2d: Form(
-        lambda layer: {
-            "weight": layer.weight.shape,
-            "stride": layer.stride,
-            "padding": layer.padding,
-            "pad_value": layer.pad_value,
-        },
+        lambda layer: (
+            {
+                "weight": layer.weight.shape,
+                "stride": layer.stride,
+                "padding": layer.padding,
+                "pad_value": layer.pad_value,
+            }
+            | _compared(layer)
+            | ({"scores": True} if layer.threshold is None else {})
+        ),
         _weights,
         _conv,
     ),
     Linear: Form(
-        lambda layer: {"weight": layer.weight.shape, "scores": layer.threshold is None},
+        lambda layer: (
+            {"weight": layer.weight.shape, "scores": layer.threshold is None} | _compared(layer)
+        ),
         _weights,
         _linear,
     ),
@@ -232,4 +320,14 @@ FORMS: dict[type, Form] = {
         lambda layer: iter(()),
         _pool,
     ),
+    SumPool2d: Form(
+        lambda layer: {"kernel": layer.kernel, "stride": layer.stride},
+        lambda layer: iter(()),
+        _sum_pool,
+    ),
+    Threshold: _of_parts(Threshold, (), ("threshold",)),
+    Affine: _of_parts(Affine, ("shift", "low", "high"), ("multiplier", "offset")),
+    PReLU: _of_parts(PReLU, ("shift",), ("after", "before", "slope")),
+    Add: _of_parts(Add, ("low", "high"), ()),
+    Concat: _of_parts(Concat, (), ()),
 }

@@ -52,15 +52,32 @@ class Network(Graph):
            [0]], dtype=uint8)
     """
 
-    def upto(self, k: int) -> "Network":
-        """The network of the first `k` layers."""
-        if not 1 <= k <= len(self.layers):
+    def upto(self, k: int | str) -> "Network":
+        """The network of the first `k` layers, or of a node of that name and what it needs.
+
+        Raises
+        ------
+        NetworkError
+            If there are not so many, or no node has that name.
+        """
+        if isinstance(k, str):
+            known = {node.name: node for node in self.nodes}
+            if k not in known:
+                raise NetworkError(f"no node {k!r:.80}; there are {', '.join(known)}")
+            last = k
+        elif not 1 <= k <= len(self.nodes):
             raise NetworkError(f"upto must be 1 to {len(self.layers)} layers, not {k}")
-        return (
-            self
-            if k == len(self.layers)
-            else Network(self.input_shape, self.input_bits, self.layers[:k], codes=self.codes)
-        )
+        else:
+            last = self.nodes[k - 1].name
+        if last == self.nodes[-1].name:
+            return self
+        form = self.input_shape, self.input_bits
+        if self.is_chain and self.nodes[0].name == "0":
+            number = next(i for i, node in enumerate(self.nodes, 1) if node.name == last)
+            return Network(*form, self.layers[:number], codes=self.codes)
+        needed = self.needed_for(last)
+        kept = {n.name: (n.layer, *n.inputs) for n in self.nodes if n.name in needed}
+        return Network(*form, kept, codes=self.codes)
 
     def encode(self, pixels: np.ndarray) -> np.ndarray:
         """Turn 8-bit pixels into the codes that `forward` takes.
@@ -101,15 +118,15 @@ class Network(Graph):
         return self.logits(self.forward(x)).argmax(axis=1)
 
     def forward(
-        self, x: np.ndarray, upto: int | None = None, *, engine: Engine = "packed"
+        self, x: np.ndarray, upto: int | str | None = None, *, engine: Engine = "packed"
     ) -> np.ndarray:
         """Compute the golden output.
 
         Parameters
         ----------
         x : uint8 array, shape (N, H, W, C) or (N, n)
-        upto : int, optional
-            Stop behind that many layers.
+        upto : int or str, optional
+            Stop after that many layers, or after the node of that name.
         engine : "packed" or "plain"
             XNOR-popcount on packed words, or plain NumPy that reads like the arithmetic.
 

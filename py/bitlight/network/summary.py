@@ -145,8 +145,8 @@ def summarize(net: Network) -> Summary:
     ('1×1-bit', 4)
     """
     rows = (
-        _row(str(index), layer, net.shapes[index + 1], net.depth(index))
-        for index, layer in enumerate(net.layers)
+        _row(node.name, node.layer, node.value.shape, net.takes(index).kind.bits)
+        for index, node in enumerate(net.nodes)
     )
     return Summary(f"network {net.id[:12]}", tuple(rows))
 

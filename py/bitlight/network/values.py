@@ -29,19 +29,49 @@ class Levels:
         """Bits of one level."""
         return self.top.bit_length()
 
+    @property
+    def low(self) -> int:
+        """The least that a level stands for."""
+        return -self.top
+
+    @property
+    def high(self) -> int:
+        """The most that a level stands for."""
+        return self.top
+
     def __str__(self) -> str:
         return "bits" if self.top == 1 else f"levels 0 … {self.top}"
 
 
 @dataclass(frozen=True)
 class Integers:
-    """Signed integers, low … high."""
+    """Signed integers, low … high, of 32 bits at most.
+
+    Raises
+    ------
+    NetworkError
+        If the range is empty or wider.
+    """
 
     low: int
     high: int
 
+    def __post_init__(self) -> None:
+        if self.low > self.high:
+            raise NetworkError(f"no integer is {self.low:,} … {self.high:,}")
+        if self.low < -(1 << 31) or self.high >= 1 << 31:
+            raise NetworkError(f"integers {self.low:,} … {self.high:,} do not fit in 32 bits")
+
+    @property
+    def bits(self) -> int:
+        """Bits of two's complement that hold the range."""
+        return max(self.high.bit_length(), (~self.low).bit_length() if self.low < 0 else 0) + 1
+
     def __str__(self) -> str:
         return f"integers {self.low:,} … {self.high:,}"
+
+
+Kind = Levels | Integers
 
 
 @dataclass(frozen=True)
@@ -55,7 +85,17 @@ class Value:
     """
 
     shape: Shape
-    kind: Levels | Integers
+    kind: Kind
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def channels(self) -> int:
+        """C, or n."""
+        return self.shape[-1]
 
     @property
     def levels(self) -> Levels:
@@ -69,6 +109,22 @@ class Value:
         if isinstance(self.kind, Integers):
             raise NetworkError(f"it takes bits or pixels, not {self.kind}")
         return self.kind
+
+    @property
+    def integers(self) -> Integers:
+        """Its kind, if it is integers.
+
+        Raises
+        ------
+        NetworkError
+            If it is levels.
+        """
+        if isinstance(self.kind, Levels):
+            raise NetworkError(f"it takes integers, not {self.kind}")
+        return self.kind
+
+    def __str__(self) -> str:
+        return f"{'×'.join(map(str, self.shape))} {self.kind}"
 
 
 def check_values(what: str, shape: Shape) -> None:

@@ -9,7 +9,7 @@ import onnx
 
 from bitlight.errors import ExchangeError, NetworkError
 from bitlight.network.bisection import find_thresholds
-from bitlight.network.layers import Conv2d, Layer, Linear, MaxPool2d
+from bitlight.network.layers import ChainLayer, Conv2d, Linear, MaxPool2d
 from bitlight.network.values import MOST_VALUES
 from bitlight.qonnx.constants import Constants
 from bitlight.qonnx.file import describe, refusal
@@ -79,7 +79,7 @@ class Chain:
         self.code: Code | None = None
         self.padding: Padding | None = None
         self.pending: Pending | None = None
-        self.layers: list[Layer] = []
+        self.layers: list[ChainLayer] = []
         self.nodes: list[str] = []
         self.turned: np.ndarray | None = None  # channels of the last values that are turned over
         self.last: onnx.NodeProto | None = None  # after which nothing may come
@@ -169,7 +169,7 @@ class Chain:
             self._append(node, pool)
         self.pending = None
 
-    def _append(self, node: onnx.NodeProto, layer: Layer) -> None:
+    def _append(self, node: onnx.NodeProto, layer: ChainLayer) -> None:
         self.layers.append(layer)
         self.nodes.append(node.name or node.output[0])
 
@@ -212,7 +212,7 @@ class Chain:
         else:
             self._append(node, pool)
 
-    def reshape(self, node: onnx.NodeProto, layer: Layer) -> None:
+    def reshape(self, node: onnx.NodeProto, layer: ChainLayer) -> None:
         """The layout behind a layer."""
         shape = self.layout.shape
         try:

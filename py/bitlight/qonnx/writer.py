@@ -73,7 +73,7 @@ def export_qonnx(
 
 def to_model(net: Network, batch: int = 1) -> onnx.ModelProto:
     """The model that `export_qonnx` writes."""
-    weights = sum(layer.weight.size for layer in net.layers if isinstance(layer, Conv2d | Linear))
+    weights = sum(layer.weight.size for layer in net.chain if isinstance(layer, Conv2d | Linear))
     if 4 * weights >= LARGEST_FILE:
         raise ExchangeError(
             f"{weights} weights of four bytes each make a file of more than {LARGEST_FILE} bytes"
@@ -95,7 +95,7 @@ class _Writer:
 
     def model(self) -> onnx.ModelProto:
         taken = self._value(self.name, self.shape)
-        for index, layer in enumerate(self.net.layers):
+        for index, layer in enumerate(self.net.chain):
             NODES[type(layer)](self, index, layer)
         if len(self.shape) == 4:
             batch, channels, height, width = self.shape
@@ -148,6 +148,7 @@ class _Writer:
             dilations=[1, 1],
             group=1,
         )
+        assert layer.threshold is not None
         self._threshold(index, layer.threshold)
 
     def _multiply(self, index: int, layer: Linear) -> None:
@@ -195,7 +196,7 @@ class _Writer:
 
     def _offset(self, index: int) -> np.ndarray:
         """top·Σ w of a layer that sees pixels: int64 (outputs,)."""
-        layer = self.net.layers[index]
+        layer = self.net.chain[index]
         assert not isinstance(layer, MaxPool2d)
         ones = layer.weight.reshape(len(layer.weight), -1).sum(1, dtype=np.int64)
         return ((1 << self.net.depth(index)) - 1) * (2 * ones - layer.fan_in)

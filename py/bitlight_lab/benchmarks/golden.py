@@ -93,6 +93,7 @@ def layers(net: Network, threads: int, batch: int = 256) -> list[dict[str, Any]]
     import numba
 
     from bitlight.network.golden import packed
+    from bitlight.network.golden.convolution import Convolution
     from bitlight_lab.benchmarks.rivals import products
 
     numba.set_num_threads(threads)
@@ -101,7 +102,7 @@ def layers(net: Network, threads: int, batch: int = 256) -> list[dict[str, Any]]
     shapes = iter(products(net))
     rows = []
     for index, (stage, given, _) in enumerate(packed.trace(net, images)):
-        if not isinstance(stage, packed.Convolution):
+        if not isinstance(stage, Convolution):
             continue
         shape = next(shapes)
         macs = shape.rows * shape.k * shape.outputs

@@ -52,14 +52,14 @@ def products(net: Network) -> list[Product]:
     """The product of each Conv2d and Linear."""
     return [
         Product(math.prod(net.shapes[index + 1][:-1]), layer.fan_in, len(layer.weight))
-        for index, layer in enumerate(net.layers)
+        for index, layer in enumerate(net.chain)
         if not isinstance(layer, MaxPool2d)
     ]
 
 
 def torch_float(net: Network, layout: torch.memory_format) -> Engine:
     """Convolutions and products of ±1 in float32, by torch's own functions, NCHW."""
-    steps = [_float_step(net, index, layout) for index in range(len(net.layers))]
+    steps = [_float_step(net, index, layout) for index in range(len(net.chain))]
 
     @torch.inference_mode()
     def run(x: np.ndarray) -> np.ndarray:
@@ -74,7 +74,7 @@ def torch_float(net: Network, layout: torch.memory_format) -> Engine:
 
 
 def _float_step(net: Network, index: int, layout: torch.memory_format) -> Step:
-    layer = net.layers[index]
+    layer = net.chain[index]
     if isinstance(layer, MaxPool2d):
         return _pool(layer)
     weight = torch.from_numpy(signed(layer.weight)).float()
@@ -98,7 +98,7 @@ def _float_step(net: Network, index: int, layout: torch.memory_format) -> Step:
 
 def torch_int8(net: Network) -> Engine:
     """Windows laid out as rows, and products of int8 into int32, NHWC; pixels as x − 2^(b−1)."""
-    steps = [_int8_step(net, index) for index in range(len(net.layers))]
+    steps = [_int8_step(net, index) for index in range(len(net.chain))]
     half = 1 << (net.input_bits - 1)
 
     @torch.inference_mode()
@@ -114,7 +114,7 @@ def torch_int8(net: Network) -> Engine:
 
 
 def _int8_step(net: Network, index: int) -> Step:
-    layer = net.layers[index]
+    layer = net.chain[index]
     if isinstance(layer, MaxPool2d):
         return _pool(layer)
     rows = torch.from_numpy(signed(layer.weight).astype(np.int8)).reshape(len(layer.weight), -1)
