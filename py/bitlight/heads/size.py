@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from bitlight.network.layers import Conv2d, Linear
 from bitlight.network.network import Network
+from bitlight.network.summary import summarize
 
 
 def sizes(net: Network, used: int, head_parameters: int) -> list[dict[str, Any]]:
     """Parameters and bytes of the extractor and of the whole network, as bits and as floats.
 
     A float network has a 32-bit float for each weight and for each threshold, which is its bias
-    with batch norm folded in; the head stands behind it as floats. As bits a threshold takes 32.
+    with batch norm folded in; the head comes after it, in floats. As bits a threshold takes 32.
 
     Parameters
     ----------
@@ -39,22 +39,15 @@ def sizes(net: Network, used: int, head_parameters: int) -> list[dict[str, Any]]
         ("extractor", net.upto(used), head_parameters),
         ("whole network", net, 0),
     ):
-        weights, thresholds = _parameters(network)
+        figures = summarize(network)
         floats = f"{what}{' and head' if further else ''}, float32"
-        total = weights + thresholds
+        total = sum(some.count for some in figures.parameters)
         rows += [
             {
                 "what": f"{what}, bits",
                 "parameters": total,
-                "bytes": -(-weights // 8) + 4 * thresholds,
+                "bytes": -(-figures.memory_bits // 8),
             },
             {"what": floats, "parameters": total + further, "bytes": 4 * (total + further)},
         ]
     return rows
-
-
-def _parameters(net: Network) -> tuple[int, int]:
-    """Weights, and thresholds or biases: a classifier's scores have none."""
-    layers = [layer for layer in net.layers if isinstance(layer, Conv2d | Linear)]
-    thresholds = [len(layer.weight) for layer in layers if layer.threshold is not None]
-    return sum(layer.weight.size for layer in layers), sum(thresholds)

@@ -1,15 +1,16 @@
 """How fast the golden model is, beside other engines, in one run and on the same threads."""
 
 import statistics
-import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from bitlight.errors import BitlightError
 from bitlight.network.network import Network
-from bitlight_lab.benchmarks.harness import REST, seconds_per_call
+from bitlight.network.summary import summarize
+from bitlight_lab.benchmarks.harness import Say, seconds_per_call, take_turns
 
 SEED = 0
 SECONDS = 0.4  # that an engine is at work in each round, at least
@@ -21,7 +22,7 @@ def measure(
     threads: int,
     rounds: int = 3,
     without: Sequence[str] = (),
-    say: Callable[[str], None] | None = None,
+    say: Say | None = None,
 ) -> dict[str, Any]:
     """Images per second of each engine; rounds go through all engines in turn.
 
@@ -34,7 +35,7 @@ def measure(
     without : sequence of str
         Engines to leave out whose names begin so.
     say : callable, optional
-        Called at the start of each round.
+        Called before each measurement.
 
     Returns
     -------
@@ -57,19 +58,17 @@ def measure(
         (name, run) for name, run in engines(net, threads) if not name.startswith(tuple(without))
     ]
     expected = net.forward(images)
-    seconds: dict[str, list[float]] = {name: [] for name, _ in running}
-    for turn in range(rounds + 1):  # the first compiles, fills caches and is compared
-        if say is not None:
-            say(f"round {turn} of {rounds}" if turn else "warming up")
-        for name, run in running:
-            some = images[: max(8, batch // 16)] if name == "plain" else images
-            if turn == 0:
-                found = run(some)
-                if found is not None and not np.array_equal(found, expected[: len(some)]):
-                    raise BitlightError(f"{name} gives other features than the packed engine")
-            else:
-                seconds[name].append(_seconds(run, some) / len(some))
-    macs = sum(shape.rows * shape.k * shape.outputs for shape in shapes)
+    given = {
+        name: images[: max(8, batch // 16)] if name == "plain" else images for name, _ in running
+    }
+    for name, run in running:  # compiles and fills caches
+        some = given[name]
+        features = run(some)
+        if features is not None and not np.array_equal(features, expected[: len(some)]):
+            raise BitlightError(f"{name} gives other features than the packed engine")
+    timed = {name: partial(_seconds, run, given[name]) for name, run in running}
+    seconds = take_turns(timed, rounds, say)
+    macs = sum(some.count for some in summarize(net).macs)
     figures = {}
     packed = statistics.median(seconds["packed"])
     for name, taken in seconds.items():
@@ -106,7 +105,7 @@ def layers(net: Network, threads: int, batch: int = 256) -> list[dict[str, Any]]
             continue
         shape = next(shapes)
         macs = shape.rows * shape.k * shape.outputs
-        taken = min(_seconds(stage, given) for _ in range(3)) / batch
+        taken = min(take_turns({"packed": partial(_seconds, stage, given)}, 3)["packed"])
         rows.append(
             {
                 "layer": f"{index}: {shape.rows} × {shape.k} × {shape.outputs}",
@@ -119,7 +118,6 @@ def layers(net: Network, threads: int, batch: int = 256) -> list[dict[str, Any]]
 
 
 def _seconds(run: Callable[[np.ndarray], Any], images: np.ndarray) -> float:
-    """Mean time of a call, once the threads of other engines are at rest."""
-    time.sleep(REST)
+    """Mean time of a call for one image, after a call that does not count."""
     run(images)
-    return seconds_per_call(run, images, SECONDS)
+    return seconds_per_call(run, images, SECONDS) / len(images)

@@ -1,17 +1,15 @@
 """How fast a ridge head is beside scikit-learn's, and how little memory a streamed one takes."""
 
-import multiprocessing
-import resource
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bitlight.errors import BitlightError
-from bitlight_lab.benchmarks.harness import REST
+from bitlight_lab.benchmarks.harness import Say, peak_bytes, run_apart, take_turns
 
 if TYPE_CHECKING:
     from bitlight.heads import RidgeHead
@@ -21,7 +19,6 @@ CLASSES = 10
 ALPHAS = tuple(10.0**k for k in range(10))
 TESTS = 5000
 BATCH = 4096
-Say = Callable[[str], None]
 
 
 def draw_bits(samples: int, features: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -69,9 +66,7 @@ def compare(
     dict with `samples`, `features`, `classes`, `alphas`, `ratio`, and for each of `engines` its
     `seconds` of each round, `alpha` and `accuracy` on further samples
     """
-    import torch
     from sklearn.linear_model import RidgeClassifierCV
-    from threadpoolctl import threadpool_limits
 
     from bitlight.heads import RidgeHead
 
@@ -81,22 +76,25 @@ def compare(
         "RidgeHead": (RidgeHead(ALPHAS), X),
         "RidgeClassifierCV": (RidgeClassifierCV(ALPHAS), X.astype(np.float64)),
     }
-    found: dict[str, dict[str, Any]] = {name: {"seconds": []} for name in engines}
-    torch.set_num_threads(threads)
-    with threadpool_limits(threads):
-        for turn in range(rounds):
-            for name, (head, given) in engines.items():
-                if say is not None:
-                    say(f"round {turn + 1} of {rounds}: {name}")
-                time.sleep(REST)
-                started = time.perf_counter()
-                head.fit(given, y)
-                found[name]["seconds"].append(time.perf_counter() - started)
-                found[name]["alpha"] = float(head.alpha_)
-                found[name]["accuracy"] = float(head.score(X_test.astype(given.dtype), y_test))
+    found: dict[str, dict[str, Any]] = {}
+    with _limit(threads):
+        fits = {name: partial(_fit, head, given, y) for name, (head, given) in engines.items()}
+        seconds = take_turns(fits, rounds, say)
+        for name, (head, given) in engines.items():
+            found[name] = {
+                "seconds": seconds[name],
+                "alpha": float(head.alpha_),
+                "accuracy": float(head.score(X_test.astype(given.dtype), y_test)),
+            }
     ours, theirs = (statistics.median(found[name]["seconds"]) for name in engines)
     shape = {"samples": samples, "features": features, "classes": CLASSES, "alphas": ALPHAS}
     return {**shape, "ratio": theirs / ours, "engines": found}
+
+
+def _fit(head: Any, X: np.ndarray, y: np.ndarray) -> float:
+    started = time.perf_counter()
+    head.fit(X, y)
+    return time.perf_counter() - started
 
 
 def stream(
@@ -126,56 +124,33 @@ def stream(
     """
     if say is not None:
         say(f"{samples:,} × {features:,}, streamed")
-    head, found = _apart(_streamed, threads, samples, features)
+    head, found = run_apart(_streamed, samples, features, threads)
     found = {"samples": samples, "features": features, **found}
     if in_memory:
         if say is not None:
             say(f"{samples:,} × {features:,}, in memory")
-        _, found["in_memory"] = _apart(_bound, threads, samples, features, head)
+        found["in_memory"] = run_apart(_bound, samples, features, threads, head)
     return found
 
 
-Result = tuple[Any, dict[str, Any]]
-
-
-def _apart(run: Callable[..., Result], threads: int, *arguments: Any) -> Result:
-    """The result of a process of its own, whose peak memory is its own too."""
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_child, args=(sender, run, threads, arguments))
-    process.start()
-    sender.close()
-    try:
-        found: Result = receiver.recv()
-    except EOFError:
-        process.join()
-        raise BitlightError(f"the measurement ended with code {process.exitcode}") from None
-    process.join()
-    return found
-
-
-def _child(sender: Any, run: Callable[..., Result], threads: int, arguments: Any) -> None:
+@contextmanager
+def _limit(threads: int) -> Iterator[None]:
+    """So many threads of torch and of BLAS at most."""
     import torch
     from threadpoolctl import threadpool_limits
 
     torch.set_num_threads(threads)
     with threadpool_limits(threads):
-        result, figures = run(*arguments)
-    figures["peak_bytes"] = _peak_bytes()
-    sender.send((result, figures))
+        yield
 
 
-def _peak_bytes() -> int:
-    """Most memory that this process has had."""
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-    except OSError:
-        return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Not ru_maxrss, which on Linux begins with the memory of the process that started this one.
-    return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+def _streamed(samples: int, features: int, threads: int) -> tuple["RidgeHead", dict[str, Any]]:
+    with _limit(threads):
+        head, figures = _stream(samples, features)
+    return head, {**figures, "peak_bytes": peak_bytes()}
 
 
-def _streamed(samples: int, features: int) -> Result:
+def _stream(samples: int, features: int) -> tuple["RidgeHead", dict[str, Any]]:
     from bitlight.heads import RidgeHead
 
     head, drawing, begun = RidgeHead(ALPHAS), 0.0, time.perf_counter()
@@ -196,7 +171,7 @@ def _streamed(samples: int, features: int) -> Result:
     return head, figures
 
 
-def _bound(samples: int, features: int, head: "RidgeHead") -> Result:
+def _bound(samples: int, features: int, threads: int, head: "RidgeHead") -> dict[str, Any]:
     """How far the coefficients are from the solution at most, relative, by plain float64.
 
     With all features in memory: where the gradient of the penalised error is r, the solution is
@@ -207,12 +182,18 @@ def _bound(samples: int, features: int, head: "RidgeHead") -> Result:
         rows = slice(index * BATCH, index * BATCH + len(some))
         X[rows], y[rows] = some, labels
     started = time.perf_counter()
+    with _limit(threads):
+        bound = _error_bound(head, X, y)
+    seconds = time.perf_counter() - started
+    return {"error_bound": bound, "seconds": seconds, "peak_bytes": peak_bytes()}
+
+
+def _error_bound(head: "RidgeHead", X: np.ndarray, y: np.ndarray) -> float:
     coef = head.coef_.T
     errors = head.decision_function(X) - np.where(y[:, np.newaxis] == np.arange(CLASSES), 1.0, -1.0)
     errors -= errors.mean(axis=0)
     gradient = head.alpha_ * coef
-    for start in range(0, samples, BATCH):
+    for start in range(0, len(X), BATCH):
         rows = slice(start, start + BATCH)
         gradient += X[rows].astype(np.float64).T @ errors[rows]
-    bound = float(np.linalg.norm(gradient) / head.alpha_ / np.linalg.norm(coef))
-    return None, {"error_bound": bound, "seconds": time.perf_counter() - started}
+    return float(np.linalg.norm(gradient) / head.alpha_ / np.linalg.norm(coef))

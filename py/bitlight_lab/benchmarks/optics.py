@@ -4,8 +4,6 @@ Each engine runs in a process of its own, so that its peak memory is its own too
 """
 
 import importlib.util
-import multiprocessing
-import resource
 import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,7 +12,7 @@ import numpy as np
 
 from bitlight.errors import BitlightError
 from bitlight.optics.memory import available
-from bitlight_lab.benchmarks.harness import seconds_per_call
+from bitlight_lab.benchmarks.harness import Say, peak_bytes, run_apart, seconds_per_call
 
 SEED = 0
 SECONDS = 1.0  # that an engine is at work in each round, at least
@@ -29,7 +27,7 @@ def measure(
     threads: int = 1,
     rounds: int = 3,
     without: Sequence[str] = (),
-    say: Callable[[str], None] | None = None,
+    say: Say | None = None,
 ) -> list[dict[str, Any]]:
     """Frames per second of each engine at each size.
 
@@ -61,29 +59,17 @@ def measure(
         If a measurement fails or is killed.
     """
     found = []
-    context = multiprocessing.get_context("spawn")
     for n, m in sizes:
         for engine in ENGINES:
             if engine.startswith(tuple(without)) or not _installed(engine):
                 continue
             if say is not None:
                 say(f"{n:,} → {m:,}: {engine}")
-            receiver, sender = context.Pipe(duplex=False)
-            process = context.Process(target=_child, args=(sender, engine, n, m, threads, rounds))
-            process.start()
-            sender.close()
             try:
-                found.append(receiver.recv())
-            except EOFError:
-                process.join()
-                code = process.exitcode
-                raise BitlightError(f"{engine} at {n} → {m} ended with code {code}") from None
-            process.join()
+                found.append(run_apart(measure_one, engine, n, m, threads, rounds))
+            except BitlightError as error:
+                raise BitlightError(f"{engine} at {n} → {m}: {error}") from None
     return found
-
-
-def _child(sender: Any, engine: str, n: int, m: int, threads: int, rounds: int) -> None:
-    sender.send(measure_one(engine, n, m, threads, rounds))
 
 
 def measure_one(engine: str, n: int, m: int, threads: int, rounds: int) -> dict[str, Any]:
@@ -114,7 +100,7 @@ def measure_one(engine: str, n: int, m: int, threads: int, rounds: int) -> dict[
         "frames_per_s": 1 / statistics.median(each),
         "gmacs_per_s": macs / statistics.median(each) / 1e9,
         "seconds_per_frame": each,
-        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak_bytes": peak_bytes(),
     }
 
 

@@ -11,7 +11,7 @@ from amaranth.sim import Simulator as AmaranthSimulator
 
 from bitlight import SimulationError
 from bitlight_hw import Accelerator
-from bitlight_lab.benchmarks.harness import cores
+from bitlight_lab.benchmarks.harness import Say, cores
 from bitlight_sim.cosimulation import cosimulate
 from bitlight_sim.native import beats
 from bitlight_sim.runner import SimulatorName
@@ -28,7 +28,7 @@ def compare(
     *,
     few: int = 3,
     without: Sequence[str] = (),
-    say: Callable[[str], None] | None = None,
+    say: Say | None = None,
 ) -> dict[str, Any]:
     """Images per second of every engine; builds are timed apart.
 
@@ -72,7 +72,7 @@ def over_images(
     acc: Accelerator,
     images: np.ndarray,
     counts: dict[Engine, Sequence[int]],
-    say: Callable[[str], None] | None = None,
+    say: Say | None = None,
 ) -> dict[str, Any]:
     """Seconds that one process takes for so many images, the images given again and again.
 

@@ -3,6 +3,7 @@
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,9 @@ from bitlight.training.recipes import Recipe
 from bitlight.training.samples import Arrays
 from bitlight.zoo import modules as zoo
 from bitlight.zoo.topologies import Conv, Pool, Scores, Topology
+from bitlight_lab.benchmarks.harness import Say, take_turns
 
 SEED = 0
-REST = 0.3  # seconds between engines, so that none finds the other's threads still spinning
 
 
 def measure(
@@ -25,7 +26,7 @@ def measure(
     *,
     images: int = 1280,
     rounds: int = 3,
-    say: Callable[[str], None] | None = None,
+    say: Say | None = None,
 ) -> dict[str, Any]:
     """Images per second of training, in float32 and bfloat16.
 
@@ -40,7 +41,7 @@ def measure(
         Of a round, a multiple of 128.
     rounds : int
     say : callable, optional
-        Called at the start of each round.
+        Called before each measurement.
 
     Returns
     -------
@@ -53,38 +54,33 @@ def measure(
         rng.integers(0, 1 << topology.input_bits, shape, dtype=np.uint8),
         rng.integers(0, topology.shapes[-1][0], images),
     )
-    precisions = ("float32", "bfloat16")
     torch.manual_seed(SEED)
-    engines = {
-        (name, precision): module
-        for name, build in (("bitlight", zoo.build), ("brevitas", brevitas_module))
-        for precision in precisions
-        if (module := build(topology)) is not None
-    }
-    seconds: dict[tuple[str, str], list[float]] = {key: [] for key in engines}
-    for turn in range(rounds + 1):  # the first prepares kernels and fills caches
-        if say is not None:
-            say(f"round {turn} of {rounds}" if turn else "warming up")
-        for key, module in engines.items():
-            time.sleep(REST)
-            recipe = Recipe(epochs=1, precision=key[1])  # type: ignore[arg-type]
-            started = time.perf_counter()
-            train(module, samples, recipe)
-            if turn:
-                seconds[key].append(time.perf_counter() - started)
-    medians = {key: statistics.median(values) for key, values in seconds.items()}
+    runs: dict[str, Callable[[], float]] = {}
+    for name, build in (("bitlight", zoo.build), ("brevitas", brevitas_module)):
+        for precision in ("float32", "bfloat16"):
+            if (module := build(topology)) is not None:
+                runs[f"{name}, {precision}"] = partial(_train, module, samples, precision)
+    seconds = take_turns(runs, rounds, say, warm=True)
+    medians = {name: statistics.median(taken) for name, taken in seconds.items()}
     return {
         "threads": torch.get_num_threads(),
         "images": images,
         "engines": {
-            f"{name}, {precision}": {
+            name: {
                 "images_per_s": images / median,
-                "ratio": median / medians["bitlight", precision],
-                "seconds": seconds[name, precision],
+                "ratio": median / medians[f"bitlight, {name.split(', ')[1]}"],
+                "seconds": seconds[name],
             }
-            for (name, precision), median in medians.items()
+            for name, median in medians.items()
         },
     }
+
+
+def _train(module: nn.Module, samples: Arrays, precision: str) -> float:
+    recipe = Recipe(epochs=1, precision=precision)  # type: ignore[arg-type]
+    started = time.perf_counter()
+    train(module, samples, recipe)
+    return time.perf_counter() - started
 
 
 def brevitas_module(topology: Topology) -> nn.Module | None:

@@ -51,7 +51,7 @@ def golden(
     from bitlight_lab.benchmarks import harness
 
     cores = threads or harness.cores()
-    figures: dict[str, Any] = {"machine": harness.machine(), "seed": speed.SEED, "networks": {}}
+    figures: dict[str, Any] = {"seed": speed.SEED, "networks": {}}
     for name in networks or ("cnv", "fashion28", "lfc", "alexnet"):
         net = sources.network(name)
         with steps() as say:
@@ -73,7 +73,7 @@ def golden(
             for row in found["layers"]
         ]
         show_table(f"{name} in the packed engine", ["rows × K × outputs", "µs", "GMAC/s"], parts)
-    write_json(json_file, figures)
+    _write(json_file, figures)
 
 
 @bench.command()
@@ -109,7 +109,6 @@ def rtl(
 
     bitlight bench rtl cnv --folding published --without "cocotb on icarus"
     """
-    from bitlight_lab.benchmarks import harness
     from bitlight_lab.benchmarks.rtl import compare
 
     acc = accelerator(network, **choice)
@@ -133,7 +132,7 @@ def rtl(
         ["engine", "build, s", "images", "images/s", "cycles/s", "times the first"],
         rows,
     )
-    write_json(json_file, {"machine": harness.machine(), **figures})
+    _write(json_file, figures)
 
 
 @bench.command()
@@ -145,7 +144,6 @@ def images(network: str, json_file: str | None, **choice: Any) -> None:
 
     The build is timed with an empty cache only: set BITLIGHT_CACHE to a new folder.
     """
-    from bitlight_lab.benchmarks import harness
     from bitlight_lab.benchmarks.rtl import over_images
 
     acc = accelerator(network, **choice)
@@ -163,7 +161,7 @@ def images(network: str, json_file: str | None, **choice: Any) -> None:
         for row in row_of["runs"]
     ]
     show_table(f"RTL of {network}", ["engine", "images", "s", "images/s"], rows)
-    write_json(json_file, {"machine": harness.machine(), "name": network, **figures})
+    _write(json_file, {"name": network, **figures})
 
 
 @bench.command()
@@ -208,8 +206,7 @@ def optics(
     ]
     columns = ["size", "engine", "frames/s", "GMAC/s", "peak memory, MB"]
     show_table(f"optical projection, {cores} threads; *: from a part of R", columns, rows)
-    figures = {"machine": harness.machine(), "threads": cores, "seed": 0, "measurements": found}
-    write_json(json_file, figures)
+    _write(json_file, {"threads": cores, "seed": 0, "measurements": found})
 
 
 @bench.command()
@@ -227,7 +224,6 @@ def training(topology: str, threads: int, images: int, rounds: int, json_file: s
     """
     import torch
 
-    from bitlight_lab.benchmarks import harness
     from bitlight_lab.benchmarks.training import measure
 
     torch.set_num_threads(threads)
@@ -237,7 +233,7 @@ def training(topology: str, threads: int, images: int, rounds: int, json_file: s
     show_table(
         f"{topology}, {threads} threads", ["engine", "images/s", "bitlight is faster, times"], rows
     )
-    write_json(json_file, {"machine": harness.machine(), "topology": topology, **found})
+    _write(json_file, {"topology": topology, **found})
 
 
 @bench.command()
@@ -299,5 +295,11 @@ def heads(
             bound = memory["in_memory"]["error_bound"]
             shown += [["distance from the exact solution, relative, at most", bound]]
         show_table(f"{stream[0]:,} × {stream[1]:,} uint8, streamed", ["", "value"], shown)
-    machine = {"machine": harness.machine(), "threads": cores, "seed": 0}
-    write_json(json_file, {**machine, "ridge": figures, "streamed": memory})
+    _write(json_file, {"threads": cores, "seed": 0, "ridge": figures, "streamed": memory})
+
+
+def _write(file: str | None, figures: dict[str, Any]) -> None:
+    """Write the raw figures of a benchmark after what the machine is."""
+    from bitlight_lab.benchmarks.harness import machine
+
+    write_json(file, {"machine": machine(), **figures})

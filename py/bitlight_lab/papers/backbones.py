@@ -90,15 +90,15 @@ class Backbone:
 
     def size(self, cut: int) -> float:
         """Parameters of the first stages as a share of those of all."""
-        return _parameters(self.stages[:cut]) / _parameters(self.stages)
+        return self.parameters(cut) / self.parameters(len(self.stages))
+
+    def parameters(self, cut: int) -> int:
+        """How many numbers the first stages learn; statistics of batch norm are not learnt."""
+        return sum(parameter.numel() for parameter in self.stages[:cut].parameters())
 
     def label(self, cut: int) -> str:
         """Name of the last stage."""
         return list(self.stages._modules)[cut - 1]
-
-
-def _parameters(module: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def load(name: str, size: int, weights: str = "pretrained") -> Backbone:

@@ -8,7 +8,7 @@ from networks import draw_images, draw_network
 
 from bitlight import BitlightError, Conv2d, Linear, MaxPool2d, Network
 from bitlight_lab.benchmarks import golden as speed
-from bitlight_lab.benchmarks import rivals
+from bitlight_lab.benchmarks import harness, rivals
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -36,7 +36,7 @@ def test_bnn_lab_is_measured_only_where_it_is_installed():
 
 def test_figures(monkeypatch):
     monkeypatch.setattr(speed, "SECONDS", 0.0)
-    monkeypatch.setattr(speed, "REST", 0.0)
+    monkeypatch.setattr(harness, "REST", 0.0)
     net = Network((6, 6, 2), 8, [Conv2d(np.ones((5, 3, 3, 2), bool), np.zeros(5, np.int32))])
     found = speed.measure(net, 1, rounds=2, without=("torch",))
     assert found["macs"] == 16 * 18 * 5
@@ -61,7 +61,7 @@ def test_a_wrong_engine_is_found_out(monkeypatch):
 
 def test_layers(monkeypatch):
     monkeypatch.setattr(speed, "SECONDS", 0.0)
-    monkeypatch.setattr(speed, "REST", 0.0)
+    monkeypatch.setattr(harness, "REST", 0.0)
     conv = Conv2d(np.ones((5, 3, 3, 2), bool), np.zeros(5, np.int32))
     net = Network((6, 6, 2), 8, [conv, MaxPool2d(), Linear(np.ones((3, 20), bool), None)])
     rows = speed.layers(net, 1, batch=4)

@@ -135,8 +135,8 @@ class _Bench:
     def _network(self, engine: str, precision: str) -> tuple[Network, dict[str, Any]]:
         about: dict[str, Any] = {"stage": self.backbone.label(self.cut)}
         if engine == TORCH:
-            parameters = sum(p.numel() for p in self.backbone.upto(self.cut).parameters())
-            about["model_bytes"] = parameters * (4 if precision == "float32" else 2)
+            bytes_each = 4 if precision == "float32" else 2
+            about["model_bytes"] = bytes_each * self.backbone.parameters(self.cut)
             return in_torch(self.backbone, self.cut, precision, self.setting.device), about
         path = self._file("int8" if precision == "int8" else "float32")
         about["model_bytes"] = path.stat().st_size
