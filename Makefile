@@ -77,7 +77,7 @@ pretrain32: $(READY)  ## The same for the larger one, CNV for 32×32; an hour.
 	@cp build/pretrain/fashion32/network.bnn py/bitlight/extractors/fashion32.bnn
 
 training: $(READY)  ## Every run of docs/training.md; hours, and it goes on where it stopped.
-	@$(BIN)/python docs/training.py build/training
+	@$(BIN)/python -m bitlight_lab.figures.training build/training
 
 bench: $(READY)  ## Speed beside others: golden model, RTL simulators, ridge heads.
 	@mkdir -p build/bench
@@ -91,10 +91,10 @@ synth: $(READY)  ## Area and clock of CNV on an ECP5-85F; TARGET=, NETWORK=, FOL
 	@$(BIN)/bitlight synth $(NETWORK) --target $(TARGET) $(if $(FOLDING),--folding $(FOLDING))
 
 waves: $(READY)  ## Timing diagrams of the documentation.
-	@$(BIN)/python docs/waves.py
+	@$(BIN)/python -m bitlight_lab.figures.waves
 
 optics: $(READY)  ## Figures and pictures of docs/optics.md.
-	@$(BIN)/python docs/optics.py
+	@$(BIN)/python -m bitlight_lab.figures.optics
 
 reproduce: $(READY)  ## The papers' experiments, quick versions, in build/reproduce/quick.
 	@$(BIN)/bitlight reproduce leroux-table2 --quick

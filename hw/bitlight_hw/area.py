@@ -2,7 +2,7 @@
 
 Each unit names its parts (places of a ring by their bits, falls of a popcount, digits of a sum …)
 and how many it has. What one of them takes on a family was fitted to what Yosys counts for many
-units of random networks (`docs/area.py`); the factors are in `area.json`.
+units of random networks (`bitlight_lab.figures.area`); the factors are in `area.json`.
 """
 
 import itertools

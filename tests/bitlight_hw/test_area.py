@@ -1,8 +1,6 @@
 """The parts of units, counted as they are built, equal ones once; and what became of them."""
 
 import json
-import sys
-from importlib import util
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +10,7 @@ from bitlight import Conv2d, Network
 from bitlight_hw import Accelerator, area
 from bitlight_hw.estimate import Estimate, tables
 from bitlight_hw.family import FAMILIES
+from bitlight_hw.synthesis import TARGETS
 from bitlight_hw.timing import GIVE, TAKE
 from bitlight_hw.units import Gearbox, MatrixVector, OrPool, Window
 from bitlight_hw.units.contents import Contents
@@ -19,6 +18,7 @@ from bitlight_hw.units.popcount import parity_tables
 from bitlight_hw.units.rom import Rom
 from bitlight_hw.units.window import ring
 from bitlight_hw.verilog import convert
+from bitlight_lab.figures.area import count, count_whole, draw
 
 DOCS = Path(__file__).parents[2] / "docs"
 NAMES = ("xc7", "ecp5", "ice40")
@@ -144,23 +144,13 @@ def test_every_unit_of_every_family_has_factors():
             assert all(factor > 0 for unit in units.values() for factor in unit.values())
 
 
-def measuring():
-    """docs/area.py, which is no part of a package."""
-    spec = util.spec_from_file_location("area_of_networks", DOCS / "area.py")
-    module = util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_predictions_are_no_worse_than_published():
     """Networks that Yosys counted, predicted anew."""
-    script = measuring()
     recorded = json.loads((DOCS / "raw" / "area.json").read_text())["devices"]
     for device, found in recorded.items():
-        family, errors = script.TARGETS[device].family, []
+        family, errors = TARGETS[device].family, []
         for row in found["rows"][::5]:
-            taken = Estimate.total(script.draw(row["seed"]).estimate(family).values())
+            taken = Estimate.total(draw(row["seed"]).estimate(family).values())
             errors.append(tables(taken) / row["tables"] - 1)
             assert taken.blocks == row["blocks"]
         assert np.mean(np.abs(errors) <= 0.15) >= 0.9
@@ -197,11 +187,10 @@ def test_what_chooses_from_a_cut_memory_is_counted():
     ("device", "depth"), [("xc7", 1100), ("ecp5-85k", 1100), ("ice40-up5k", 544)]
 )
 def test_yosys_cuts_memories_so(device, depth):
-    script = measuring()
-    target = script.TARGETS[device]
+    target = TARGETS[device]
     rom = Rom(np.random.default_rng(0).random((depth, 1, 24)) < 0.5)
     for unit in (rom, ring(24, depth)):
-        found = script.count(convert(unit, "unit", target.family), "unit", target)
+        found = count(convert(unit, "unit", target.family), "unit", target)
         taken = unit.estimate(FAMILIES[target.family])
         assert round(found.brams * target.blocks_per_bram) == taken.blocks > 1
 
@@ -209,19 +198,17 @@ def test_yosys_cuts_memories_so(device, depth):
 @pytest.mark.slow
 @pytest.mark.parametrize("device", ["xc7", "ecp5-85k", "ice40-up5k"])
 def test_yosys_finds_no_block_ram_for_a_kernel_of_height_one(device):
-    script = measuring()
-    found = script.counted(flat(), script.TARGETS[device])
+    found = count_whole(flat(), TARGETS[device])
     assert found.brams == 0
-    assert Estimate.total(flat().estimate(script.TARGETS[device].family).values()).blocks == 0
+    assert Estimate.total(flat().estimate(TARGETS[device].family).values()).blocks == 0
 
 
 def check_by_yosys(device, seeds):
     """Networks that no factor was fitted to."""
-    script = measuring()
-    target, errors = script.TARGETS[device], {}
+    target, errors = TARGETS[device], {}
     for seed in seeds:
-        acc = script.draw(seed)
-        found = script.counted(acc, target)
+        acc = draw(seed)
+        found = count_whole(acc, target)
         taken = Estimate.total(acc.estimate(target.family).values())
         errors[seed] = tables(taken) / (found.luts + found.memory_luts) - 1
         assert taken.blocks == round(found.brams * target.blocks_per_bram), seed
@@ -250,12 +237,11 @@ def test_what_the_axi_ports_take(device):
     from bitlight_hw.axi import AxiAccelerator
     from bitlight_hw.layerplans import around
 
-    script = measuring()
-    target, acc = script.TARGETS[device], script.draw(1)
+    target, acc = TARGETS[device], draw(1)
     taken = Estimate.total(around(acc, "axi", FAMILIES[target.family]).values())
     tops = {"bitlight_axi": AxiAccelerator(acc), "accelerator": acc}
     counted = []
     for name, top in tops.items():
-        found = script.count(top.verilog(target.family), name, target)
+        found = count(top.verilog(target.family), name, target)
         counted.append(found.luts + found.memory_luts)
     assert tables(taken) == pytest.approx(counted[0] - counted[1], rel=0.12)

@@ -18,11 +18,14 @@ from pathlib import Path
 
 import click
 import numpy as np
-from recorded import Noted, record
 
 from bitlight import FeatureStore, Network, extractors
 from bitlight.data.source import RandomSource
 from bitlight.store import fill, manifest_for
+from bitlight_lab.figures.record import Noted, record
+
+# This command, in a process of its own.
+ITSELF = (sys.executable, "-m", "bitlight_lab.figures.store")
 
 
 @click.group()
@@ -125,7 +128,8 @@ def _store(path: Path, net: Network, count: int, chunk: int) -> FeatureStore:
 def _filler(path: Path, log: Path) -> subprocess.Popen[bytes]:
     """A process that fills the store, from the moment at which it begins to."""
     process = subprocess.Popen(
-        [sys.executable, __file__, "filler", str(path), str(log)], stdout=subprocess.PIPE
+        [*ITSELF, "filler", str(path), str(log)],
+        stdout=subprocess.PIPE,
     )
     assert process.stdout is not None
     process.stdout.readline()

@@ -22,7 +22,6 @@ from typing import Any
 
 import click
 import numpy as np
-from recorded import RAW, Noted, record
 
 from bitlight import FeatureStore, Network, RidgeHead, extractors
 from bitlight.cluster import connect
@@ -30,7 +29,10 @@ from bitlight.data.source import RandomSource
 from bitlight.store import manifest_for
 from bitlight.store.workers import fill_on
 from bitlight.zoo.topologies import TOPOLOGIES
+from bitlight_lab.figures.record import RAW, Noted, record
 
+# This command, in a process of its own.
+ITSELF = (sys.executable, "-m", "bitlight_lab.figures.scale")
 IMAGENET = 1_281_167
 CORES = (1, 16, 64)
 # Assumed: a core of a rented x86-64 server for an hour, without discounts.
@@ -121,8 +123,7 @@ def ridge(store: str, workers: int, alpha: float | None) -> None:
         for name, address in (("here", ""), ("dask", f"local:{workers}")):
             out = Path(folder) / name
             command = [
-                sys.executable,
-                __file__,
+                *ITSELF,
                 "one-ridge",
                 store,
                 str(out),
@@ -224,7 +225,7 @@ def _simulated(net: Network, images: int) -> dict[str, float]:
 
 def _golden_rate(images: int) -> float:
     """Images in a second of one core: of a process whose threads are one."""
-    command = [sys.executable, __file__, "one-golden", str(images)]
+    command = [*ITSELF, "one-golden", str(images)]
     environment = {**os.environ, "NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment)
     return float(done.stdout)

@@ -1,15 +1,15 @@
 """Draws the plots of docs/performance.md from what `make bench` measured: docs/raw/performance."""
 
 import json
-from pathlib import Path
 
 import matplotlib as mpl
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
-HERE = Path(__file__).parent
-RAW = HERE / "raw" / "performance"
+from bitlight_lab.figures.record import DOCS
+
+RAW = DOCS / "raw" / "performance"
 
 
 def golden() -> None:
@@ -34,7 +34,7 @@ def golden() -> None:
     axes.set_ylabel("images/s, 2 threads")
     axes.legend(fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(HERE / "golden.png", dpi=120)
+    figure.savefig(DOCS / "golden.png", dpi=120)
 
 
 def images() -> None:
@@ -53,7 +53,7 @@ def images() -> None:
     axes.set_title(measured["name"], loc="left", fontsize=10)
     axes.legend(fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(HERE / "rtl-images.png", dpi=120)
+    figure.savefig(DOCS / "rtl-images.png", dpi=120)
 
 
 if __name__ == "__main__":

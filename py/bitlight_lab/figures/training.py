@@ -1,6 +1,6 @@
 """The runs of docs/training.md: each that is not finished is trained, then tables and figures.
 
-python docs/training.py build/training [NAME …]
+python -m bitlight_lab.figures.training build/training [NAME …]
 """
 
 import json
@@ -8,13 +8,15 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
-DOCS = Path(__file__).parent
+from bitlight_lab.figures.record import DOCS
+
 TASK = "fashion-mnist:train {folder} --test fashion-mnist:test --threads 1"
 SMALL = f"fashion28 {TASK}"
 SHORT = f"{SMALL} --epochs 4 -n 20000"
@@ -77,7 +79,7 @@ def folder_of(root: Path, name: str) -> Path:
     return root / name.replace(", ", "-").replace(" ", "_")
 
 
-def collected(root: Path, name: str, command: str) -> dict | None:
+def collected(root: Path, name: str, command: str) -> dict[str, Any] | None:
     """What a finished run came to, and the command that gave it."""
     folder = folder_of(root, name)
     if not (folder / "result.json").is_file():

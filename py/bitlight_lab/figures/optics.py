@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -24,21 +23,22 @@ from bitlight.optics.speckle import Speckle
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
-HERE = Path(__file__).parent
+from bitlight_lab.figures.record import DOCS
+
 COMPONENTS = 1000  # of the comparison of camera effects
 
 
 def write(name: str, figures: Any) -> None:
     """Raw figures to a JSON file."""
-    folder = HERE / "raw" / "optics"
+    folder = DOCS / "raw" / "optics"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.json").write_text(json.dumps(figures, indent=2) + "\n")
 
 
 def draw(name: str, figure: Any) -> None:
     """A picture to a file."""
-    (HERE / "optics").mkdir(exist_ok=True)
-    figure.savefig(HERE / "optics" / f"{name}.png", dpi=110)
+    (DOCS / "optics").mkdir(exist_ok=True)
+    figure.savefig(DOCS / "optics" / f"{name}.png", dpi=110)
     plt.close(figure)
 
 
@@ -143,7 +143,7 @@ def animals() -> None:
 
     Takes half an hour; figures that the raw file has of this extractor already stay.
     """
-    path = HERE / "raw" / "optics" / "animals.json"
+    path = DOCS / "raw" / "optics" / "animals.json"
     network = extractors.load().id
     figures: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     if figures.get("network") != network:
@@ -165,7 +165,9 @@ def animals() -> None:
 
 def experiments(kind: Animals) -> dict[str, Callable[[], dict[str, float]]]:
     """What is trained on the bits of one layer."""
-    found = {str(m): partial(kind.optical, n_components=m) for m in (16_000, 4000, 8000, 1000)}
+    found: dict[str, Callable[[], dict[str, float]]] = {
+        str(m): partial(kind.optical, n_components=m) for m in (16_000, 4000, 8000, 1000)
+    }
     found["4000, exponent 2"] = partial(kind.optical, n_components=4000, exponent=2)
     found["bits alone"] = partial(kind.ridge, kind.train, kind.test)
     found["exact kernel"] = kind.limit
@@ -206,7 +208,7 @@ def camera() -> None:
     """Accuracy with each effect alone."""
     animals = Animals(7)
     rule = OpticalFeatures(COMPONENTS, "structured").fit(animals.train).exposure_
-    rows = []
+    rows: list[dict[str, Any]] = []
     for effect, value, parameters in effects(rule):
         started = time.perf_counter()
         found = animals.optical(n_components=COMPONENTS, **parameters)

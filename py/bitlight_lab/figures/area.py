@@ -1,9 +1,11 @@
 """Predicted area against what Yosys counts, on random networks with random foldings.
 
-    python docs/area.py measure build/area/units.jsonl --units --seeds 0 60     or --units window
-    python docs/area.py fit build/area/units.jsonl
-    python docs/area.py measure build/area/networks.jsonl --seeds 1000 1100
-    python docs/area.py report build/area/networks.jsonl
+    python -m bitlight_lab.figures.area measure build/area/units.jsonl --units --seeds 0 60
+    python -m bitlight_lab.figures.area fit build/area/units.jsonl
+    python -m bitlight_lab.figures.area measure build/area/networks.jsonl --seeds 1000 1100
+    python -m bitlight_lab.figures.area report build/area/networks.jsonl
+
+With `--units` the units count by themselves; `--units window` counts windows alone.
 
 `measure` appends a line for each network and device and goes on where it stopped. A network follows
 from its seed, so that `report` predicts anew what was measured before. `fit` writes the factors of
@@ -33,9 +35,9 @@ from bitlight_hw.synthesis import TARGETS, Area, Target
 from bitlight_hw.synthesis.programs import path
 from bitlight_hw.units import Gearbox, MatrixVector, OrPool, Pad, Slide, Unit, Window
 from bitlight_hw.verilog import convert
+from bitlight_lab.figures.record import DOCS
 
-HERE = Path(__file__).parent
-RAW = HERE / "raw" / "area.json"
+RAW = DOCS / "raw" / "area.json"
 FACTORS = Path(area.__file__).with_suffix(".json")
 KINDS: dict[type[Unit], str] = {
     Gearbox: "gearbox",
@@ -122,7 +124,7 @@ def _threshold(rng: np.random.Generator, weight: np.ndarray, bits: int) -> np.nd
 
 def _pair(rng: np.random.Generator, net: Network, index: int) -> tuple[int, int]:
     layer = net.layers[index]
-    assert not isinstance(layer, MaxPool2d)
+    assert isinstance(layer, Conv2d | Linear)
     while True:
         pe, simd = _divisor(rng, len(layer.weight)), _divisor(rng, layer.fan_in)
         if pe * simd * (net.input_bits if index == 0 else 1) <= LANES:
@@ -133,7 +135,7 @@ def _divisor(rng: np.random.Generator, n: int) -> int:
     return int(rng.choice([d for d in range(1, n + 1) if n % d == 0]))
 
 
-def counted(acc: Accelerator, target: Target, native: bool = False) -> Area:
+def count_whole(acc: Accelerator, target: Target, native: bool = False) -> Area:
     """The area of an accelerator, flattened."""
     return count(acc.verilog(target.family), "accelerator", target, native)
 
@@ -152,7 +154,7 @@ def count(verilog: str, top: str, target: Target, native: bool = False) -> Area:
     return Area.of(stat["design"]["num_cells_by_type"], target)
 
 
-def counted_units(
+def count_units(
     acc: Accelerator, target: Target, kinds: Collection[str], native: bool
 ) -> dict[str, Any]:
     """The area of each unit of these kinds by itself."""
@@ -184,9 +186,9 @@ def measure(
         for device in missing:
             row: dict[str, Any] = {"seed": seed, "device": device}
             if kinds:
-                row["units"] = counted_units(acc, TARGETS[device], kinds, native)
+                row["units"] = count_units(acc, TARGETS[device], kinds, native)
             else:
-                row["whole"] = asdict(counted(acc, TARGETS[device], native))
+                row["whole"] = asdict(count_whole(acc, TARGETS[device], native))
             with file.open("a") as out:
                 out.write(json.dumps(row) + "\n")
             print(seed, device, acc.net, flush=True)
@@ -238,7 +240,7 @@ def units_of(
 
 def _parts(unit: Unit, family: families.Family) -> area.Parts:
     if not isinstance(unit, MatrixVector):
-        return unit.parts(family)  # type: ignore[attr-defined]
+        return unit.parts(family)
     contents = (held.parts(family) for held in unit.contents(family).values())
     return sum(contents, unit.parts(family))
 

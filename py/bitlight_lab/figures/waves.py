@@ -8,21 +8,24 @@ of other pages become the picture named above them.
 import json
 import re
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import wavedrom
 from amaranth.sim import Simulator
 
 from bitlight_hw.units import Gearbox, MatrixVector, OrPool, Pad, Slide, Unit, Window
+from bitlight_lab.figures.record import DOCS
 
 BLOCK = re.compile(r"!\[[^\]]*\]\((waves/[\w-]+\.svg)\)\n+```wavedrom\n(.*?)```", re.DOTALL)
 
 
-def record(unit: Unit, sent: Sequence[int], cycles: int, busy: Sequence[int]) -> dict[str, list]:
+def record(
+    unit: Unit, sent: Sequence[int], cycles: int, busy: Sequence[int]
+) -> dict[str, list[Any]]:
     """What both streams show in each cycle."""
-    seen: dict[str, list] = {f"{s}.{n}": [] for s in "io" for n in ("valid", "ready", "payload")}
+    seen: dict[str, list[Any]] = {
+        f"{s}.{n}": [] for s in "io" for n in ("valid", "ready", "payload")
+    }
 
     async def bench(ctx: Any) -> None:
         taken = 0
@@ -45,7 +48,7 @@ def record(unit: Unit, sent: Sequence[int], cycles: int, busy: Sequence[int]) ->
     return seen
 
 
-def lane(name: str, values: list, label: Callable[[int], str] | None) -> dict[str, Any]:
+def lane(name: str, values: list[Any], label: Callable[[int], str] | None) -> dict[str, Any]:
     """A signal in WaveDrom's words: levels, or labelled values where it is a payload."""
     wave, data, before = "", [], object()
     for value in values:
@@ -152,14 +155,15 @@ def pictures() -> dict[str, str]:
 
 def main() -> None:
     """Draw all of them."""
-    docs = Path(__file__).parent
-    (docs / "waves").mkdir(exist_ok=True)
+    import wavedrom
+
+    (DOCS / "waves").mkdir(exist_ok=True)
     found = {f"waves/{name}.svg": source for name, source in pictures().items()}
-    for page in sorted(docs.glob("*.md")):
+    for page in sorted(DOCS.glob("*.md")):
         found |= dict(BLOCK.findall(page.read_text()))
     for name, source in found.items():
-        wavedrom.render(source).saveas(docs / name)
-        print(docs / name)
+        wavedrom.render(source).saveas(DOCS / name)
+        print(DOCS / name)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from bitlight.data.source import RandomSource
 from bitlight.files.replacing import replacing
 from bitlight_lab.benchmarks.harness import cores, machine
 
-RAW = Path(__file__).parent / "raw" / "scale"
+DOCS = Path("docs")
+RAW = DOCS / "raw" / "scale"
 
 
 class Noted(RandomSource):
