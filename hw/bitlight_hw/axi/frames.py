@@ -35,27 +35,27 @@ class Frames:
 
     @property
     def beat_lanes(self) -> int:
-        """Lanes of one beat."""
+        """Lanes that one beat of the core's stream fills."""
         return self.beats.elements * (SCORE_BYTES if self.beats.signed else 1)
 
     @property
     def word_lanes(self) -> int:
-        """Lanes of one word."""
+        """Lanes that one word of the bus has room for."""
         return self.data_bits // self.lane_bits
 
     @property
     def lanes(self) -> int:
-        """Lanes of a frame."""
+        """Lanes of a frame, which is one image or its features."""
         return self.beats.count * self.beat_lanes
 
     @property
     def bytes(self) -> int:
-        """Bytes of a frame."""
+        """Bytes of a frame, the last one filled up with zeros."""
         return -(-self.lanes * self.lane_bits // 8)
 
     @property
     def words(self) -> int:
-        """Words of a frame."""
+        """Words of the bus that a frame takes, the last one as full as it comes."""
         return -(-8 * self.bytes // self.data_bits)
 
     @property
@@ -64,11 +64,11 @@ class Frames:
         return self.bytes - (self.words - 1) * self.data_bits // 8
 
     def unpack(self) -> Repack:
-        """Words to beats, of the lane bits that count."""
+        """The unit that cuts words of the bus into the core's beats, by the bits that count."""
         return Repack(self.word_lanes, self.beat_lanes, self.bits, frame=self.lanes)
 
     def pack(self) -> Repack:
-        """Beats to words."""
+        """The unit that lays the core's beats into words of the bus."""
         return Repack(self.beat_lanes, self.word_lanes, self.lane_bits, frame=self.lanes)
 
     def narrow(self, word: Value) -> Value:

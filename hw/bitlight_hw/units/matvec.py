@@ -137,7 +137,7 @@ class MatrixVector(Unit):
         return {name: Rom(held.words) for name, held in self.contents(family).items()}
 
     def contents(self, family: families.Family) -> dict[str, Contents]:
-        """What these hold."""
+        """What the memories of `roms` hold, by name."""
         stored = Popcount.kind(family, self.bits).stored
         return {"weight": Contents(stored(self._words)), "start": Contents(self._starts)}
 

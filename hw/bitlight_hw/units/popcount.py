@@ -88,7 +88,7 @@ class SumPopcount(Popcount):
 
     @staticmethod
     def stored(words: np.ndarray) -> np.ndarray:
-        """The weights."""
+        """What the ROM keeps for these words of weights: the weights themselves."""
         return words
 
     @staticmethod
@@ -125,7 +125,7 @@ class PairPopcount(Popcount):
 
     @staticmethod
     def stored(words: np.ndarray) -> np.ndarray:
-        """The weights."""
+        """What the ROM keeps for these words of weights: the weights themselves."""
         return words
 
     @staticmethod
@@ -290,7 +290,7 @@ def number_of(m: Module, bits: Value, lut_inputs: int) -> Value:
 
 
 def parity_tables(bits: int, lut_inputs: int) -> int:
-    """Look-up tables of `running_parity`."""
+    """How many look-up tables of so many inputs `running_parity` of so many bits takes."""
     if bits <= lut_inputs:
         return max(bits - 1, 0)
     size = lut_inputs - 1

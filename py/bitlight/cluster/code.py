@@ -41,7 +41,7 @@ class Code:
 
 @cache
 def own_code() -> Code:
-    """That of this process."""
+    """Version and digest of the source that this process runs."""
     found = hashlib.sha256()
     for package in PACKAGES:
         spec = importlib.util.find_spec(package)

@@ -114,7 +114,7 @@ class Moments:
 
     @property
     def mass(self) -> float:
-        """Weight of all samples."""
+        """Sum of the weights of all samples: each class's weight times its count."""
         return float(self.weights @ self.counts)
 
     def centred(self) -> "Centred":

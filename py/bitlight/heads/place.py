@@ -52,7 +52,7 @@ class Place(Protocol):
         """leftᵀ·right of two blocks of int8 with the same rows, in int32."""
 
     def pad_int8(self, block: Array) -> Array:
-        """A block with zeros behind it, in a shape that `cross_int8` takes without a copy."""
+        """A block with zeros after it, in a shape that `cross_int8` takes without a copy."""
 
 
 class Memory:
@@ -65,19 +65,19 @@ class Memory:
         return "Memory()"
 
     def put(self, array: np.ndarray) -> np.ndarray:
-        """The array itself."""
+        """The array itself, which lies here already."""
         return array
 
     def fetch(self, array: np.ndarray) -> np.ndarray:
-        """The array itself."""
+        """The array itself, which lies here already."""
         return array
 
     def zeros(self, shape: tuple[int, ...]) -> np.ndarray:
-        """A new array."""
+        """A new float64 array of zeros."""
         return np.zeros(shape)
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-        """A new array."""
+        """A new array of a NumPy dtype, its values not set."""
         return np.empty(shape, dtype)
 
     def cast(self, array: np.ndarray, dtype: Any) -> np.ndarray:
@@ -99,12 +99,12 @@ class Memory:
         return (left.T.astype(np.float64) @ right.astype(np.float64)).astype(np.int32)
 
     def pad_int8(self, block: np.ndarray) -> np.ndarray:
-        """The block itself."""
+        """The block itself, because `cross_int8` takes any shape here."""
         return block
 
 
 class Torch:
-    """A device of torch."""
+    """The memory of a device of torch: "cpu", "cuda" or another that is there."""
 
     def __init__(self, device: str) -> None:
         import torch
@@ -123,20 +123,20 @@ class Torch:
         return Torch, (str(self.device),)
 
     def put(self, array: np.ndarray) -> Array:
-        """A tensor there."""
+        """The array as a tensor on the device."""
         return self.torch.from_numpy(np.require(array, requirements="W")).to(self.device)
 
     def fetch(self, array: Array) -> np.ndarray:
-        """An array here."""
+        """The tensor as an array in this process's memory."""
         found: np.ndarray = array.cpu().numpy()
         return found
 
     def zeros(self, shape: tuple[int, ...]) -> Array:
-        """A new tensor."""
+        """A new float64 tensor of zeros on the device."""
         return self.torch.zeros(shape, dtype=self.torch.float64, device=self.device)
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        """A new tensor."""
+        """A new tensor of a NumPy dtype on the device, its values not set."""
         return self.torch.empty(shape, dtype=self._dtype(dtype), device=self.device)
 
     def cast(self, array: Array, dtype: Any) -> Array:
@@ -148,7 +148,7 @@ class Torch:
         return self.torch.cat(blocks)
 
     def plus_outer(self, matrix: Array, a: Array, b: Array) -> Array:
-        """In one pass."""
+        """matrix + a·bᵀ in one pass over the matrix."""
         return self.torch.addr(matrix, a, b)
 
     def cross_int8(self, left: Array, right: Array) -> Array:
@@ -161,7 +161,7 @@ class Torch:
         return product[: left.shape[1], : right.shape[1]]
 
     def pad_int8(self, block: Array) -> Array:
-        """A block with zeros behind it."""
+        """A block with zeros after it: rows to a multiple of 256, columns to one of 32."""
         rows, columns = -block.shape[0] % 256, -block.shape[1] % 32
         if not rows and not columns:
             return block

@@ -19,7 +19,7 @@ class Design(Protocol):
     uses: Counter[int | str]
 
     def word(self, bits: Bits) -> tuple[int, ...]:
-        """Nets of these bits."""
+        """Numbers of the nets that drive these bits, lowest bit first."""
 
 
 class Cell:
@@ -40,7 +40,7 @@ class Cell:
         self.width = len(self.ports["Y"])
 
     def output(self) -> list[int]:
-        """Nets of Y."""
+        """Numbers of the nets of the output Y, lowest bit first."""
         if self.type in SUMS:
             return self.gates.add(self.addends(), self.width)
         if self.type not in WORDS and self.type not in TRUTHS:

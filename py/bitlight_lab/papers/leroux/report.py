@@ -29,7 +29,7 @@ class Runs(frame.Runs):
     """The runs of this experiment."""
 
     def of(self, target: str, row: str, per_class: PerClass) -> list[dict[str, Any]]:
-        """Results of all seeds."""
+        """Results of the runs with these parameters, one for each seed."""
         return self.with_(target=target, row=row, per_class=per_class)
 
     def shots(self, target: str) -> list[int]:

@@ -25,7 +25,7 @@ class Runs(frame.Runs):
         return list(dict.fromkeys(found))
 
     def of(self, row: tuple[str, str]) -> list[dict[str, Any]]:
-        """Results of all seeds."""
+        """Results of the runs with these parameters, one for each seed."""
         return self.with_(engine=row[0], precision=row[1])
 
     def right(self, row: tuple[str, str]) -> np.ndarray:

@@ -35,7 +35,7 @@ class Runs(frame.Runs):
         return sorted({run.parameters["cut"] for run in self.found}, reverse=True)
 
     def of(self, target: str, cut: int, method: str, precision: str) -> list[dict[str, Any]]:
-        """Results of all seeds."""
+        """Results of the runs with these parameters, one for each seed."""
         return self.with_(target=target, cut=cut, method=method, precision=precision)
 
     def right(self, target: str, cut: int, method: str, precision: str = "float32") -> np.ndarray:
