@@ -18,6 +18,9 @@ Pairs = Sequence[tuple[int, int]]
 Compute = Callable[[np.ndarray], np.ndarray]
 Programs = dict[str, Path]
 GOLDEN = "golden"
+RTL = "rtl"
+# What features that are kept may come from, whichever of these is installed where they are read.
+KEPT = (GOLDEN, RTL)
 
 
 class Engine(Protocol):

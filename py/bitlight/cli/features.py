@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from bitlight import engines
 from bitlight.cli import sources
 from bitlight.cli.cluster import dask_client, dask_option
 from bitlight.cli.paths import IMAGES, NETWORK, Output, random_weights_option
@@ -21,7 +22,9 @@ from bitlight.files import scratch
 @click.argument("network", type=NETWORK)
 @click.argument("images", type=IMAGES)
 @click.argument("out", type=Output(".npz", path_type=Path))
-@click.option("--engine", type=click.Choice(["golden", "rtl"]), default="golden", show_default=True)
+@click.option(
+    "--engine", type=click.Choice(engines.KEPT), default=engines.GOLDEN, show_default=True
+)
 @click.option("--upto", type=click.IntRange(1), help="Stop behind that many layers.")
 @click.option("-n", "--number", type=click.IntRange(1), help="Only the first so many images.")
 @click.option("--processes", type=click.IntRange(1), default=2, show_default=True, help="For rtl.")
@@ -116,7 +119,7 @@ def _filled(
     from bitlight.store import FeatureStore, fill
 
     store = FeatureStore.create(path, manifest)
-    label = "golden model" if manifest.engine == "golden" else "RTL simulation"
+    label = "golden model" if manifest.engine == engines.GOLDEN else "RTL simulation"
     try:
         with (
             dask_client(dask) as client,

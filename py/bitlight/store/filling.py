@@ -26,18 +26,18 @@ Content = tuple[np.ndarray, np.ndarray, list[str], int]
 
 def part_for(name: str, processes: int = 1) -> int:
     """How many images are computed at once: what keeps all processes of a simulator busy."""
-    return PART if name == "golden" else max(PART, WORD * processes)
+    return PART if name == engines.GOLDEN else max(PART, WORD * processes)
 
 
 def chunk_for(name: str, processes: int = 1) -> int:
     """How many samples a chunk has by default: what takes a while, and a part at least."""
-    return 4 * PART if name == "golden" else part_for(name, processes)
+    return 4 * PART if name == engines.GOLDEN else part_for(name, processes)
 
 
 def manifest_for(
     net: Network,
     source: ImageSource,
-    name: str = "golden",
+    name: str = engines.GOLDEN,
     audited: float | None = None,
     folding: Pairs | None = None,
     chunk: int | None = None,
@@ -78,7 +78,7 @@ def manifest_for(
         source=source.name,
         engine=name,
         folding=None if folding is None else tuple((pe, simd) for pe, simd in folding),
-        audit=float(name == "rtl") if audited is None else audited,
+        audit=float(name == engines.RTL) if audited is None else audited,
         classes=source.classes,
         chunk=chunk or chunk_for(name),
         id_bytes=longest,
@@ -158,7 +158,7 @@ class Worker:
 
             compute, other = ready(manifest.engine), None
             if manifest.audit:
-                name = "golden" if manifest.engine == "rtl" else "rtl"
+                name = engines.GOLDEN if manifest.engine == engines.RTL else engines.RTL
                 few = manifest.audit * manifest.chunk < 100 * processes
                 other = ready(name, few)
             part = part_for(manifest.engine, processes)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from bitlight import engines
 from bitlight.errors import StoreError
 from bitlight.identity import check_id, features_id
 
@@ -16,7 +17,6 @@ FORMAT = "bitlight.store"
 VERSION = 2
 UNSIGNED = 1  # the version whose descriptions had no digest
 DTYPES = ("bits", "uint8", "uint16", "float32")
-ENGINES = ("golden", "rtl")
 CHUNK_BYTES = 1 << 28  # what a single chunk may take once it is read, whatever a file says
 SAMPLES = 1 << 40
 CHUNKS = 1 << 22
@@ -65,7 +65,7 @@ class Manifest:
     n_features: int
     samples: int
     source: str
-    engine: str = "golden"
+    engine: str = engines.GOLDEN
     dtype: str = "bits"
     folding: tuple[tuple[int, int], ...] | None = None
     projection: dict[str, Any] | None = None
@@ -87,7 +87,7 @@ class Manifest:
             value = getattr(self, name)
             if type(value) is not int or not 1 <= value <= most:
                 raise StoreError(f"{name} must be 1 to {most}, not {value!r}")
-        for name, choices in (("engine", ENGINES), ("dtype", DTYPES)):
+        for name, choices in (("engine", engines.KEPT), ("dtype", DTYPES)):
             if getattr(self, name) not in choices:
                 raise StoreError(
                     f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}"

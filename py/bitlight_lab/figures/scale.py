@@ -23,7 +23,7 @@ from typing import Any
 import click
 import numpy as np
 
-from bitlight import FeatureStore, Network, RidgeHead, extractors
+from bitlight import FeatureStore, Network, RidgeHead, engines, extractors
 from bitlight.cluster import connect
 from bitlight.data.source import RandomSource
 from bitlight.store import manifest_for
@@ -48,7 +48,7 @@ def main() -> None:
 @click.option("--chunks", default=96, show_default=True)
 @click.option("--chunk", default=1024, show_default=True)
 @click.option("--rounds", default=3, show_default=True)
-@click.option("--engine", type=click.Choice(["golden", "rtl"]), default="rtl", show_default=True)
+@click.option("--engine", type=click.Choice(engines.KEPT), default=engines.RTL, show_default=True)
 @click.option("--network", default="fashion28", show_default=True, help="Or fashion32.")
 def dask(chunks: int, chunk: int, rounds: int, engine: str, network: str) -> None:
     """Features of an extractor by one worker and by two in turn; RTL is audited."""
