@@ -55,7 +55,10 @@ REFUSALS = {
         [*BLOCK, nn.ZeroPad2d(1)],
         "3 (ZeroPad2d): no binary network can compute this",
     ),
-    "residual": ([*BLOCK, Residual()], "add() in 3 at test_freezing_refusals.py:"),
+    "residual": (
+        [*BLOCK, Residual()],
+        "3.inside.1 (BatchNorm2d): gives no integers, and its value goes on to a shortcut",
+    ),
     "infinite factor": (
         [conv(), infinite(nn.BatchNorm2d(4)), Sign()],
         "1 (BatchNorm2d): weight / sqrt(running_var + eps) is too large for float32",

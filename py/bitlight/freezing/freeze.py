@@ -1,7 +1,5 @@
 """Freezing: a trained torch module becomes a `Network` that computes exactly the same bits."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 from torch import nn
@@ -9,8 +7,9 @@ from torch import nn
 from bitlight.errors import FreezingError, NetworkError
 from bitlight.freezing import inputrange
 from bitlight.freezing import verify as comparison
-from bitlight.freezing.reader import Reading, read
-from bitlight.network.layers import Layer
+from bitlight.freezing.branching import reading_of
+from bitlight.freezing.edges import Branching
+from bitlight.network.graph import check_input
 from bitlight.network.network import Network
 from bitlight.network.surroundings import PIXELS, encode
 from bitlight.network.values import Shape
@@ -24,7 +23,7 @@ def freeze(
 ) -> Network:
     """Turn a trained module into a network of integers and bits, exact to the last bit.
 
-    The module, `nn.Sequential` or one with a `forward` of its own, calls one layer after the other,
+    The module, `nn.Sequential` or one with a `forward` of its own, calls layers
     in blocks: BinaryConv2d or BinaryLinear, what rises or falls (BatchNorm, F.batch_norm,
     arithmetic with constants, ReLU, Hardtanh, clamp, PReLU), Sign, and MaxPool2d before or behind
     the Sign. A last BinaryLinear gives scores; factors, bias and batch norm behind it become the
@@ -35,6 +34,12 @@ def freeze(
     put around a module is taken off. A network's features are always in the order (h, w, c), torch
     flattens to (c, h, w): the columns of a BinaryLinear are permuted, and a Flatten at the end is
     left out.
+
+    Values may branch and meet again, in `x + block(x)`, `torch.cat`, `bitlight.nn.Add`, where they
+    are levels or integers: sums of binary layers, and what IntegerBatchNorm2d, RPReLU, SumPool2d,
+    average pools over a power of two, ReLU and sums make of them. The network is a graph then,
+    whose nodes have the names of the modules. Nothing stands before the first layer of such a
+    module.
 
     Parameters
     ----------
@@ -64,19 +69,15 @@ def freeze(
     >>> freeze(module, (16,), input_bits=1).shapes
     ((16,), (4,), (2,))
     """
-    readings: list[Reading] = []
     largest = None if sample is None or not len(sample) else float(torch.as_tensor(sample).max())
-
-    def layers() -> Iterator[Layer]:  # after Network has checked shape and bits
-        readings.append(read(module, input_shape, input_bits, largest))
-        yield from readings[0].layers
-
     try:
-        net = Network(input_shape, input_bits, layers())
-        (reading,) = readings
+        check_input(input_shape, input_bits)
+        reading = reading_of(module, input_shape, input_bits, largest)
+        layers = reading.nodes if isinstance(reading, Branching) else reading.layers
+        net = Network(input_shape, input_bits, layers)
         codes, scale = _unusual(reading.codes, input_bits), reading.output_scale
         if codes is not None or scale is not None:
-            net = Network(input_shape, input_bits, net.layers, codes=codes, output_scale=scale)
+            net = Network(input_shape, input_bits, layers, codes=codes, output_scale=scale)
     except NetworkError as error:
         raise FreezingError(str(error)) from error
     if sample is None:

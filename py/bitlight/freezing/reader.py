@@ -221,11 +221,11 @@ class _Reader:
         if (self.first and self.pending is None) or self.flat:
             raise leaf.refusal("pools bits: it must stand behind a convolution's Sign")
         for name, wanted in ("padding", 0), ("dilation", 1), ("ceil_mode", False):
-            if _pair(getattr(pool, name)) != _pair(wanted):
+            if pair(getattr(pool, name)) != pair(wanted):
                 raise leaf.refusal(f"{name} must be {wanted}, not {getattr(pool, name)}")
         if pool.return_indices:
             raise leaf.refusal("return_indices must be False")
-        layer = MaxPool2d(_pair(pool.kernel_size), _pair(pool.stride))
+        layer = MaxPool2d(pair(pool.kernel_size), pair(pool.stride))
         falling = self.turning if self.pending is None else self.pending.falling
         if falling is not None:
             raise leaf.refusal(f"stands behind {falling.name}, which falls behind another MaxPool")
@@ -279,7 +279,7 @@ class _Reader:
         return (by_channel ^ turned).reshape(weight.shape)
 
     def _check(self, leaf: Leaf, layer: BinaryConv2d | BinaryLinear) -> None:
-        _check_floats(leaf)
+        check_floats(leaf)
         bits = layer.input_bits
         if self.first and self.input_steps:
             self._check_input(leaf, bits)
@@ -306,7 +306,7 @@ class _Reader:
 
     def _step(self, leaf: Leaf) -> None:
         kind = type(leaf.module)
-        _check_floats(leaf)
+        check_floats(leaf)
         if self.pending is None:
             if not self.first or kind in NORMS:
                 raise leaf.refusal("does not stand behind a binary layer as it should")
@@ -339,7 +339,7 @@ class _Reader:
             raise leaf.refusal(f"has {norm.num_features} features behind {outputs} outputs")
         # An infinite factor makes some sums NaN, whose sign torch leaves open.
         zeros = torch.zeros((1, *self._channels(pending)), device=norm.running_mean.device)
-        if not _stepped([leaf], zeros).isfinite().all():
+        if not stepped([leaf], zeros).isfinite().all():
             raise leaf.refusal("weight / sqrt(running_var + eps) is too large for float32")
         if pending.layer is self.reading.first and not pending.steps:
             self.reading.norm = norm
@@ -351,7 +351,7 @@ class _Reader:
 
         def values(sums: torch.Tensor) -> torch.Tensor:
             # Contiguous, as the sums of a layer are: torch rounds otherwise for strided tensors.
-            return _stepped(pending.steps, sums.float().reshape(1, *channels).contiguous())
+            return stepped(pending.steps, sums.float().reshape(1, *channels).contiguous())
 
         for end in (-pending.reach, pending.reach):
             found = values(torch.full((len(pending.weight),), end, device=device))
@@ -385,7 +385,7 @@ class _Reader:
             raise last.refusal("must be followed by Sign, not by the end")
         # A fixed factor for training is left out, as `Scale` says.
         if not all(isinstance(leaf.module, Scale) for leaf in pending.steps):
-            self.reading.output_scale = _scale_of(pending.steps, len(pending.weight))
+            self.reading.output_scale = scale_of(pending.steps, len(pending.weight))
         self.reading.layers.append(self._layer(pending.layer, pending.weight, None))
         self._mark(pending.index)
         if self.ended is not None:
@@ -451,7 +451,7 @@ class _Reader:
         given = torch.arange(top + 1.0, device=self.device) / divisor
         given = given.reshape(-1, *[1] * (len(shape) - 1)).expand(shape).contiguous()
         try:
-            found = _stepped(self.input_steps, given)
+            found = stepped(self.input_steps, given)
         except RuntimeError as error:
             raise self.input_steps[0].refusal(f"does not fit the input: {error}") from error
         values = found.reshape(top + 1, -1).T.double().cpu()
@@ -459,18 +459,19 @@ class _Reader:
 
 
 @torch.no_grad()
-def _stepped(steps: list[Leaf], x: torch.Tensor) -> torch.Tensor:
+def stepped(steps: list[Leaf], x: torch.Tensor) -> torch.Tensor:
+    """What torch makes of x in eval mode, step by step."""
     for leaf in steps:
         with evaluating(leaf.module), eager():
             x = leaf.module(x)
     return x
 
 
-def _scale_of(steps: list[Leaf], classes: int) -> OutputScale:
+def scale_of(steps: list[Leaf], classes: int) -> OutputScale:
     """Factor and offset of each class, calculated in float64."""
     steps = [leaf._replace(module=_in_float64(leaf)) for leaf in steps]
     zero, one = (
-        _stepped(steps, torch.full((1, classes), x, dtype=torch.float64)) for x in (0.0, 1.0)
+        stepped(steps, torch.full((1, classes), x, dtype=torch.float64)) for x in (0.0, 1.0)
     )
     return OutputScale((one - zero)[0].cpu().numpy(), zero[0].cpu().numpy())
 
@@ -496,7 +497,8 @@ def _a_pixel_of(codes: torch.Tensor, table: np.ndarray) -> torch.Tensor:
     return given[channels.expand(codes.shape), codes.long()]
 
 
-def _check_floats(leaf: Leaf) -> None:
+def check_floats(leaf: Leaf) -> None:
+    """Raise FreezingError unless all floats of a leaf are float32 and finite."""
     for name, value in leaf.module.state_dict().items():
         if value.is_floating_point() and value.dtype != torch.float32:
             raise leaf.refusal(f"{name} must be float32, not {value.dtype}")
@@ -504,6 +506,7 @@ def _check_floats(leaf: Leaf) -> None:
             raise leaf.refusal(f"{name} has values that are not finite")
 
 
-def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
+def pair(value: int | tuple[int, int]) -> tuple[int, int]:
+    """(rows, columns) of a number that stands for both, or of two."""
     rows, columns = (value, value) if isinstance(value, int) else value
     return rows, columns

@@ -5,13 +5,18 @@ import torch
 from torch import nn
 
 from bitlight.errors import FreezingError
+from bitlight.freezing.branching import reading_of
+from bitlight.freezing.edges import Branching, Place
 from bitlight.freezing.reader import Reading, read
+from bitlight.network.golden import graphs
 from bitlight.network.network import Network
+from bitlight.network.values import Levels
 from bitlight.nn.layers import Binary, Sign
 from bitlight.nn.modes import evaluating
 from bitlight.nn.unwrapping import eager, unwrap
 
 BATCH = 500
+GRAPH_BATCH = 100  # whose values of all nodes are in memory at once
 # As many images show that the chain of layers is the module: it is the same for all.
 CHECKED = 16
 
@@ -33,8 +38,8 @@ def count_differences(
     Returns
     -------
     list of int
-        One for each layer of `net`; all 0 when freezing was exact. Bits that torch never has, those
-        before a pool that stands before its sign, are compared behind that pool.
+        One for each layer of `net`; all 0 when freezing was exact. What torch never has, the bits
+        before a pool that stands before its sign or a plane of weights, is compared behind that.
 
     Raises
     ------
@@ -43,8 +48,10 @@ def count_differences(
     FreezingError
         If the layers, called one after the other, give something else than `module` itself.
     """
-    reading = reading or read(module, net.input_shape, net.input_bits)
+    reading = reading or reading_of(module, net.input_shape, net.input_bits)
     module = unwrap(module)
+    if isinstance(reading, Branching):
+        return _count_in_graph(module, net, images, reading)
     if len(reading.layers) != len(net.layers):
         raise ValueError(f"the module has {len(reading.layers)} layers, not {len(net.layers)}")
     _check_chain(module, reading, torch_input(reading, images[:CHECKED]))
@@ -68,6 +75,47 @@ def count_differences(
                 expected = (bits ^ mark.turned).reshape(expected.shape)
             counts[mark.layer] += np.count_nonzero(ours != expected)
     return counts.tolist()
+
+
+def _count_in_graph(
+    module: nn.Module, net: Network, images: np.ndarray, reading: Branching
+) -> list[int]:
+    if list(reading.nodes) != [node.name for node in net.nodes]:
+        raise ValueError(f"the module has the nodes {', '.join(reading.nodes)}, and net others")
+    places = {place.node: place for place in reading.places}
+    counts = dict.fromkeys(reading.nodes, 0)
+    for start in range(0, len(images), GRAPH_BATCH):
+        batch = images[start : start + GRAPH_BATCH]
+        x = torch_input(reading, batch).to(_device(module))
+        values = _stepped(module, reading, x)
+        with torch.no_grad(), evaluating(module), eager():
+            if start == 0 and not torch.equal(values[-1], module(x)):
+                raise FreezingError("the module gives other values than its layers one by one")
+        for node, found in graphs.trace(net, batch):
+            if node.name in places:
+                ours = _as_integers(values[places[node.name].step], places[node.name])
+                counts[node.name] += int(np.count_nonzero(ours != found))
+    return [*counts.values()]
+
+
+@torch.no_grad()
+def _stepped(module: nn.Module, reading: Branching, x: torch.Tensor) -> list[torch.Tensor]:
+    """What torch has after each call."""
+    values: list[torch.Tensor] = []
+    with evaluating(module), eager():
+        for step in reading.steps:
+            step.function.eval()
+            values.append(step.function(*(values[n] if n >= 0 else x for n in step.takes)))
+    return values
+
+
+def _as_integers(value: torch.Tensor, place: Place) -> np.ndarray:
+    """Levels or integers (N, elements) of what torch has, in the order (h, w, c)."""
+    value = value.permute(0, 2, 3, 1) if value.ndim == 4 else value
+    exact = value.double().flatten(1).cpu().numpy()
+    if isinstance(place.kind, Levels):
+        return (exact + place.kind.top) / 2
+    return exact * 2.0**place.fraction
 
 
 def torch_input(reading: Reading, images: np.ndarray) -> torch.Tensor:

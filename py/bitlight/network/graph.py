@@ -68,12 +68,8 @@ class Graph:
         codes: np.ndarray | None = None,
         output_scale: OutputScale | None = None,
     ) -> None:
-        self.input_shape = _input_shape(input_shape)
-        if not isinstance(input_bits, int | np.integer) or not 1 <= input_bits <= 8:
-            raise NetworkError(f"input_bits must be 1 to 8, not {input_bits!r}")
-        self.input_bits = int(input_bits)
-        check_values("the input", self.input_shape)
-        self.input = Value(self.input_shape, Levels((1 << self.input_bits) - 1))
+        self.input = check_input(input_shape, input_bits)
+        self.input_shape, self.input_bits = self.input.shape, self.input.levels.bits
         self.work = 0
         self.nodes: tuple[Node, ...] = tuple(self._nodes(layers))
         if not self.nodes:
@@ -254,6 +250,21 @@ def _numbered(layers: Layers) -> Iterator[tuple[str, Layer, tuple[str, ...], str
             )
         layer, *inputs = entry
         yield name, layer, tuple(inputs), f"node {name}"
+
+
+def check_input(shape: Shape, bits: int) -> Value:
+    """What a network of that input takes.
+
+    Raises
+    ------
+    NetworkError
+        If there is no such input.
+    """
+    shape = _input_shape(shape)
+    if not isinstance(bits, int | np.integer) or not 1 <= bits <= 8:
+        raise NetworkError(f"input_bits must be 1 to 8, not {bits!r}")
+    check_values("the input", shape)
+    return Value(shape, Levels((1 << int(bits)) - 1))
 
 
 def _input_shape(shape: Shape) -> Shape:

@@ -2,6 +2,16 @@
 
 from bitlight.nn.counting import summary
 from bitlight.nn.estimators import Estimator, sign
+from bitlight.nn.integers import (
+    Add,
+    IntegerBatchNorm1d,
+    IntegerBatchNorm2d,
+    Levels,
+    RPReLU,
+    RSign,
+    SumPool2d,
+    fine_tune,
+)
 from bitlight.nn.layers import (
     BinaryConv2d,
     BinaryLinear,
@@ -13,12 +23,20 @@ from bitlight.nn.layers import (
 from bitlight.nn.twin import float_twin
 
 __all__ = [
+    "Add",
     "BinaryConv2d",
     "BinaryLinear",
     "Estimator",
+    "IntegerBatchNorm1d",
+    "IntegerBatchNorm2d",
+    "Levels",
+    "RPReLU",
+    "RSign",
     "Scale",
     "Sign",
+    "SumPool2d",
     "clip_latent",
+    "fine_tune",
     "float_twin",
     "pixels_to_floats",
     "sign",

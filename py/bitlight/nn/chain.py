@@ -140,9 +140,9 @@ def _leaves(module: nn.Module, graph: fx.Graph) -> Iterator[Leaf]:
     constants: set[fx.Node] = set()  # parameters that have their defaults, tensors of the module
     for node in nodes:
         inputs = set(node.all_input_nodes)
-        if _is_tensor_of_the_module(node, constants):
+        if is_tensor_of_the_module(node, constants):
             constants.add(node)
-        elif _is_size(node, sizes):
+        elif is_size(node, sizes):
             sizes.add(node)
         elif inputs - sizes - (constants if node.target in _WITH_CONSTANTS else set()) != {value}:
             raise _not_a_chain(node, inputs - sizes, value)
@@ -150,11 +150,11 @@ def _leaves(module: nn.Module, graph: fx.Graph) -> Iterator[Leaf]:
             if node.args[0] is not value:
                 raise FreezingError("the output must be one tensor, not several or a container")
         else:
-            yield from _read(module, node)
+            yield from read_call(module, node)
             value = node
 
 
-def _is_tensor_of_the_module(node: fx.Node, constants: set[fx.Node]) -> bool:
+def is_tensor_of_the_module(node: fx.Node, constants: set[fx.Node]) -> bool:
     """Whether it is a parameter, a constant, what follows from some, or an argument's default."""
     if node.op in ("get_attr", "placeholder"):
         return node.op == "get_attr" or bool(node.args)
@@ -162,7 +162,8 @@ def _is_tensor_of_the_module(node: fx.Node, constants: set[fx.Node]) -> bool:
     return bool(inputs) and inputs <= constants and node.op != "output"
 
 
-def _is_size(node: fx.Node, sizes: set[fx.Node]) -> bool:
+def is_size(node: fx.Node, sizes: set[fx.Node]) -> bool:
+    """Whether it is a shape, a part of one of `sizes`, a dtype or a device, and no value."""
     if node.op == "call_method":
         return node.target in ("size", "dim")
     if node.target is getattr:
@@ -186,7 +187,7 @@ def _not_a_chain(node: fx.Node, inputs: set[fx.Node], value: fx.Node) -> Freezin
     )
 
 
-def _read(module: nn.Module, node: fx.Node) -> Iterator[Leaf]:
+def read_call(module: nn.Module, node: fx.Node) -> Iterator[Leaf]:
     """The layer that a node calls; none where only the order in memory changes."""
     if node.op == "call_module":
         path = str(node.target)

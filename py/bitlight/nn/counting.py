@@ -118,8 +118,9 @@ def _numbers(layer: nn.Module) -> Iterator[torch.Tensor]:
 def _parameters(layer: nn.Module, tensors: list[torch.Tensor]) -> tuple[Parameters, ...]:
     counts: dict[int, int] = {}
     for tensor in tensors:
-        binary = isinstance(layer, Binary) and tensor is layer.weight
-        bits = 1 if binary else 8 * tensor.element_size()
+        bits = 8 * tensor.element_size()
+        if isinstance(layer, Binary) and tensor is layer.weight:
+            bits = layer.weight_bits
         counts[bits] = counts.get(bits, 0) + tensor.numel()
     return tuple(Parameters(bits, counts[bits]) for bits in sorted(counts))
 
@@ -127,7 +128,8 @@ def _parameters(layer: nn.Module, tensors: list[torch.Tensor]) -> tuple[Paramete
 def _macs(path: str, layer: nn.Module, output_shape: Shape) -> Macs | None:
     if isinstance(layer, Binary):
         fan_in = math.prod(layer.weight.shape[1:])
-        return count_macs(output_shape, fan_in, weight_bits=1, input_bits=layer.input_bits or 1)
+        levels = getattr(layer, "levels", 1).bit_length()
+        return count_macs(output_shape, fan_in, layer.weight_bits, layer.input_bits or levels)
     if isinstance(layer, _FLOAT):
         bits = 8 * layer.weight.element_size()
         return count_macs(output_shape, math.prod(layer.weight.shape[1:]), bits, bits)

@@ -6,6 +6,7 @@ MaxPool2d, Flatten, Dropout. `bitlight.freeze` turns a chain of them into a `Net
 """
 
 from abc import abstractmethod
+from typing import Any
 
 import torch
 from torch import nn
@@ -51,16 +52,33 @@ class Binary(nn.Module):
     weight: nn.Parameter
 
     def __init__(
-        self, shape: tuple[int, ...], input_bits: int | None, estimator: Estimator, beta: float
+        self,
+        shape: tuple[int, ...],
+        input_bits: int | None,
+        estimator: Estimator,
+        beta: float,
+        weight_bits: int = 1,
     ) -> None:
         super().__init__()
         if input_bits is not None and not 1 <= input_bits <= 8:
             raise ValueError(f"input_bits must be None or 1 to 8, not {input_bits!r}")
+        if type(weight_bits) is not int or not 1 <= weight_bits <= 8:
+            raise ValueError(f"weight_bits must be 1 to 8, not {weight_bits!r}")
         check_estimator(estimator, beta)
         self.input_bits = input_bits
+        self.weight_bits = weight_bits
         self.estimator = estimator
         self.beta = beta
-        self.weight = nn.Parameter(nn.init.xavier_uniform_(torch.empty(shape)))
+        latent = torch.empty(shape)
+        several = weight_bits > 1
+        nn.init.uniform_(latent, -1, 1) if several else nn.init.xavier_uniform_(latent)
+        self.weight = nn.Parameter(latent)
+
+    def weights(self) -> torch.Tensor:
+        """What the forward pass sees: ±1, or the odd integers of `weight_bits`."""
+        if self.weight_bits == 1:
+            return sign(self.weight, self.estimator, beta=self.beta)
+        return _Planes.apply(self.weight, self.weight_bits)
 
     def signed(self, x: torch.Tensor) -> torch.Tensor:
         """Pixels 0..2^b − 1 as odd integers 2x − (2^b − 1); ±1 values as they are."""
@@ -72,12 +90,28 @@ class Binary(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the sums Σ w±·x; in eval mode they are exact integers."""
-        weight = sign(self.weight, self.estimator, beta=self.beta)
+        weight = self.weights()
         if self.training:
             return self.sums(self.signed(x), weight)
         # A fast convolution algorithm may miss the integer by a rounding error, bf16 by far more.
         with torch.autocast(x.device.type, enabled=False):
             return self.sums(self.signed(x.float()), weight).round()
+
+
+class _Planes(torch.autograd.Function):
+    """Latent weights, −1 … 1, as 2k − (2^bits − 1) with k = 0 … 2^bits − 1."""
+
+    @staticmethod
+    def forward(ctx: Any, latent: torch.Tensor, bits: int) -> torch.Tensor:
+        ctx.save_for_backward(latent)
+        count = 1 << bits
+        return ((latent + 1) * (count / 2)).floor_().clamp_(0, count - 1).mul_(2).sub_(count - 1)
+
+    @staticmethod
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None]:
+        (latent,) = ctx.saved_tensors
+        edge = 1 + torch.finfo(latent.dtype).eps
+        return torch.ops.aten.hardtanh_backward(grad, latent, -edge, edge), None
 
 
 class BinaryConv2d(Binary):
@@ -95,6 +129,12 @@ class BinaryConv2d(Binary):
         Σ w±·(2x − (2^b − 1)). Without it the input is ±1.
     estimator, beta : as in `Sign`
         For the gradient of the latent weights.
+    weight_bits : int
+        1: weights are ±1. b: they are odd, −(2^b − 1) … 2^b − 1, which is b planes of ±1 with the
+        factors 1, 2, 4, … in the frozen network.
+    levels : int
+        L, if what comes in without `input_bits` are the levels −L, −L + 2, …, L; `pad_value` is
+        0 … L then.
 
     Attributes
     ----------
@@ -105,7 +145,8 @@ class BinaryConv2d(Binary):
     Raises
     ------
     ValueError
-        If `input_bits` or `pad_value` is out of range, or `sign` does not take the estimator.
+        If `input_bits`, `weight_bits`, `levels` or `pad_value` is out of range, or `sign` does not
+        take the estimator.
     """
 
     def __init__(
@@ -120,21 +161,31 @@ class BinaryConv2d(Binary):
         input_bits: int | None = None,
         estimator: Estimator = "ste",
         beta: float = BETA,
+        weight_bits: int = 1,
+        levels: int = 1,
     ) -> None:
         shape = (out_channels, in_channels, *_pair(kernel_size))
-        super().__init__(shape, input_bits, estimator, beta)
-        top = (1 << (input_bits or 1)) - 1
+        super().__init__(shape, input_bits, estimator, beta, weight_bits)
+        if type(levels) is not int or not 1 <= levels <= 255:
+            raise ValueError(f"levels must be 1 to 255, not {levels!r}")
+        self.levels = levels
+        top = self.top
         if not 0 <= pad_value <= top:
             raise ValueError(f"pad_value must be 0 to {top}, not {pad_value!r}")
         self.stride = _pair(stride)
         self.padding = _pair(padding)
         self.pad_value = pad_value
 
+    @property
+    def top(self) -> int:
+        """The largest level of what comes in."""
+        return self.levels if self.input_bits is None else (1 << self.input_bits) - 1
+
     def sums(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         """(N, in, H, W) signed values to (N, out, H', W') sums."""
         if any(self.padding):
             rows, columns = self.padding
-            outside = 2 * self.pad_value - ((1 << (self.input_bits or 1)) - 1)
+            outside = 2 * self.pad_value - self.top
             x = F.pad(x, (columns, columns, rows, rows), value=outside)
         return F.conv2d(x, weight, stride=self.stride)
 
@@ -144,7 +195,7 @@ class BinaryConv2d(Binary):
         return (
             f"{inputs}, {outputs}, kernel_size={tuple(kernel)}, stride={self.stride}, "
             f"padding={self.padding}, pad_value={self.pad_value}, input_bits={self.input_bits}"
-            f"{_gradient(self.estimator, self.beta, ', ')}"
+            f"{_several(self)}{_gradient(self.estimator, self.beta, ', ')}"
         )
 
 
@@ -154,7 +205,7 @@ class BinaryLinear(Binary):
     Parameters
     ----------
     in_features, out_features : int
-    input_bits, estimator, beta : as in `BinaryConv2d`
+    input_bits, estimator, beta, weight_bits : as in `BinaryConv2d`
 
     Attributes
     ----------
@@ -175,8 +226,9 @@ class BinaryLinear(Binary):
         *,
         estimator: Estimator = "ste",
         beta: float = BETA,
+        weight_bits: int = 1,
     ) -> None:
-        super().__init__((out_features, in_features), input_bits, estimator, beta)
+        super().__init__((out_features, in_features), input_bits, estimator, beta, weight_bits)
 
     def sums(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         """(N, in) signed values to (N, out) sums."""
@@ -185,7 +237,7 @@ class BinaryLinear(Binary):
     def extra_repr(self) -> str:
         """Parameters for `repr`."""
         outputs, inputs = self.weight.shape
-        gradient = _gradient(self.estimator, self.beta, ", ")
+        gradient = _several(self) + _gradient(self.estimator, self.beta, ", ")
         return f"{inputs}, {outputs}, input_bits={self.input_bits}{gradient}"
 
 
@@ -235,6 +287,13 @@ def clip_latent(module: nn.Module) -> None:
 def pixels_to_floats(pixels: torch.Tensor) -> torch.Tensor:
     """Pixels (N, H, W, C) as float32 (N, C, H, W), channels still last in memory; (N, n) as is."""
     return (pixels.permute(0, 3, 1, 2) if pixels.ndim == 4 else pixels).float()
+
+
+def _several(layer: Binary) -> str:
+    """The part of a `repr` about weights and levels of several bits: nothing for usual ones."""
+    weights = f", weight_bits={layer.weight_bits}" if layer.weight_bits > 1 else ""
+    levels = getattr(layer, "levels", 1)
+    return weights + (f", levels={levels}" if levels > 1 else "")
 
 
 def _gradient(estimator: Estimator, beta: float, before: str = "") -> str:

@@ -14,6 +14,7 @@ import torch
 from torch import fx, nn
 
 from bitlight.errors import FreezingError
+from bitlight.nn.integers import Levels, OnGrid, RSign, SumPool2d
 from bitlight.nn.layers import Binary, Scale, Sign
 from bitlight.nn.modes import evaluating
 from bitlight.nn.unwrapping import eager, unwrap
@@ -55,13 +56,14 @@ def trace(module: nn.Module, example: torch.Tensor | None = None) -> fx.Graph:
             delattr(module, name)
 
 
+_OURS = (Binary, Scale, Sign, OnGrid, RSign, SumPool2d, Levels)
+
+
 def is_leaf(module: nn.Module) -> bool:
     """Whether a module is a layer of its own: torch's or ours, but no container of layers."""
     torchs = type(module).__module__.startswith("torch.nn.modules")
     containers = nn.Sequential | nn.ModuleList | nn.ModuleDict
-    return isinstance(module, Binary | Scale | Sign) or (
-        torchs and not isinstance(module, containers)
-    )
+    return isinstance(module, _OURS) or (torchs and not isinstance(module, containers))
 
 
 def place(node: fx.Node) -> str:

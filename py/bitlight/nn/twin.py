@@ -1,14 +1,30 @@
 """The float twin of a binary network: the same layers in float32, to compare accuracies with."""
 
 import copy
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
 
+from bitlight.errors import FreezingError
 from bitlight.nn.chain import Leaf, chain
-from bitlight.nn.layers import Binary, BinaryConv2d, Scale, Sign
+from bitlight.nn.estimators import sign
+from bitlight.nn.integers import (
+    Add,
+    IntegerBatchNorm1d,
+    IntegerBatchNorm2d,
+    Levels,
+    RPReLU,
+    RSign,
+    SumPool2d,
+)
+from bitlight.nn.layers import Binary, BinaryConv2d, BinaryLinear, Scale, Sign
+from bitlight.nn.tracing import is_leaf, trace
+from bitlight.nn.unwrapping import unwrap
 
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+_BRANCHING = (Add, IntegerBatchNorm1d, IntegerBatchNorm2d, RPReLU, RSign, SumPool2d)
 _KEPT = (*_NORMS, nn.MaxPool2d, nn.Flatten)
 
 
@@ -38,28 +54,30 @@ class CentredPixels(nn.Module):
         return f"{self.bits}"
 
 
-def float_twin(module: nn.Module) -> nn.Sequential:
+def float_twin(module: nn.Module) -> nn.Module:
     """A float network of the shape of a binary one, with weights of its own.
 
     A binary layer becomes nn.Conv2d or nn.Linear, without bias where batch norm follows; what
     stands outside its images is 0. Sign becomes ReLU. Pixels are scaled to [−1, 1] before the layer
-    with `input_bits`. A Scale is left out; batch norm, pools, Flatten and Dropout stay.
+    with `input_bits`. A Scale is left out; batch norm, pools, Flatten and Dropout stay. Where
+    values branch, RSign passes them on, RPReLU becomes PReLU, and sums are as they are written.
 
     Parameters
     ----------
     module : torch.nn.Module
-        A chain of the layers that `bitlight.freeze` takes. It is not changed.
+        One of the layers that `bitlight.freeze` takes. It is not changed.
 
     Returns
     -------
-    torch.nn.Sequential
-        On the CPU, in training mode. Weights are drawn from torch's global generator: He et al.,
-        "Delving deep into rectifiers" (2015), eq. 10; biases are 0, batch norm is fresh.
+    torch.nn.Module
+        Of a chain an nn.Sequential, of others a module of its class. On the CPU, in training mode.
+        Weights are drawn from torch's global generator: He et al., "Delving deep into rectifiers"
+        (2015), eq. 10; biases are 0, batch norm is fresh.
 
     Raises
     ------
     FreezingError
-        If the module is no chain, or has a layer of another kind.
+        If the module cannot be traced, or has a layer of another kind.
 
     Examples
     --------
@@ -68,6 +86,9 @@ def float_twin(module: nn.Module) -> nn.Sequential:
     >>> [type(layer).__name__ for layer in float_twin(module)]
     ['Linear', 'BatchNorm1d', 'ReLU', 'Linear']
     """
+    module = unwrap(module)
+    if any(isinstance(part, _BRANCHING) for part in module.modules()):
+        return _with_branches(module)
     leaves = chain(module)
     twins: dict[int, list[nn.Module]] = {}  # a layer that is called twice has one twin
     layers: list[nn.Module] = []
@@ -78,12 +99,42 @@ def float_twin(module: nn.Module) -> nn.Sequential:
     return nn.Sequential(*layers).cpu()
 
 
+def _with_branches(module: nn.Module) -> nn.Module:
+    """A copy whose layers are replaced where they stand."""
+    if any(node.target is sign for node in trace(module).nodes):
+        raise FreezingError("bitlight.nn.sign has no float twin where values branch: use Sign")
+    twin = copy.deepcopy(module).cpu().train()
+    known: dict[int, nn.Module] = {}
+    for part in [*twin.modules()]:
+        for name, layer in [*part.named_children()]:
+            if is_leaf(layer):
+                setattr(part, name, known.setdefault(id(layer), _replaced(name, layer)))
+    return twin
+
+
+def _replaced(name: str, layer: nn.Module) -> nn.Module:
+    for kinds, replace in _IN_PLACE.items():
+        if isinstance(layer, kinds):
+            return replace(layer)
+    parts = _twin(Leaf(name, layer), bias=isinstance(layer, BinaryLinear))
+    return parts[0] if len(parts) == 1 else nn.Sequential(*parts)
+
+
+_IN_PLACE: dict[Any, Callable[[Any], nn.Module]] = {
+    (RSign, Scale): lambda layer: nn.Identity(),
+    RPReLU: lambda layer: nn.PReLU(len(layer.slope)),
+    IntegerBatchNorm1d: lambda layer: nn.BatchNorm1d(layer.num_features),
+    IntegerBatchNorm2d: lambda layer: nn.BatchNorm2d(layer.num_features),
+    (Add, SumPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d): lambda layer: layer,
+}
+
+
 def _twin(leaf: Leaf, bias: bool) -> list[nn.Module]:
     layer = leaf.module
     if isinstance(layer, Binary):
         pixels = [] if layer.input_bits is None else [CentredPixels(layer.input_bits)]
         return [*pixels, _float_layer(layer, bias)]
-    if isinstance(layer, Sign):
+    if isinstance(layer, Sign | Levels):
         return [nn.ReLU()]
     if isinstance(layer, Scale):
         return []

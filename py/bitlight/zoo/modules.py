@@ -1,8 +1,9 @@
 """The zoo: torch modules of the published topologies and of the extractors that come with bitlight.
 
-Each is an untrained `nn.Sequential` of `bitlight.nn` layers whose weights come from torch's global
-generator; `bitlight.nn.float_twin` gives the float network of the same shape, `bitlight.training`
-trains either, `bitlight.extractors` has some that are trained already.
+Each is untrained: an `nn.Sequential` of `bitlight.nn` layers, or a network with shortcuts of
+`bitlight.zoo.residual`. Weights come from torch's global generator; `bitlight.nn.float_twin` gives
+the float network of the same shape, `bitlight.training` trains either, `bitlight.extractors` has
+some that are trained already.
 """
 
 import math
@@ -13,8 +14,22 @@ from functools import partial
 from torch import nn
 
 from bitlight.network.values import Shape
-from bitlight.nn import BinaryConv2d, BinaryLinear, Estimator, Scale, Sign
+from bitlight.nn import BinaryConv2d, BinaryLinear, Estimator, Levels, Scale, Sign
+from bitlight.zoo.residual import resnet18, resnet20
 from bitlight.zoo.topologies import TOPOLOGIES, Conv, Dense, Pool, Scores, Step, Topology
+
+__all__ = [
+    "alexnet",
+    "build",
+    "cnv",
+    "fashion28",
+    "lfc",
+    "logit_scale",
+    "resnet18",
+    "resnet20",
+    "sfc",
+    "tfc",
+]
 
 
 def logit_scale(fan_in: int) -> float:
@@ -23,7 +38,12 @@ def logit_scale(fan_in: int) -> float:
 
 
 def build(
-    topology: Topology, *, estimator: Estimator = "ste", pad_bit: int = 1, dropout: float = 0.0
+    topology: Topology,
+    *,
+    estimator: Estimator = "ste",
+    pad_bit: int = 1,
+    dropout: float = 0.0,
+    levels: int = 1,
 ) -> nn.Sequential:
     """The untrained module of a topology.
 
@@ -36,6 +56,8 @@ def build(
         What stands outside of a binary layer's images; outside of the pixels it is black, 0.
     dropout : float
         Share of the outputs of each fully connected layer that training turns to 0.
+    levels : int
+        L of the activations' levels 0 … L: 1 is their sign, 3 are two bits.
 
     Returns
     -------
@@ -48,7 +70,7 @@ def build(
     >>> build(TOPOLOGIES["tfc"])[-2]
     BinaryLinear(64, 10, input_bits=None)
     """
-    parts = _Parts(estimator, pad_bit, dropout)
+    parts = _Parts(estimator, pad_bit, dropout, levels)
     modules: list[nn.Module] = []
     input_bits: int | None = topology.input_bits
     for step, shape in zip(topology.steps, topology.shapes, strict=False):
@@ -64,6 +86,7 @@ class _Parts:
     estimator: Estimator
     pad_bit: int
     dropout: float
+    levels: int
 
     def of(self, step: Step, shape: Shape, input_bits: int | None) -> Iterator[nn.Module]:
         if isinstance(step, Pool):
@@ -82,11 +105,20 @@ class _Parts:
             step.kernel,
             step.stride,
             step.padding,
-            pad_value=self.pad_bit if input_bits is None else 0,
+            pad_value=self.pad_bit * self.levels if input_bits is None else 0,
             input_bits=input_bits,
+            levels=self.levels if input_bits is None else 1,
         )
-        yield nn.BatchNorm2d(step.outputs)
-        yield Sign(self.estimator)
+        yield from self._activation(nn.BatchNorm2d(step.outputs))
+
+    def _activation(self, norm: nn.BatchNorm1d | nn.BatchNorm2d) -> Iterator[nn.Module]:
+        yield norm
+        if self.levels == 1:
+            yield Sign(self.estimator)
+            return
+        # So that what normally comes in reaches from the lowest level to the highest.
+        nn.init.constant_(norm.weight, (self.levels + 1) / 2)
+        yield Levels(self.levels)
 
     def _linear(
         self, step: Dense | Scores, fan_in: int, input_bits: int | None
@@ -96,8 +128,7 @@ class _Parts:
             yield Scale(logit_scale(fan_in))
             return
         yield BinaryLinear(fan_in, step.outputs, input_bits)
-        yield nn.BatchNorm1d(step.outputs)
-        yield Sign(self.estimator)
+        yield from self._activation(nn.BatchNorm1d(step.outputs))
         if self.dropout:
             yield nn.Dropout(self.dropout)
 

@@ -4,7 +4,7 @@ Bits are words of 32 along the channels, levels uint8, integers int32, all (N, H
 done to levels and integers goes through memory once, on all threads.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 import numba
@@ -13,7 +13,7 @@ import numpy as np
 from bitlight import bits
 from bitlight.kernels.threads import parallel
 from bitlight.network.golden.convolution import Convolution, Pooling, connection, convolution, three
-from bitlight.network.graph import INPUT, Graph
+from bitlight.network.graph import INPUT, Graph, Node
 from bitlight.network.layers import (
     BIT,
     Add,
@@ -33,16 +33,27 @@ Compute = Callable[..., np.ndarray]
 
 def compute(net: Graph, x: np.ndarray) -> np.ndarray:
     """Output of the whole graph for a batch of checked images; see `Network.forward`."""
+    for _, given in _computed(net, x):
+        found = given
+    return _plain(net.output, found).reshape(len(x), -1)
+
+
+def trace(net: Graph, x: np.ndarray) -> Iterator[tuple[Node, np.ndarray]]:
+    """Each node, and what it gives for a batch of checked images, (N, elements)."""
+    for node, found in _computed(net, x):
+        yield node, _plain(node.value, found).reshape(len(x), -1)
+
+
+def _computed(net: Graph, x: np.ndarray) -> Iterator[tuple[Node, np.ndarray]]:
     x = x.reshape(len(x), *three(net.input_shape))
     known = {INPUT: bits.pack_words(x) if net.input.kind == BIT else x}
     needed = {name: index for index, node in enumerate(net.nodes) for name in node.inputs}
     for index, (node, step) in enumerate(zip(net.nodes, _steps(net), strict=True)):
         known[node.name] = step(*(known[name] for name in node.inputs))
+        yield node, known[node.name]
         for name in node.inputs:  # what nothing takes any more
             if needed[name] == index:
                 known.pop(name, None)
-    found = _plain(net.output, known[net.nodes[-1].name])
-    return found.reshape(len(x), -1)
 
 
 @lru_cache(maxsize=16)

@@ -167,7 +167,9 @@ def _built(topology: Topology, seed: int, classes: int, twin: bool) -> nn.Sequen
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         module = zoo.build(topology.classifying(classes))
-        return float_twin(module) if twin else module
+        found = float_twin(module) if twin else module
+    assert isinstance(found, nn.Sequential)
+    return found
 
 
 @torch.no_grad()
