@@ -1,4 +1,4 @@
-"""The accelerator: a planned network, wired as a chain of stream units."""
+"""The accelerator: a planned network, wired of stream units."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -91,6 +91,11 @@ class Accelerator(wiring.Component):
         """Beats per image of every stream, by the name of the unit that gives it."""
         return self.plan.links
 
+    @property
+    def takers(self) -> list[str]:
+        """The unit that takes each of these streams, "output" where that is the sink."""
+        return self.plan.takers
+
     def estimate(self, target: str = "xc7") -> dict[str, Estimate]:
         """What each unit will take on a family of FPGAs; see `Plan.estimate`."""
         return self.plan.estimate(target)
@@ -121,13 +126,20 @@ class Accelerator(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        units = [separate(m, platform, name, unit) for name, unit in self.units.items()]
-        givers = [wiring.flipped(self.i), *(unit.o for unit in units)]
-        takers = [*(unit.i for unit in units), wiring.flipped(self.o)]
-        for giver, taker in zip(givers, takers, strict=True):
-            wiring.connect(m, giver, taker)
+        givers: dict[int, Any] = {0: wiring.flipped(self.i)}
+        takers: dict[int, Any] = {}
+        for stage in self.plan.stages:
+            unit, ports = stage.unit, separate(m, platform, stage.name, stage.unit)
+            takers |= {
+                n: getattr(ports, name) for n, name in zip(stage.takes, unit.inputs, strict=True)
+            }
+            givers |= {
+                n: getattr(ports, name) for n, name in zip(stage.gives, unit.outputs, strict=True)
+            }
+        for number, giver in givers.items():
+            wiring.connect(m, giver, takers.get(number, wiring.flipped(self.o)))
         if families.of(platform) is families.SIMULATION:
-            self._watch(m, platform, givers)
+            self._watch(m, platform, [*givers.values()])
         return m
 
     def _watch(self, m: Module, platform: Any, links: Sequence[Any]) -> None:

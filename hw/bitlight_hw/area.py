@@ -20,6 +20,8 @@ from bitlight_hw.family import Family
 
 # More than what fits best, since too small a prediction is worse than too large a one.
 CAUTION = 0.02
+# Bits of a product, from which on Yosys takes a multiplier.
+LEAST_PRODUCT = 9
 # How many of each part; whole numbers, mostly.
 Parts = Counter[str]
 
@@ -52,6 +54,21 @@ def sums(family: Family, name: str, width: int, count: float = 1) -> Parts:
     """Digits of so many sums, with carry chains or, where they are short, without."""
     kind = "bits" if width >= family.chain_bits else "short_bits"
     return Parts({f"{name}_{kind}": width * count})
+
+
+def products(family: Family, one: int, other: int, count: int) -> Parts:
+    """So many products of two signed numbers: multipliers, or rows of sums where there are none.
+
+    Yosys leaves a product of fewer than nine bits to look-up tables.
+    """
+    if in_multipliers(family, one, other):
+        return Parts(multiplied=count)
+    return Parts(product_bits=one * other * count)
+
+
+def in_multipliers(family: Family, one: int, other: int) -> bool:
+    """Whether tools have a multiplier for a product of two numbers of so many bits."""
+    return family.multipliers and min(one, other) > 1 and one + other >= LEAST_PRODUCT
 
 
 def registers(count: int) -> Parts:

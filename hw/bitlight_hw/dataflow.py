@@ -9,11 +9,11 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any, get_args
 
-from bitlight import FoldingError, Linear, MaxPool2d, Network
+from bitlight import Conv2d, FoldingError, Linear, Network
 from bitlight_hw import timing
 from bitlight_hw.folding import Folding, folded_layers
 from bitlight_hw.optics import Projection
-from bitlight_hw.pipeline import Pipeline
+from bitlight_hw.pipeline import Pipeline, circuit
 from bitlight_hw.units.matvec import Dataflow
 
 # Layers whose dataflow is chosen, at most: each doubles the chains that are stepped.
@@ -54,8 +54,8 @@ def choose(net: Network, folding: Folding, projection: Projection | None = None)
 
 def open_to(net: Network, index: int, pe: int) -> tuple[Dataflow, ...]:
     """The orders that a layer may be given with so many PE."""
-    layer = net.chain[index]
-    assert not isinstance(layer, MaxPool2d)
+    layer = net.layers[index]
+    assert isinstance(layer, Conv2d | Linear)
     one = isinstance(layer, Linear) or net.shapes[index + 1][:2] == (1, 1)
     return get_args(Dataflow) if one and len(layer.weight) > pe else ("output",)
 
@@ -74,7 +74,6 @@ def _single(net: Network, folding: Folding) -> Iterator[int]:
 def _latency(
     net: Network, folding: Folding, flows: list[Dataflow], projection: Projection | None = None
 ) -> int:
-    chain = Pipeline.of(net, folding, flows, projection)
-    parts = [part for stage in chain.stages for part in stage.unit.timing]
-    ample = timing.with_ample_depths(parts)
-    return timing.run(ample, chain.beats_in.count, chain.beats.count, images=2).latency
+    pipeline = Pipeline.of(net, folding, flows, projection)
+    ample = timing.with_ample_depths(circuit(pipeline.stages))
+    return timing.run(ample, pipeline.beats_in.count, pipeline.beats.count, images=2).latency

@@ -22,6 +22,8 @@ class Estimate:
         Smallest block RAMs: 18 Kbit on xc7 and ECP5, 4 Kbit on iCE40.
     rom_bits, buffer_bits : int
         What weights and thresholds hold, and what rings, lines and sums do.
+    dsps : int
+        Multipliers: DSP48 on xc7, MULT18X18D on ECP5. On others a product is look-up tables.
     """
 
     luts: int = 0
@@ -31,6 +33,7 @@ class Estimate:
     blocks: int = 0
     rom_bits: int = 0
     buffer_bits: int = 0
+    dsps: int = 0
 
     def __add__(self, other: "Estimate") -> "Estimate":
         return Estimate(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bitlight import Conv2d, FoldingError, Linear, MaxPool2d, Network
+from bitlight import Conv2d, FoldingError, Linear, Network
 
 Folding = list[tuple[int, int]]
 FOLDED = {Conv2d, Linear}  # the layers that have one
@@ -17,7 +17,7 @@ FOLDED = {Conv2d, Linear}  # the layers that have one
 
 def folded_layers(net: Network) -> list[int]:
     """Indices of the layers that have a folding: Conv2d and Linear."""
-    return [index for index, layer in enumerate(net.chain) if type(layer) in FOLDED]
+    return [index for index, layer in enumerate(net.layers) if type(layer) in FOLDED]
 
 
 def check(net: Network, folding: Any) -> Folding:
@@ -51,7 +51,7 @@ def layer_cycles(net: Network, index: int, pe: int, simd: int) -> int:
 
 def layer_interval(net: Network, index: int, pe: int, simd: int) -> int:
     """Cycles per image of one layer, or the words that its buffer takes where these are more."""
-    shape, layer = net.shapes[index], net.chain[index]
+    shape, layer = net.takes(index).shape, net.layers[index]
     if not isinstance(layer, Conv2d):
         return layer_cycles(net, index, pe, simd)
     rows, columns = (n + 2 * p for n, p in zip(shape, layer.padding, strict=False))
@@ -61,7 +61,7 @@ def layer_interval(net: Network, index: int, pe: int, simd: int) -> int:
 
 def layer_cost(net: Network, index: int, pe: int, simd: int) -> int:
     """XNOR lanes of one layer, and the bits of a window where it must be held in registers."""
-    sliding = _windows(net, index) > 1 and net.shapes[index][-1] % simd
+    sliding = _windows(net, index) > 1 and net.takes(index).channels % simd
     return pe * simd + (net.depth(index) * matrix(net, index)[1] if sliding else 0)
 
 
@@ -72,8 +72,8 @@ def slowest_layer(net: Network, folding: Folding) -> int:
 
 def matrix(net: Network, index: int) -> tuple[int, int]:
     """Rows and columns of a layer's weights: its outputs, and the inputs of each."""
-    layer = net.chain[index]
-    assert not isinstance(layer, MaxPool2d)
+    layer = net.layers[index]
+    assert isinstance(layer, Conv2d | Linear)
     return len(layer.weight), layer.fan_in
 
 

@@ -60,21 +60,21 @@ def _layers(acc: Accelerator, target: str) -> Iterator[LayerPlan]:
     choices = dict(
         zip(folded_layers(acc.net), zip(acc.folding, acc.dataflow, strict=True), strict=True)
     )
-    beats = acc.beats_in.count  # of the stream into the layer
+    counts = {0: acc.beats_in.count}
+    for stage in acc.plan.stages:
+        counts |= dict.fromkeys(stage.gives, stage.beats.count)
 
-    def costs(prefix: str, own: int) -> tuple[int, Estimate]:
-        nonlocal beats
-        streams = [n for name, n in acc.links.items() if name.startswith(prefix)]
-        cycles = max(beats, own, *streams)
-        beats = streams[-1] if streams else beats
-        estimate = Estimate.total(e for name, e in estimates.items() if name.startswith(prefix))
-        return cycles, estimate
+    def costs(node: str, own: int) -> tuple[int, Estimate]:
+        stages = [stage for stage in acc.plan.stages if stage.node == node]
+        streams = [counts[n] for stage in stages for n in (*stage.takes, *stage.gives)]
+        estimate = Estimate.total(estimates[stage.name] for stage in stages)
+        return max([own, *streams]), estimate
 
-    for index, layer in enumerate(acc.net.layers):
+    for index, node in enumerate(acc.net.nodes):
         (pe, simd), flow = choices.get(index, ((0, 0), ""))
         own = layer_cycles(acc.net, index, pe, simd) if pe else 0
-        found = costs(f"layer{index}_", own)
-        yield LayerPlan(index, type(layer).__name__, pe, simd, flow, *found)
+        found = costs(node.name, own)
+        yield LayerPlan(index, type(node.layer).__name__, pe, simd, flow, *found)
     if acc.projection is not None:
         pe, simd = acc.projection.components, acc.projection.lanes
-        yield LayerPlan(len(acc.net.layers), "Projection", pe, simd, "", *costs("optics_", 0))
+        yield LayerPlan(len(acc.net.layers), "Projection", pe, simd, "", *costs("optics", 0))

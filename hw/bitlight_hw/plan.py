@@ -3,8 +3,9 @@
 Everything here is known before any hardware is: a plan needs no elaboration.
 """
 
+import itertools
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -19,12 +20,12 @@ from bitlight_hw import timing
 from bitlight_hw.estimate import Estimate
 from bitlight_hw.folding import Folding
 from bitlight_hw.optics import Projection
-from bitlight_hw.pipeline import Beats, Pipeline, Stage
+from bitlight_hw.pipeline import Beats, Pipeline, Stage, circuit, without
 from bitlight_hw.units import Unit, Window
 from bitlight_hw.units.matvec import Dataflow
 
 # Images that a chain is tried with before it is stepped until it settles.
-TRIALS = (4, 16, 64)
+TRIALS = (3, 16, 64)
 # What the last chains settled to, so that a folding that was asked for its area is at hand: the
 # depth of each unit that a chain kept, None where it is no ring.
 _Kept = dict[str, int | None]
@@ -107,18 +108,39 @@ class Plan:
     def _trace(self) -> timing.Trace:
         # A second image, because features of padding alone may leave before a pixel is taken.
         counts = self.beats_in.count, self.beats_out.count
-        return timing.run(_parts(self.stages), *counts, images=2)
+        return timing.run(self.circuit, *counts, images=2)
+
+    @cached_property
+    def unsettled(self) -> int:
+        """How many images leave before the distance between them is the interval for good."""
+        counts = self.beats_in.count, self.beats_out.count
+        completed = timing.run(self.circuit, *counts).completed
+        others = np.flatnonzero(np.diff(completed) != self.cycles_per_image)
+        return int(others.max(initial=-1)) + 1
+
+    @property
+    def circuit(self) -> timing.Circuit:
+        """When units take and give, and the streams between them."""
+        return circuit(self.stages)
 
     @property
     def units(self) -> dict[str, Unit]:
-        """The chain of units, by name, in stream order."""
+        """The units, by name, none before one that it takes from."""
         return {stage.name: stage.unit for stage in self.stages}
 
     @property
     def links(self) -> dict[str, int]:
         """Beats per image of every stream, by the name of the unit that gives it."""
-        behind = {stage.name: stage.beats.count for stage in self.stages}
-        return {"input": self.beats_in.count, **behind}
+        return {"input": self.beats_in.count} | {
+            name: stage.beats.count for stage in self.stages for name in stage.links.values()
+        }
+
+    @property
+    def takers(self) -> list[str]:
+        """The unit that takes each of these streams, "output" where that is the sink."""
+        taken = {n: stage.name for stage in self.stages for n in stage.takes}
+        streams = [0, *(n for stage in self.stages for n in stage.gives)]
+        return [taken.get(n, "output") for n in streams]
 
     def estimate(self, target: str = "xc7") -> dict[str, Estimate]:
         """What each unit will take on a family of FPGAs.
@@ -172,7 +194,10 @@ def _as_known(
         if len(_known) > MOST_KNOWN:
             _known.popitem(last=False)
         return settled
-    kept = [stage for stage in pipeline.stages if stage.name in _known[key]]
+    kept = pipeline.stages
+    for stage in pipeline.stages:
+        if stage.name not in _known[key]:
+            kept = without(kept, _named(kept, stage.name))
     for stage in kept:
         depth = _known[key][stage.name]
         if isinstance(stage.unit, Window) and depth is not None:
@@ -187,24 +212,42 @@ def _settled(pipeline: Pipeline, cycles: int) -> list[Stage] | None:
     """
     counts = pipeline.beats_in.count, pipeline.beats.count
 
-    def interval(parts: Sequence[timing.Part], images: int | None = None) -> int:
-        return timing.run(parts, *counts, images).interval
-
     for images in TRIALS:
         stages = pipeline.stages
-        for stage in stages:
-            without = [other for other in stages if other is not stage]
-            ample = timing.with_ample_depths(_parts(without))
-            if stage.spare and interval(ample, images) == cycles:
-                stages = without
-        depths = timing.tight_depths(_parts(stages), *counts, cycles, images)
+        if not timing.keeps(timing.with_ample_depths(circuit(stages)), *counts, cycles, images):
+            continue  # it takes more of them to fill
+        for some in _spare_together(pipeline.stages):
+            fewer = stages
+            if not {stage.name for stage in stages}.issuperset(some):
+                continue
+            for name in some:
+                fewer = without(fewer, _named(fewer, name))
+            ample = timing.with_ample_depths(circuit(fewer))
+            if timing.keeps(ample, *counts, cycles, images):
+                stages = fewer
+        depths = timing.tight_depths(circuit(stages), *counts, cycles, images)
         rings = [stage.unit for stage in stages if isinstance(stage.unit, Window)]
         for ring, depth in zip(rings, depths, strict=True):
             ring.depth = depth
-        if interval(_parts(stages)) == cycles:
+        if timing.run(circuit(stages), *counts).interval == cycles:
             return stages
     return None
 
 
-def _parts(stages: list[Stage]) -> list[timing.Part]:
-    return [part for stage in stages for part in stage.unit.timing]
+def _spare_together(stages: list[Stage]) -> Iterator[list[str]]:
+    """Queues that may not be needed: of each node all at once, and each by itself.
+
+    Of ways that meet after as many cycles, none needs a queue, but one that has none waits for the
+    others' queues.
+    """
+    spare = [stage for stage in stages if stage.spare]
+    for _, group in itertools.groupby(spare, lambda stage: stage.node):
+        names = [stage.name for stage in group]
+        if len(names) > 1:
+            yield names
+        yield from ([name] for name in names)
+
+
+def _named(stages: list[Stage], name: str) -> Stage:
+    """The stage of that name, as it is wired now."""
+    return next(stage for stage in stages if stage.name == name)

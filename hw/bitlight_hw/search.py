@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from bitlight import FoldingError, Network
 from bitlight_hw.budget import Budget, fastest
+from bitlight_hw.estimate import Estimate
 from bitlight_hw.folding import (
     Folding,
     choices,
@@ -15,6 +16,7 @@ from bitlight_hw.folding import (
 )
 from bitlight_hw.parts import part
 from bitlight_hw.pipeline import Pipeline
+from bitlight_hw.plan import Plan
 
 # Cost of the folding that is chosen when nothing is asked for: a small FPGA's worth of lanes.
 DEFAULT_COST = 4096
@@ -123,4 +125,16 @@ def _within(
     found = part(target)
     limits = [limit for limit in (blocks, found.blocks) if limit is not None]
     budget = Budget(luts, min(limits, default=None), found.cells)
-    return fastest(net, found.family, budget, cycles)
+    if net.is_binary_chain:
+        return fastest(net, found.family, budget, cycles)
+
+    def fits(folding: Folding) -> bool:
+        taken = Estimate.total(Plan.of(net, folding).estimate(found.family.name).values())
+        return budget.holds(taken, found.family)
+
+    folding = next(filter(fits, _fastest(net, fits)), None)
+    if folding is None:
+        raise FoldingError(f"no folding of a graph that was tried fits {luts:,} look-up tables")
+    if cycles is not None and Plan.of(net, folding).cycles_per_image > cycles:
+        raise FoldingError(f"none that fits {luts:,} look-up tables reaches {cycles:,} cycles")
+    return folding

@@ -211,6 +211,8 @@ class Simulator:
                 acc.beats_out.count,
                 beats.words(acc.beats_out),
                 self.patience,
+                # The interval is measured over the second half of the rounds.
+                2 * (acc.plan.unsettled + 1),
                 *acc.links.values(),
             ]
             files = [folder / name for name in ("beats", "results", f"status{index}")]
@@ -222,7 +224,7 @@ class Simulator:
                 )
             )
         try:
-            links = list(acc.links) if self.engine == "verilator" else []
+            links = [*zip(acc.links, acc.takers, strict=True)] if self.engine == "verilator" else []
             _watch(running, statuses, progress, links)
         finally:
             for process in running:
@@ -237,7 +239,7 @@ def _watch(
     running: list[subprocess.Popen[bytes]],
     statuses: list[np.ndarray],
     progress: Callable[[int], None] | None,
-    links: list[str],
+    links: list[tuple[str, str]],
 ) -> None:
     waiting = list(zip(running, statuses, strict=True))
     while waiting:
@@ -252,7 +254,9 @@ def _watch(
             progress(sum(int(status["images_done"][0]) for status in statuses))
 
 
-def _check(process: subprocess.Popen[bytes], status: np.ndarray, links: list[str]) -> None:
+def _check(
+    process: subprocess.Popen[bytes], status: np.ndarray, links: list[tuple[str, str]]
+) -> None:
     if status["stalled"]:
         raise SimulationError(
             f"the design stands still at cycle {status['cycle']}, after {status['images_done']} "
@@ -260,9 +264,9 @@ def _check(process: subprocess.Popen[bytes], status: np.ndarray, links: list[str
         )
     if status["miscounted"]:
         counted, expected = status["counted"], status["expected"]
+        name = links[status["miscounted"] - 1][0] if links else "the output"
         raise SimulationError(
-            f"{links[status['miscounted'] - 1] if links else 'the output'} gave {counted} beats, "
-            f"not {expected}: "
+            f"{name} gave {counted} beats, not {expected}: "
             f"some were {'lost' if counted < expected else 'doubled'}"
         )
     if process.returncode:
@@ -273,13 +277,14 @@ def _check(process: subprocess.Popen[bytes], status: np.ndarray, links: list[str
         raise SimulationError(f"the simulation ended with {process.returncode}: {said}")
 
 
-def _culprit(waiting: np.ndarray, links: list[str]) -> str:
-    """Which unit stopped a chain: the last before whose input a beat still waits."""
+def _culprit(waiting: np.ndarray, links: list[tuple[str, str]]) -> str:
+    """Which unit stopped the design: the last before whose input a beat still waits."""
     if not links:
         return "the engine 'verilator' tells where"
-    takers = links[1:]
-    for taker, waits in reversed(list(zip(takers, bits.unpack(waiting, len(links)), strict=False))):
-        if waits:
+    for (_, taker), waits in reversed(
+        [*zip(links, bits.unpack(waiting, len(links)), strict=False)]
+    ):
+        if waits and taker != "output":
             return f"{taker} takes no more"
     return "no beat waits anywhere, so one was lost"
 

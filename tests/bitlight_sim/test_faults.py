@@ -6,7 +6,16 @@ from faults import Fault, all_faults, flips, golden, inject, telling
 from networks import draw_images
 from simulators import icarus
 
-from bitlight import Conv2d, Linear, Network
+from bitlight import (
+    Add,
+    Affine,
+    Conv2d,
+    Linear,
+    Network,
+    PReLU,
+    SumPool2d,
+    Threshold,
+)
 from bitlight.zoo.published import FOLDINGS
 from bitlight.zoo.topologies import TOPOLOGIES
 from bitlight_hw import Accelerator
@@ -45,6 +54,39 @@ def test_every_bit_of_a_small_network(dataflow, target, tmp_path):
     assert len(faults) == bits + starts
     candidates = draw_images(np.random.default_rng(2), acc.net, 60)
     assert check(acc, faults, candidates, tmp_path, "icarus", target) > 0.8 * len(faults)
+
+
+def graph():
+    """A shortcut around levels, every unit that has a memory of its own."""
+    rng = np.random.default_rng(4)
+    weight = rng.random((2, 2, 2, 2)) < 0.5
+    weight[0, 0], weight[1, 0] = True, False  # unequal numbers, and so unequal starts
+    nodes = {
+        "in": (Affine(np.array([3, -2]), np.array([4, 9]), 1, -12, 12), "input"),
+        "levels": (Threshold(np.array([[-3, 1], [-1, 4]])), "in"),
+        "conv": (Conv2d(weight, None, (1, 1), (1, 1), 1), "levels"),
+        "crop": (SumPool2d(2, 1), "conv"),
+        "sum": (Add(-25, 20), "crop", "in"),
+        "act": (PReLU(np.array([3, -1]), 2, np.array([1, -2]), np.array([-4, 2])), "sum"),
+        "bits": (Threshold(np.array([-2, 3])), "act"),
+        "more": (Linear(rng.random((3, 18)) < 0.5, np.sort(rng.integers(-7, 8, (3, 3)))), "bits"),
+        "fc": (Linear(rng.random((4, 3)) < 0.5, rng.integers(-4, 5, 4)), "more"),
+    }
+    net = Network((3, 3, 2), 2, nodes)
+    return Accelerator(net, [(1, 2), (1, 6), (1, 1)], "output")
+
+
+@icarus
+@pytest.mark.parametrize("target", ["simulation", "xc7"])
+def test_every_bit_of_a_small_graph(target, tmp_path):
+    acc = graph()
+    faults = all_faults(acc)
+    assert {(fault.layer, fault.kind) for fault in faults} == {
+        *((index, "parameter") for index in (0, 1, 5, 6, 7)),
+        *((index, kind) for index in (2, 7, 8) for kind in ("weight", "start")),
+    } - {(7, "start")}  # of sums of bits all starts are equal, and no memory
+    candidates = draw_images(np.random.default_rng(5), acc.net, 80)
+    assert check(acc, faults, candidates, tmp_path, "icarus", target) > 0.4 * len(faults)
 
 
 @pytest.mark.fuzz

@@ -9,20 +9,20 @@ from bitlight.network.values import Integers, Levels, Value
 MOST_LEVEL = 15
 
 
-def draw_graph(rng, depth=6):
+def draw_graph(rng, depth=6, most_side=8, most_outputs=39):
     """A network that is no binary chain."""
     while True:
         try:
-            net = _draw(rng, depth)
+            net = _draw(rng, depth, most_side, most_outputs)
         except NetworkError:
             continue
         if not net.is_binary_chain:
             return net
 
 
-def _draw(rng, depth):
+def _draw(rng, depth, most_side, most_outputs):
     bits = int(rng.choice([1, 2, 4, 8]))
-    side = int(rng.integers(4, 9))
+    side = int(rng.integers(4, most_side + 1))
     flat = rng.random() < 0.15
     shape = (int(rng.integers(3, 40)),) if flat else (side, side, int(rng.integers(1, 5)))
     nodes, values = {}, {}
@@ -36,7 +36,7 @@ def _draw(rng, depth):
 
     last = "input"
     for _ in range(int(rng.integers(2, depth + 1))):
-        last = _grow(rng, add, values, last)
+        last = _grow(rng, add, values, last, most_outputs)
     unused = [n for n in nodes if not any(n in entry[1:] for entry in nodes.values())]
     for other in unused:
         if other != last:
@@ -44,14 +44,14 @@ def _draw(rng, depth):
     return Network(shape, bits, nodes)
 
 
-def _grow(rng, add, values, last):  # noqa: PLR0911  a way for each kind
+def _grow(rng, add, values, last, most_outputs):  # noqa: PLR0911  a way for each kind
     """One more node, or a block with a shortcut."""
     value = values[last]
     if isinstance(value.kind, Integers):
         kind = rng.choice(["threshold", "affine", "prelu", "sum", "shortcut"])
         if kind == "shortcut":
             inner = add(_threshold(rng, value), last)
-            inner = add(_layer(rng, values[inner], sums=True, same=True), inner)
+            inner = add(_layer(rng, values[inner], most_outputs, sums=True, same=True), inner)
             return _merge(rng, add, values, inner, last)
         return add(_on_integers(rng, kind, value), last)
     kind = rng.choice(["layer", "layer", "pool", "sum", "affine", "branches"])
@@ -66,13 +66,13 @@ def _grow(rng, add, values, last):  # noqa: PLR0911  a way for each kind
         for _ in range(int(rng.integers(2, 4))):
             way = last
             for _ in range(int(rng.integers(1, 3))):
-                layer = _layer(rng, values[way], same=True)
+                layer = _layer(rng, values[way], most_outputs, same=True)
                 way = add(layer, way)
             ways.append(way)
         while len(ways) > 1:
             ways.append(_merge(rng, add, values, ways.pop(0), ways.pop(0)))
         return ways[0]
-    return add(_layer(rng, value, sums=rng.random() < 0.3), last)
+    return add(_layer(rng, value, most_outputs, sums=rng.random() < 0.3), last)
 
 
 def _merge(rng, add, values, a, b):
@@ -116,8 +116,8 @@ def _rows(rng, outputs, low, high):
     return rows[:, 0] if top == 1 and rng.random() < 0.8 else rows
 
 
-def _layer(rng, value, sums=False, same=False):
-    out = int(rng.integers(1, 40))
+def _layer(rng, value, most_outputs, sums=False, same=False):
+    out = int(rng.integers(1, most_outputs + 1))
     reach = value.kind.high
     if len(value.shape) == 1 or (not same and rng.random() < 0.15):
         fan_in = value.size

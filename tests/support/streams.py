@@ -96,7 +96,8 @@ def check(
     rng = np.random.default_rng(20261)
     waits_in = _waits(rng, pauses.idle, sum(map(len, sent)))
     waits_out = _waits(rng, pauses.busy, sum(map(len, expected)))
-    parts = [_paused(waits_in), *unit.timing, _paused(waits_out)]
+    inner = getattr(unit, "circuit", None) or timing.Circuit.chain(unit.timing)
+    parts = inner.between([_paused(waits_in)], [_paused(waits_out)])
     predicted = timing.run(parts, len(sent[0]), len(expected[0]), len(sent))
 
     sink = RestlessGate(pauses.busy) if pauses.restless else Gate(waits_out)

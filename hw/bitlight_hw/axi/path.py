@@ -52,7 +52,7 @@ class Path:
         while low < high:
             middle = (low + high + 1) // 2
             try:
-                timing.run(self._inner, sent, middle, images=1)
+                timing.run(self.acc.plan.circuit, sent, middle, images=1)
                 low = middle
             except SimulationError:  # it waits for more
                 high = middle - 1
@@ -61,8 +61,9 @@ class Path:
     @cached_property
     def interval(self) -> int:
         """Cycles between frames that follow each other."""
-        parts = [*self.unpack.timing, *self._inner, *self._queued, *self.pack.timing]
-        return timing.run(parts, self.frames_in.words, self.frames_out.words).interval
+        behind = [*self._queued, *self.pack.timing]
+        circuit = self.acc.plan.circuit.between(self.unpack.timing, behind)
+        return timing.run(circuit, self.frames_in.words, self.frames_out.words).interval
 
     @cached_property
     def latency(self) -> int:
@@ -71,38 +72,41 @@ class Path:
         At least so many where beats wait for the last word.
         """
         register = timing.Delay(1)  # one in front, one behind, and the one that offers words
-        inner = [self.unpack.alone, *self._inner, *self._queued, self.pack.alone]
-        parts = [register, *inner, register, register]
-        return timing.run(parts, self.frames_in.words, self.frames_out.words, images=1).latency
+        behind = [*self._queued, self.pack.alone, register, register]
+        circuit = self.acc.plan.circuit.between([register, self.unpack.alone], behind)
+        return timing.run(circuit, self.frames_in.words, self.frames_out.words, images=1).latency
 
     @cached_property
     def most_images(self) -> int:
         """A bound on the images whose last word is taken and whose last beat is not packed yet.
 
         However the stream is held up: in a ring, those that fill it and the one that is read; in a
-        queue or registers, those that fill them; in a step, the one that it is at.
+        queue or registers, those that fill them; in a step, the one that it is at. Of several ways
+        that an image goes at once, the images on all are counted.
         """
-        words, images = self.frames_in.words, SKID
-        for part in [*self.unpack.timing, *self._inner, *self._queued]:
+        circuit = self.acc.plan.circuit.between(self.unpack.timing, self._queued)
+        words, images = {0: self.frames_in.words}, SKID
+        for part, takes, gives in zip(circuit.parts, circuit.takes, circuit.gives, strict=True):
+            taken = given = words[takes[0]]
             match part:
                 case timing.Buffer():
-                    images += -(-part.depth // words) + 1
-                    words = len(part.offsets) * part.repeats * len(part.releases)
+                    images += -(-part.depth // taken) + 1
+                    given = len(part.offsets) * part.repeats * len(part.releases)
                 case timing.Queue():
-                    images += -(-part.depth // words)
+                    images += -(-part.depth // taken)
                 case timing.Delay():
-                    images += -(-part.stages // words)
+                    images += -(-part.stages // taken)
                 case timing.Step():
-                    takes, gives = (
-                        int((part.actions & kind > 0).sum()) for kind in (timing.TAKE, timing.GIVE)
-                    )
-                    words = words * gives // takes
+                    moved = [part.actions & kind > 0 for kind in (timing.TAKE, timing.GIVE)]
+                    given = taken * int(moved[1].sum()) // int(moved[0].sum())
                     images += 1
+                case timing.Merge():
+                    given = taken * len(part.takes) // int((part.takes & 1).sum())
+                    images += 1
+                case timing.Split():
+                    images += 1
+            words |= dict.fromkeys(gives, given)
         return images
-
-    @property
-    def _inner(self) -> list[timing.Part]:
-        return [part for unit in self.acc.units.values() for part in unit.timing]
 
     @property
     def _queued(self) -> list[timing.Part]:

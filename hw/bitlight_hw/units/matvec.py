@@ -5,7 +5,6 @@ from typing import Any, Literal
 
 import numpy as np
 from amaranth import Cat, Const, Module, Mux, Shape, Signal, Value
-from amaranth.lib import wiring
 
 from bitlight import FoldingError
 from bitlight_hw import area
@@ -14,6 +13,7 @@ from bitlight_hw.estimate import Estimate
 from bitlight_hw.timing import GIVE, TAKE, Part, Queue, Step
 from bitlight_hw.units.accumulator import Accumulator
 from bitlight_hw.units.contents import MOST_COLUMNS, Contents, side_parts
+from bitlight_hw.units.outbox import give
 from bitlight_hw.units.pipeline import delay
 from bitlight_hw.units.popcount import Popcount
 from bitlight_hw.units.recall import recall_estimate, recall_parts
@@ -33,12 +33,16 @@ LOOKED_AT = 1 << 14
 
 
 class MatrixVector(Unit):
-    """o = [a ≥ threshold] or a, with a = (2^b − 1)·K − 2·m and m = Σ_n 2^n·popcount(x_n XOR w).
+    """o = [a ≥ threshold] or a, with a = L·K − 2·m and m = Σ_n 2^n·popcount(x_n XOR w) − D·P.
 
-    Each accumulator starts from −L − 1, with L = ⌊((2^b − 1)·K − threshold) / 2⌋ the most
-    mismatches that a 1 may have, so that its sign bit is the result. Without thresholds it counts
-    the mismatches with NOT w from −⌈(2^b − 1)·K / 2⌉, so that a is twice its value, and one more if
-    (2^b − 1)·K is odd.
+    Inputs are levels 0 … L of b bits; D = 2^b − 1 − L is by how much they fall short of these bits,
+    and P how many weights of the output are +1: NOT x is more than L − x by that, once for each. Of
+    bits and whole pixels D is 0.
+
+    Each accumulator starts from −M − 1 − D·P, with M = ⌊(L·K − threshold) / 2⌋ the most mismatches
+    that a 1 may have, so that its sign bit is the result. Without thresholds it counts the
+    mismatches with NOT w from −⌈L·K / 2⌉ − D·(K − P), so that a is twice its value, and one more if
+    L·K is odd.
 
     A vector of K elements comes in K/SIMD beats, and takes (OUT/PE)·(K/SIMD) cycles. The outputs
     nf·PE … nf·PE + PE − 1 leave as one beat, in the order of nf = 0 … OUT/PE − 1.
@@ -61,6 +65,7 @@ class MatrixVector(Unit):
     pe, simd : int
         Must divide OUT and K.
     bits : int, b, of an element of the input
+    top : int, L; by default 2^b − 1
     dataflow : "output" or "input": what stays where it is
 
     Raises
@@ -77,6 +82,7 @@ class MatrixVector(Unit):
         pe: int,
         simd: int,
         bits: int,
+        top: int | None = None,
         dataflow: Dataflow = "output",
     ) -> None:
         outputs, fan_in = weight.shape
@@ -92,7 +98,8 @@ class MatrixVector(Unit):
         self.neuron_folds = outputs // pe
         self.synapse_folds = fan_in // simd
         self.input_stationary = dataflow == "input" and self.neuron_folds > 1
-        self.reach = ((1 << bits) - 1) * fan_in
+        self.top = (1 << bits) - 1 if top is None else top
+        self.reach = self.top * fan_in
         self.result = Shape.cast(1 if threshold is not None else range(-self.reach, self.reach + 1))
         super().__init__(simd * bits, pe * self.result.width)
 
@@ -303,7 +310,16 @@ class MatrixVector(Unit):
                 sums.carry[pe].eq(popcounts.carry[pe]),
             ]
         results = Cat(self._result(total) for total in sums.total)
-        self._give(m, platform, step & last, room, done[-1], results)
+        give(
+            m,
+            platform,
+            self._queue,
+            self.o,
+            lent=step & last,
+            room=room,
+            done=done[-1],
+            results=results,
+        )
         return m
 
     def _count_through(self, m: Module, step: Value) -> tuple[Value, ...]:
@@ -319,26 +335,6 @@ class MatrixVector(Unit):
         with m.If(step):
             m.d.sync += address.eq(Mux(turned & last, 0, address + 1))
         return address, neuron, fresh, first, last
-
-    def _give(
-        self, m: Module, platform: Any, lent: Value, room: Signal, done: Value, results: Value
-    ) -> None:
-        """Results into the queue, and whether it has room for one more."""
-        # Below zero while there is room, so that one bit tells.
-        used = Signal(range(-self.places, 1), init=-self.places)
-        m.d.sync += used.eq(used + lent - (self.o.valid & self.o.ready))
-        m.d.comb += room.eq(used[-1])
-        if self.places > 1:
-            queue = separate(m, platform, "queue", self._queue)
-            m.d.comb += [queue.i.valid.eq(done), queue.i.payload.eq(results)]
-            wiring.connect(m, queue.o, wiring.flipped(self.o))
-            return
-        result = Signal(len(results), reset_less=True)
-        m.d.comb += self.o.payload.eq(result)
-        with m.If(~self.o.valid):
-            m.d.sync += [result.eq(results), self.o.valid.eq(done)]
-        with m.Elif(self.o.ready):
-            m.d.sync += self.o.valid.eq(0)
 
     @property
     def _counts_matches(self) -> bool:
@@ -356,15 +352,19 @@ class MatrixVector(Unit):
     @cached_property
     def _first_sums(self) -> np.ndarray:
         """What each output's accumulator starts from."""
+        # What the bits of a level can be beyond the highest one counts as mismatches.
+        beyond = (1 << self.bits) - 1 - self.top
+        beyond = beyond * (self.weight ^ self._counts_matches).sum(axis=1, dtype=np.int64)
         if self.threshold is None:
-            return np.full(len(self.weight), -((self.reach + 1) // 2))
+            return -((self.reach + 1) // 2) - beyond
         limit = (self.reach - self.threshold.astype(np.int64)) // 2
-        return -np.clip(limit, -1, self.reach) - 1
+        return -np.clip(limit, -1, self.reach) - 1 - beyond
 
     @property
     def _sum(self) -> Shape:
         """No wider than the thresholds need: most lie near the middle of the reach."""
-        least, most = int(self._first_sums.min()), int(self._first_sums.max()) + self.reach
+        most = int(self._first_sums.max()) + ((1 << self.bits) - 1) * self.weight.shape[1]
+        least = int(self._first_sums.min())
         return Shape.cast(range(min(least, -1), most + 1))
 
     @property

@@ -1,4 +1,4 @@
-"""What all units share: one stream in, one stream out, and a timing that simulation must meet."""
+"""What all units share: streams in, streams out, and a timing that simulation must meet."""
 
 from abc import abstractmethod
 from typing import Any
@@ -15,9 +15,15 @@ from bitlight_hw.timing import Part
 class Unit(wiring.Component):
     """A component with a stream `i` and a stream `o` and nothing else.
 
+    A unit of several streams has `i0`, `i1`, … in place of `i`, or `o0`, `o1`, … in place of `o`.
+
     Parameters
     ----------
-    i_shape, o_shape : Amaranth shapes of the two payloads
+    i_shape, o_shape : Amaranth shapes of the payloads; a tuple of these for several streams
+
+    Attributes
+    ----------
+    inputs, outputs : tuples of str, names of the streams
     """
 
     i: Any
@@ -26,12 +32,20 @@ class Unit(wiring.Component):
     _MustUse__silence = True
 
     def __init__(self, i_shape: Any, o_shape: Any) -> None:
-        super().__init__({"i": In(stream.Signature(i_shape)), "o": Out(stream.Signature(o_shape))})
+        taken, given = _streams("i", i_shape), _streams("o", o_shape)
+        self.inputs, self.outputs = tuple(taken), tuple(given)
+        super().__init__(
+            {name: In(stream.Signature(shape)) for name, shape in taken.items()}
+            | {name: Out(stream.Signature(shape)) for name, shape in given.items()}
+        )
 
     @property
     @abstractmethod
     def timing(self) -> tuple[Part, ...]:
-        """The parts that a token passes from `i` to `o`, in order."""
+        """The parts that a token passes from `i` to `o`, in order.
+
+        Of several streams in, the first part takes all; of several out, the last gives all.
+        """
 
     @abstractmethod
     def estimate(self, family: Family) -> Estimate:
@@ -40,6 +54,12 @@ class Unit(wiring.Component):
     def least_estimates(self, family: Family) -> list[Estimate]:
         """What it takes at least, whatever stands around it; one for each way that it may take."""
         return [self.estimate(family)]
+
+
+def _streams(name: str, shape: Any) -> dict[str, Any]:
+    if not isinstance(shape, tuple):
+        return {name: shape}
+    return {f"{name}{index}": one for index, one in enumerate(shape)}
 
 
 def counter(size: int, name: str) -> Signal:

@@ -35,6 +35,8 @@ class Window(Unit):
     repeats : int
         How often each window is given: once for each fold of the neurons behind.
     depth : int, words in the ring
+    images : int
+        How many images it may have to hold at most: one, where no other way waits for this one.
     """
 
     def __init__(
@@ -48,8 +50,10 @@ class Window(Unit):
         stride: tuple[int, int],
         repeats: int,
         depth: int = 0,
+        images: int = 1,
     ) -> None:
         self.width = width
+        self.images = images
         self.repeats = repeats
         self.run = kernel[1] * inner
         self.lines = kernel[0]
@@ -73,7 +77,8 @@ class Window(Unit):
         releases = np.full((self.rows, self.columns), self.column_step)
         releases[:, -1] = self.row_step
         releases[-1, -1] = self.image_step
-        return Buffer(self.depth, offsets.ravel(), self.repeats, releases.ravel()), Delay(1)
+        ring = Buffer(self.depth, offsets.ravel(), self.repeats, releases.ravel(), self.images)
+        return ring, Delay(1)
 
     def estimate(self, family: families.Family) -> Estimate:
         """The ring, and what counts through it."""

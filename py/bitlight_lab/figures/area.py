@@ -33,18 +33,44 @@ from bitlight_hw.estimate import Estimate, tables
 from bitlight_hw.folding import folded_layers
 from bitlight_hw.synthesis import TARGETS, Area, Target
 from bitlight_hw.synthesis.programs import path
-from bitlight_hw.units import Gearbox, MatrixVector, OrPool, Pad, Slide, Unit, Window
+from bitlight_hw.units import (
+    Centre,
+    Compare,
+    Fork,
+    Gearbox,
+    MatrixVector,
+    MaxPool,
+    OrPool,
+    Pad,
+    Rectify,
+    Scale,
+    Side,
+    Slide,
+    Sum,
+    SumPool,
+    Unit,
+    Window,
+)
 from bitlight_hw.verilog import convert
 from bitlight_lab.figures.record import DOCS
 
 RAW = DOCS / "raw" / "area.json"
 FACTORS = Path(area.__file__).with_suffix(".json")
 KINDS: dict[type[Unit], str] = {
+    Centre: "centre",
+    Compare: "compare",
+    Fork: "fork",
     Gearbox: "gearbox",
     MatrixVector: "matvec",
+    MaxPool: "maxpool",
     OrPool: "pool",
     Pad: "pad",
+    Rectify: "rectify",
+    Scale: "scale",
+    Side: "side",
     Slide: "slide",
+    Sum: "sum",
+    SumPool: "sumpool",
     Window: "window",
 }
 DEVICES = ("xc7", "ecp5-85k", "ice40-up5k")
@@ -68,6 +94,49 @@ def draw(seed: int) -> Accelerator:
         return Accelerator(net, folding, flows)
 
 
+def units(seed: int) -> dict[str, Unit]:
+    """The units of that network, and one of each kind that chains of bits do not have."""
+    return draw(seed).units | loose(np.random.default_rng([seed, 2026]))
+
+
+def loose(rng: np.random.Generator) -> dict[str, Unit]:
+    """One of each kind, as graphs have them."""
+    lanes = int(rng.choice([1, 1, 2, 4, 8]))
+    folds = int(rng.choice([1, 2, 4, 8, 16, 64]))
+    channels, bits = lanes * folds, int(rng.integers(3, 15))
+    top = None if rng.random() < 0.7 else int(rng.choice([1, 2, 3, 7, 15, 255]))
+    own = bits if top is None else top.bit_length()
+    size = int(rng.integers(2, 17))
+    multiplier = rng.integers(-(1 << size - 1), 1 << size - 1, channels)
+    offset = rng.integers(-(1 << size + bits), 1 << size + bits, channels)
+    high = 1 << int(rng.integers(4, 15))
+    small = rng.integers(-(1 << bits - 1), 1 << bits - 1, (3, channels))
+    levels = int(rng.choice([1, 1, 2, 3, 7, 15]))
+    threshold = np.sort(rng.integers(-(1 << bits - 1), 1 << bits - 1, (channels, levels)), axis=1)
+    ways = int(rng.choice([2, 2, 3]))
+    inner = [int(n) for n in rng.integers(1, 9, ways)]
+    form = {"inner": int(rng.choice([1, 2, 8, 33])), "length": int(rng.integers(4, 33))}
+    form |= {"kernel": int(rng.integers(1, 5)), "stride": int(rng.integers(1, 4))}
+    level = int(rng.integers(2, 6))
+    reach = form["kernel"] << bits - 1
+    shift, ends = int(rng.integers(0, size)), {"low": -high, "high": high - 1}
+    return {
+        "scale": Scale(multiplier, offset, shift=shift, **ends, lanes=lanes, bits=own, top=top),
+        "rectify": Rectify(
+            multiplier, small[1], small[2], shift=shift, **ends, lanes=lanes, bits=bits
+        ),
+        "compare": Compare(
+            threshold, low=-(1 << bits - 1), high=(1 << bits - 1) - 1, lanes=lanes, bits=bits
+        ),
+        "sum": Sum([bits] * ways, lanes, -high, high - 1, clips=bool(rng.random() < 0.7)),
+        "side": Side([bits] * ways, lanes, inner, bits, is_signed=bool(rng.random() < 0.5)),
+        "fork": Fork(bits, ways),
+        "centre": Centre(own if top else 2, top or 3, lanes),
+        "maxpool": MaxPool(level, lanes, **form),
+        "sumpool": SumPool(bits, lanes, -reach, reach, **form),
+    }
+
+
 def _network(rng: np.random.Generator) -> Network:
     tiny = rng.random() < 0.33
     bits = int(rng.choice([1, 1, 2, 3, 4, 8]))
@@ -79,10 +148,22 @@ def _network(rng: np.random.Generator) -> Network:
     layers: list[Any] = []
     count = int(rng.integers(1, 5))
     for index in range(count):
-        net = Network(shape, bits, layers) if layers else None
+        net = _of_bits(Network(shape, bits, layers)) if layers else None
         current = net.output_shape if net else shape
         layers.append(_layer(rng, current, 1 if net else bits, index == count - 1, tiny))
-    return Network(shape, bits, layers)
+    return _of_bits(Network(shape, bits, layers))
+
+
+def _of_bits(net: Network) -> Network:
+    """The network, if it is a chain of bits: seeds name what they named before there were others.
+
+    Raises
+    ------
+    NetworkError
+        If it is not.
+    """
+    _ = net.chain
+    return net
 
 
 def _layer(
@@ -154,13 +235,11 @@ def count(verilog: str, top: str, target: Target, native: bool = False) -> Area:
     return Area.of(stat["design"]["num_cells_by_type"], target)
 
 
-def count_units(
-    acc: Accelerator, target: Target, kinds: Collection[str], native: bool
-) -> dict[str, Any]:
+def count_units(seed: int, target: Target, kinds: Collection[str], native: bool) -> dict[str, Any]:
     """The area of each unit of these kinds by itself."""
     return {
         name: asdict(count(convert(unit, "unit", target.family), "unit", target, native))
-        for name, unit in acc.units.items()
+        for name, unit in units(seed).items()
         if KINDS[type(unit)] in kinds
     }
 
@@ -182,16 +261,15 @@ def measure(
         missing = [device for device in devices if (seed, device) not in known]
         if not missing:
             continue
-        acc = draw(seed)
         for device in missing:
             row: dict[str, Any] = {"seed": seed, "device": device}
             if kinds:
-                row["units"] = count_units(acc, TARGETS[device], kinds, native)
+                row["units"] = count_units(seed, TARGETS[device], kinds, native)
             else:
-                row["whole"] = asdict(count_whole(acc, TARGETS[device], native))
+                row["whole"] = asdict(count_whole(draw(seed), TARGETS[device], native))
             with file.open("a") as out:
                 out.write(json.dumps(row) + "\n")
-            print(seed, device, acc.net, flush=True)
+            print(seed, device, flush=True)
 
 
 def read(file: Path) -> list[dict[str, Any]]:
@@ -213,10 +291,10 @@ def fit(file: Path) -> None:
     found = json.loads(FACTORS.read_text())
     for device in DEVICES:
         family = families.named(TARGETS[device].family)
-        units = units_of(file, device, family)
+        counted = units_of(file, device, family)
         for field in ("luts", "carries", "ffs"):
             found[family.name][field] |= {
-                kind: _factors(rows, field) for kind, rows in units.items()
+                kind: _factors(rows, field) for kind, rows in counted.items()
             }
     text = json.dumps(found, indent=1, sort_keys=True) + "\n"
     with replacing(str(FACTORS)) as out:
@@ -227,15 +305,15 @@ def units_of(
     file: Path, device: str, family: families.Family
 ) -> dict[str, list[tuple[area.Parts, dict[str, float]]]]:
     """Kind of unit → what each has, and what Yosys counted."""
-    units = defaultdict(list)
+    found = defaultdict(list)
     for row in read(file):
         if row["device"] == device:
-            acc = draw(row["seed"])
+            drawn = units(row["seed"])
             for name, counts in row["units"].items():
-                if name in acc.units:
-                    unit = acc.units[name]
-                    units[KINDS[type(unit)]].append((_parts(unit, family), counts))
-    return units
+                if name in drawn:
+                    unit = drawn[name]
+                    found[KINDS[type(unit)]].append((_parts(unit, family), counts))
+    return found
 
 
 def _parts(unit: Unit, family: families.Family) -> area.Parts:

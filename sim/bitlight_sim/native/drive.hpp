@@ -73,14 +73,14 @@ uint64_t nanoseconds() {
     return now.tv_sec * 1'000'000'000ull + now.tv_nsec;
 }
 
-// The images of one process: each lane has one in each of at least two rounds, so that there is an
-// interval to measure.
+// The images of one process: each lane has one in each of at least `least` rounds, so that there is
+// an interval to measure.
 struct Images {
     uint64_t count, rounds, lanes;
 
-    Images(uint64_t images, uint64_t most)
+    Images(uint64_t images, uint64_t most, uint64_t least)
         : count(images),
-          rounds(std::max<uint64_t>(2, (images + most - 1) / most)),
+          rounds(std::max<uint64_t>(least, (images + most - 1) / most)),
           lanes((images + rounds - 1) / rounds) {}
 
     // Which one, or `count` where there is none.
@@ -103,20 +103,20 @@ int drive(Model& model, int argc, char** argv) {
 #ifdef __linux__
     prctl(PR_SET_PDEATHSIG, SIGKILL);  // nobody wants the results of a process that was killed
 #endif
-    if (argc < 11) {
-        fprintf(stderr, "%s: ten arguments are wanted, or more\n", argv[0]);
+    if (argc < 12) {
+        fprintf(stderr, "%s: eleven arguments are wanted, or more\n", argv[0]);
         return 2;
     }
     const auto number = [&](int n) { return strtoull(argv[n], nullptr, 10); };
     const uint64_t first = number(4), beats_in = number(6), words_in = number(7);
     const uint64_t beats_out = number(8), words_out = number(9), patience = number(10);
     const uint64_t stride_in = beats_in * words_in, stride_out = beats_out * words_out;
-    const Images images(number(5), Model::LANES);
+    const Images images(number(5), Model::LANES, number(11));
     const auto* beats = map<const uint32_t>(argv[1], false) + first * stride_in;
     auto* results = map<uint32_t>(argv[2], true) + first * stride_out;
     auto* status = map<Status>(argv[3], true);
     std::vector<uint64_t> links;
-    for (int n = 11; n < argc; ++n) links.push_back(number(n));
+    for (int n = 12; n < argc; ++n) links.push_back(number(n));
     model.watch(links);
 
     model.inputs(true, false, false);

@@ -72,16 +72,35 @@ class Cell:
     def addends(self) -> list[Word]:
         """What the output of a sum is the sum of: sums that nothing else uses are taken apart."""
         if self.type == "$mul":
-            a, b = self.wide("A"), self.wide("B")
-            return [
-                [*[ZERO] * place, *(self.gates.both(bit, other) for other in a)]
-                for place, bit in enumerate(b)
-            ]
+            return self._products()
         found: list[Word] = [] if self.type == "$neg" else self._apart("A")
         if self.type == "$add":
             return found + self._apart("B")
         inverted = [self.gates.inverse(net) for net in self.wide("A" if not found else "B")]
         return [*found, inverted, [ONE]]
+
+    def _products(self) -> list[Word]:
+        """The rows of a product, by Baugh and Wooley (1973) where its operands have signs.
+
+        The highest digit of each weighs −2^(n−1). Products of one such digit count as their
+        inverses, with what that adds put right by a constant, so that no row is extended.
+        """
+        a, b = self.nets("A"), self.nets("B")
+        has_sign = self.signed("A")
+        highest_a, highest_b = (len(a) - 1, len(b) - 1) if has_sign else (-1, -1)
+
+        def product(i: int, j: int) -> int:
+            both = self.gates.both(a[i], b[j])
+            return self.gates.inverse(both) if (i == highest_a) != (j == highest_b) else both
+
+        rows: list[Word] = [
+            [*[ZERO] * j, *(product(i, j) for i in range(len(a)))][: self.width]
+            for j in range(len(b))
+        ]
+        if has_sign:
+            constant = (1 << highest_a) + (1 << highest_b) - (1 << (len(a) + len(b) - 1))
+            rows.append([constant >> place & 1 for place in range(self.width)])
+        return rows
 
     def _apart(self, port: str) -> list[Word]:
         bits = self.ports[port]

@@ -5,18 +5,49 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from bitlight import SimulationError
+from bitlight_sim.sliced.gates import Gates
 from bitlight_sim.sliced.netlist import Move, Netlist
 
 
 def varying(netlist: Netlist, inputs: Iterable[int]) -> set[int]:
     """Nets that depend on these inputs, which differ from image to image.
 
+    Registers whose enable or reset is among them, as Yosys makes of a choice in front of one, get
+    the choice back.
+
     Raises
     ------
     SimulationError
-        If an address, an enable or a reset is among them: then images steer the design, and
+        If the address or enable of a memory is among them: then images steer the design, and
         cannot share its control.
     """
+    while True:
+        found = _reached(netlist, inputs)
+        steered = [
+            index
+            for index, move in enumerate(netlist.moves)
+            if move.memory is None and found.intersection((move.enable, move.reset))
+        ]
+        if not steered:
+            break
+        for index in steered:
+            netlist.moves[index] = _chosen(netlist.moves[index], netlist.gates)
+    if any(found.intersection((move.enable, *move.address)) for move in netlist.moves):
+        raise SimulationError("the design's control depends on its data: images cannot share it")
+    return found
+
+
+def _chosen(move: Move, gates: Gates) -> Move:
+    """The same with enable and reset as choices of what comes in."""
+    kept = zip(move.d, move.q, move.value, strict=True)
+    choices = (
+        gates.choose(move.reset, gates.choose(move.enable, q, d), value) for d, q, value in kept
+    )
+    return Move(tuple(choices), move.q, value=move.value)
+
+
+def _reached(netlist: Netlist, inputs: Iterable[int]) -> set[int]:
+    """What depends on these inputs."""
     readers: dict[int, list[int]] = defaultdict(list)
     for net, sources in enumerate(netlist.gates.inputs):
         for source in sources:
@@ -37,8 +68,6 @@ def varying(netlist: Netlist, inputs: Iterable[int]) -> set[int]:
         fresh = [net for net in readers[waiting.pop()] if net not in found]
         found.update(fresh)
         waiting += fresh
-    if any(found.intersection((move.enable, move.reset, *move.address)) for move in netlist.moves):
-        raise SimulationError("the design's control depends on its data: images cannot share it")
     return found
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from amaranth.hdl import Elaboratable, Fragment
+from elaborated import Elaborated
 from streams import PAUSES, Pauses, beats, check
 
 from bitlight import FoldingError
@@ -16,17 +16,6 @@ BOTH = pytest.mark.parametrize("family", [SIMULATION, FPGA], ids=lambda family: 
 EITHER = pytest.mark.parametrize("dataflow", ["output", "input"])
 
 
-class Elaborated(Elaboratable):
-    """A unit as it is elaborated for a family, whatever the simulator asks for."""
-
-    def __init__(self, unit, family):
-        self.i, self.o, self.timing = unit.i, unit.o, unit.timing
-        self.fragment = Fragment.get(unit, family)
-
-    def elaborate(self, platform):
-        return self.fragment
-
-
 @dataclass
 class Case:
     outputs: int
@@ -35,12 +24,17 @@ class Case:
     simd: int
     bits: int = 1
     vectors: int = 6
+    top: int | None = None
     dataflow: str = "output"
     family: Family = SIMULATION
 
     @property
+    def highest(self):
+        return (1 << self.bits) - 1 if self.top is None else self.top
+
+    @property
     def reach(self):
-        return ((1 << self.bits) - 1) * self.fan_in
+        return self.highest * self.fan_in
 
     def unit(self, weight, threshold):
         unit = MatrixVector(
@@ -49,6 +43,7 @@ class Case:
             pe=self.pe,
             simd=self.simd,
             bits=self.bits,
+            top=self.top,
             dataflow=self.dataflow,
         )
         return Elaborated(unit, self.family)
@@ -63,13 +58,13 @@ class Case:
 
     def inputs(self, rng, weight):
         """Vectors, the first two of them with the largest and the smallest sum of a row."""
-        top = (1 << self.bits) - 1
+        top = self.highest
         vectors = rng.integers(0, top + 1, (self.vectors, self.fan_in))
         vectors[0], vectors[1] = top * weight[0], top * ~weight[-1]
         return vectors
 
     def sums(self, weight, vectors):
-        levels = 2 * vectors - ((1 << self.bits) - 1)
+        levels = 2 * vectors - self.highest
         return levels @ np.where(weight, 1, -1).T
 
     def check(self, weight, threshold, vectors, pauses):
@@ -94,6 +89,10 @@ CASES = [
     pytest.param(Case(2, 134, 1, 67), id="more lanes than one popcount"),
     pytest.param(Case(2, 130, 1, 65), id="one lane more than a popcount"),
     *(pytest.param(Case(4, 9, 2, 3, bits), id=f"pixels of {bits} bits") for bits in (2, 3, 5, 8)),
+    *(
+        pytest.param(Case(4, 9, 2, 3, top.bit_length(), top=top), id=f"levels 0 to {top}")
+        for top in (2, 4, 5, 9, 200)
+    ),
     pytest.param(Case(1, 65, 1, 65, 3), id="wide pixels"),
     *(pytest.param(Case(folds, 4, 1, 2), id=f"{folds} folds of neurons") for folds in range(2, 6)),
 ]

@@ -1,10 +1,13 @@
-"""OrPool: OR over windows of positions, `inner` beats at a time."""
+"""Pools over windows of positions, `inner` beats at a time: OR, maximum, sum; and Centre."""
 
 import numpy as np
 import pytest
-from streams import PAUSES, check
+from streams import PAUSES, beats, check
+from wired import Wired
 
-from bitlight_hw.units import OrPool
+from bitlight_hw.pipeline import Stage
+from bitlight_hw.units import Centre, MaxPool, OrPool, SumPool
+from bitlight_hw.units.window import ring
 
 IMAGES = 4
 # length, inner, kernel, stride, width
@@ -24,10 +27,10 @@ CASES = [
 ]
 
 
-def pooled(images, kernel, stride):
-    """(N, length, inner) -> (N, windows, inner)."""
+def pooled(images, kernel, stride, reduce=np.bitwise_or.reduce):
+    """(N, length, inner, …) -> (N, windows, inner, …)."""
     first = range(0, images.shape[1] - kernel + 1, stride)
-    windows = [np.bitwise_or.reduce(images[:, at : at + kernel], axis=1) for at in first]
+    windows = [reduce(images[:, at : at + kernel], axis=1) for at in first]
     return np.stack(windows, axis=1)
 
 
@@ -40,3 +43,36 @@ def test_gives_the_or_of_each_window(length, inner, kernel, stride, width, pause
     expected = pooled(images, kernel, stride).reshape(IMAGES, -1).tolist()
     unit = OrPool(width, inner=inner, length=length, kernel=kernel, stride=stride)
     check(unit, images.reshape(IMAGES, -1).tolist(), expected, pauses)
+
+
+@pytest.mark.parametrize("pauses", PAUSES)
+@pytest.mark.parametrize(("length", "inner", "kernel", "stride", "lanes"), CASES)
+def test_gives_the_maximum_of_each_window(length, inner, kernel, stride, lanes, pauses):
+    x = np.random.default_rng(4).integers(0, 6, (IMAGES, length, inner, lanes))
+    unit = MaxPool(3, lanes, inner=inner, length=length, kernel=kernel, stride=stride)
+    y = pooled(x, kernel, stride, np.max)
+    check(unit, [beats(i, lanes, 3) for i in x], [beats(i, lanes, 3) for i in y], pauses)
+
+
+@pytest.mark.parametrize("pauses", PAUSES)
+@pytest.mark.parametrize(("low", "high"), [(-8, 7), (-8, -3), (2, 7)])
+@pytest.mark.parametrize(("length", "inner", "kernel", "stride", "lanes"), CASES)
+def test_gives_the_sum_of_each_window(length, inner, kernel, stride, lanes, low, high, pauses):
+    x = np.random.default_rng(5).integers(low, high + 1, (IMAGES, length, inner, lanes))
+    form = {"inner": inner, "length": length, "kernel": kernel, "stride": stride}
+    unit = SumPool(4, lanes, kernel * low, kernel * high, **form)
+    y = pooled(x, kernel, stride, np.sum)
+    width = unit.result.width
+    check(unit, [beats(i, lanes, 4) for i in x], [beats(i, lanes, width) for i in y], pauses)
+
+
+@pytest.mark.parametrize("top", [1, 2, 3, 5, 255])
+def test_gives_what_levels_stand_for(top):
+    x = np.random.default_rng(6).integers(0, top + 1, (IMAGES, 7, 2))
+    x[0, 0] = 0, top
+    unit = Centre(top.bit_length(), top, 2)
+    bits, width = unit.bits, unit.result.width
+    queue = ring(2 * width, 3)  # for the unit has no clock
+    stages = [Stage("centre", unit, None, (0,), (1,)), Stage("queue", queue, None, (1,), (2,))]
+    sent = [beats(i, 2, bits) for i in x]
+    check(Wired(stages, 2 * bits), sent, [beats(2 * i - top, 2, width) for i in x], PAUSES[3])

@@ -1,0 +1,81 @@
+"""Graphs in RTL: every bit as the golden model has it, in the cycles that were predicted."""
+
+import numpy as np
+import pytest
+from graphs import draw_graph, draw_values
+from networks import draw_folding
+from simulators import icarus
+
+from bitlight_hw import Accelerator
+from bitlight_hw.family import FAMILIES
+from bitlight_sim import Simulator
+from bitlight_sim.cosimulation import cosimulate
+
+FEW = range(20)
+MANY = range(1000, 1300)
+
+
+SMALL = {"depth": 4, "most_side": 5, "most_outputs": 8}
+
+
+def drawn(seed, **size):
+    rng = np.random.default_rng(seed)
+    net = draw_graph(rng, **size)
+    return rng, net, Accelerator(net, draw_folding(rng, net))
+
+
+def check_simulated(seed, engine, **size):
+    rng, net, acc = drawn(seed, **size)
+    images = draw_values(rng, net, 5)
+    with Simulator(acc, engine=engine) as simulator:
+        found = simulator.run(images)
+    assert np.array_equal(found.features, net.forward(images, engine="plain"))
+    assert found.features.dtype == net.forward(images[:1]).dtype
+    assert (found.cycles_per_image, found.latency) == (acc.cycles_per_image, acc.latency)
+
+
+def check_on_icarus(seed, folder, **size):
+    rng, net, acc = drawn(seed, **size)
+    images = draw_values(rng, net, acc.plan.unsettled + 3)
+    idle, busy = rng.choice([0.0, 0.2, 0.7], 2)
+    verilog = acc.verilog(str(rng.choice([*FAMILIES])))
+    expected = net.forward(images, engine="plain")
+    pauses = {"idle": idle, "busy": busy, "seed": seed}
+    found = cosimulate(acc, images, expected, "icarus", folder, verilog=verilog, **pauses)
+    assert found.latency == acc.latency
+    assert found.intervals[-1] == acc.cycles_per_image
+
+
+@pytest.mark.parametrize("seed", FEW)
+def test_sliced(seed):
+    check_simulated(seed, "sliced", **SMALL)
+
+
+@pytest.mark.parametrize("seed", FEW)
+def test_verilator(seed):
+    check_simulated(seed, "verilator", **SMALL)
+
+
+@icarus
+@pytest.mark.parametrize("seed", FEW)
+def test_icarus_with_pauses(seed, tmp_path):
+    check_on_icarus(seed, tmp_path, **SMALL)
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("seed", MANY)
+def test_many_sliced(seed):
+    check_simulated(seed, "sliced")
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("seed", MANY)
+def test_many_on_verilator(seed):
+    check_simulated(seed, "verilator")
+
+
+@icarus
+@pytest.mark.fuzz
+@pytest.mark.parametrize("seed", MANY)
+def test_many_on_icarus_with_pauses(seed, tmp_path):
+    check_on_icarus(seed, tmp_path)
