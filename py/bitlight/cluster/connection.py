@@ -47,6 +47,7 @@ def connect(address: str, timeout_s: float = ANSWER_S) -> Iterator[Any]:
     """
     try:
         from distributed import Client
+        from distributed.utils import silence_logging_cmgr
     except ImportError as error:
         raise StoreError("Dask is not installed; try: pip install 'bitlight[scale]'") from error
     kind, _, count = address.partition(":")
@@ -64,7 +65,10 @@ def connect(address: str, timeout_s: float = ANSWER_S) -> Iterator[Any]:
             f"no Dask scheduler answers at {address}: start one with `dask scheduler`, or give "
             "`local` for workers on this machine"
         ) from error
-    with Client(address, timeout=timeout_s, set_as_default=False) as client:
+    with (
+        silence_logging_cmgr(logging.CRITICAL),  # what goes wrong is said once, by an error of ours
+        Client(address, timeout=timeout_s, set_as_default=False) as client,
+    ):
         try:
             client.wait_for_workers(1, timeout_s)
         except TimeoutError as error:

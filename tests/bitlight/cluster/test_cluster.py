@@ -1,7 +1,13 @@
 """Workers are processes behind addresses of this machine; nothing of them is pretended."""
 
+import contextlib
 import logging
+import os
+import signal
 import socket
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -172,3 +178,50 @@ def test_nobody_there():
             connect(address, 1),
         ):
             pass
+
+
+SCHEDULER = """
+import logging, os, time
+from distributed import LocalCluster
+if __name__ == "__main__":
+    quiet = {"dashboard_address": ":0", "silence_logs": logging.CRITICAL}
+    cluster = LocalCluster(n_workers=1, threads_per_worker=1, **quiet)
+    print(cluster.scheduler_address, os.getpgid(0), flush=True)
+    time.sleep(300)
+"""
+
+
+CLIENT = """
+import sys, time
+import dask
+from bitlight.cluster import connect
+with dask.config.set({"distributed.comm.timeouts.connect": "1s"}), connect(sys.argv[1]) as client:
+    slow = client.submit(time.sleep, 60)
+    print("sent", flush=True)
+    try:
+        slow.result(30)
+    except Exception:
+        print("told", flush=True)
+    time.sleep(0.5)
+"""
+
+
+def test_a_scheduler_that_dies_is_told_once(tmp_path):
+    """Dask would tell of it by itself, with tracebacks."""
+    for name, text in (("scheduler", SCHEDULER), ("client", CLIENT)):
+        (tmp_path / f"{name}.py").write_text(text)
+    python = {"stdout": subprocess.PIPE, "text": True, "start_new_session": True}
+    with subprocess.Popen([sys.executable, str(tmp_path / "scheduler.py")], **python) as scheduler:
+        try:
+            address, group = scheduler.stdout.readline().split()
+            command = [sys.executable, str(tmp_path / "client.py"), address]
+            with subprocess.Popen(command, stderr=subprocess.PIPE, **python) as client:
+                assert client.stdout.readline() == "sent\n"
+                time.sleep(0.5)
+                os.killpg(int(group), signal.SIGKILL)
+                said, errors = client.communicate(timeout=60)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(scheduler.pid, signal.SIGKILL)
+    assert said == "told\n"
+    assert errors == ""
