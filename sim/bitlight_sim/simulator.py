@@ -123,6 +123,8 @@ class Simulator:
         self.processes = processes
         self.engine = engine
         self.patience = patience or 4 * (acc.latency + acc.cycles_per_image) + 1000
+        # The interval is measured over the second half of the rounds.
+        self.least_rounds = 2 * (acc.plan.unsettled + 1)
         self.build_seconds = 0.0
         self.built_before = program is not None
         self._program = program
@@ -211,8 +213,7 @@ class Simulator:
                 acc.beats_out.count,
                 beats.words(acc.beats_out),
                 self.patience,
-                # The interval is measured over the second half of the rounds.
-                2 * (acc.plan.unsettled + 1),
+                self.least_rounds,
                 *acc.links.values(),
             ]
             files = [folder / name for name in ("beats", "results", f"status{index}")]
