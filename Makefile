@@ -12,7 +12,7 @@ NETWORK ?= cnv
 FOLDING ?= $(if $(filter cnv,$(NETWORK)),published)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow fuzz topologies sim verilog pretrain pretrain32 training bench synth waves optics reproduce package coverage lint format clean
+.PHONY: help setup demo test test-slow fuzz topologies sim verilog pretrain pretrain32 training bench synth board waves optics reproduce package coverage lint format clean
 
 help:  ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -89,6 +89,9 @@ bench: $(READY)  ## Speed beside others: golden model, RTL simulators, ridge hea
 
 synth: $(READY)  ## Area and clock of CNV on an ECP5-85F; TARGET=, NETWORK=, FOLDING= for others.
 	@$(BIN)/bitlight synth $(NETWORK) --target $(TARGET) $(if $(FOLDING),--folding $(FOLDING))
+
+board: $(READY)  ## A virtual board: 20 real images there and back, every bit compared, a head on them.
+	@sh sim/board.sh $(BIN)/bitlight build/board/demo
 
 waves: $(READY)  ## Timing diagrams of the documentation.
 	@$(BIN)/python -m bitlight_lab.figures.waves

@@ -19,8 +19,9 @@ Compute = Callable[[np.ndarray], np.ndarray]
 Programs = dict[str, Path]
 GOLDEN = "golden"
 RTL = "rtl"
+BOARD = "board"
 # What features that are kept may come from, whichever of these is installed where they are read.
-KEPT = (GOLDEN, RTL)
+KEPT = (GOLDEN, RTL, BOARD)
 
 
 class Engine(Protocol):
@@ -34,6 +35,7 @@ class Engine(Protocol):
         processes: int = 1,
         few: bool = False,
         programs: Programs | None = None,
+        port: str | None = None,
     ) -> AbstractContextManager[Compute]:
         """Open it.
 
@@ -48,6 +50,8 @@ class Engine(Protocol):
             Whether it will be asked for some images at a time, rather than for hundreds.
         programs : dict, optional
             Programs that are compiled, by their kind; one that is compiled now joins them.
+        port : str, optional
+            Where a board is.
         """
         ...
 
@@ -60,6 +64,7 @@ def golden(
     processes: int = 1,
     few: bool = False,
     programs: Programs | None = None,
+    port: str | None = None,
 ) -> Iterator[Compute]:
     """The golden model, XNOR-popcount on packed words; nothing is chosen."""
     yield net.forward

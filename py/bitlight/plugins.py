@@ -18,6 +18,7 @@ Group = Literal["bitlight.engines", "bitlight.commands"]
 DISTRIBUTIONS = {
     "sklearn": "scikit-learn",
     "PIL": "pillow",
+    "serial": "pyserial",
 }
 
 

@@ -1,10 +1,11 @@
-"""The engine "rtl": features from the simulated hardware; see `bitlight.engines`."""
+"""The engines "rtl" and "board": features from hardware; see `bitlight.engines`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
 from bitlight.engines import Compute, Pairs, Programs
+from bitlight.errors import NetworkError
 from bitlight.network.network import Network
 from bitlight_hw import Accelerator
 from bitlight_sim.simulator import Simulator
@@ -18,6 +19,7 @@ def rtl(
     processes: int = 1,
     few: bool = False,
     programs: Programs | None = None,
+    port: str | None = None,
 ) -> Iterator[Compute]:
     """The accelerator's RTL in a compiled simulator.
 
@@ -30,3 +32,30 @@ def rtl(
     with Simulator(accelerator, processes, engine=kind, program=programs.get(kind)) as simulator:
         programs[kind] = simulator.build()
         yield lambda images: simulator.run(images).features
+
+
+@contextmanager
+def board(
+    net: Network,
+    *,
+    folding: Pairs | None = None,
+    processes: int = 1,
+    few: bool = False,
+    programs: Programs | None = None,
+    port: str | None = None,
+) -> Iterator[Compute]:
+    """A board behind a serial port, on which the network is loaded; only the port is chosen here.
+
+    Raises
+    ------
+    NetworkError
+        If there is no port.
+    SimulationError
+        If nothing answers there, or another network is loaded.
+    """
+    from bitlight_sim.board.board import Board
+
+    if port is None:
+        raise NetworkError('the engine "board" wants a port, as in port="/dev/ttyUSB1"')
+    with Board(port, net) as opened:
+        yield lambda images: opened.run(images).features

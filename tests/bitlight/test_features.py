@@ -100,7 +100,7 @@ def test_not_fitted(images):
 @pytest.mark.parametrize(
     ("transformer", "message"),
     [
-        (BinaryFeatures(network(), engine="fpga"), "'golden' or 'rtl', not 'fpga'"),
+        (BinaryFeatures(network(), engine="fpga"), "'golden' or .*'rtl', not 'fpga'"),
         (BinaryFeatures(network(SCORES)), r"gives scores, not bits: take upto=3"),
         (BinaryFeatures(network(), upto=4), "upto must be 1 to 3"),
         (BinaryFeatures("lenet"), "net must be a Network, not str"),

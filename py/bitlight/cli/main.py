@@ -66,6 +66,7 @@ def cli(debug: bool) -> None:
     bitlight verilog fashion28 acc.v           the accelerator as Verilog
     bitlight simulate fashion28 animals -n 50  its RTL against the golden model
     bitlight synth fashion28 --target xc7      its area and clock frequency
+    bitlight board build icebreaker small28    a bitstream for a board
     bitlight features fashion28 animals:train a.npz  binary features of a data set
     bitlight features fashion28 animals:test b.npz
     bitlight features fashion28 photos features/   the same into a store, resumable, of any size

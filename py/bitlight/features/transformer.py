@@ -13,17 +13,17 @@ from bitlight.network.network import Network
 
 
 class BinaryFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Binary features of images, from the golden model or from the simulated hardware.
+    """Binary features of images, from the golden model or from hardware, simulated or real.
 
-    Nothing is learnt from data: `fit` checks the parameters and cuts the network. Both engines give
+    Nothing is learnt from data: `fit` checks the parameters and cuts the network. All engines give
     the same bits.
 
     Parameters
     ----------
     net : Network
-    engine : "golden", "rtl", or another that is installed
-        XNOR-popcount on packed words, or the accelerator's RTL in the bit-sliced simulator; see
-        `bitlight.engines`.
+    engine : "golden", "rtl", "board", or another that is installed
+        XNOR-popcount on packed words, the accelerator's RTL in the bit-sliced simulator, or a board
+        on which the network is loaded; see `bitlight.engines`.
     upto : int, optional
         Take the output of that many layers. Default: all.
     folding : list of (PE, SIMD), optional
@@ -31,6 +31,8 @@ class BinaryFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         accelerator's own choice.
     processes : int
         Simulations side by side, for "rtl" only.
+    port : str, optional
+        Serial port of the board, for "board" only.
 
     Attributes
     ----------
@@ -57,12 +59,14 @@ class BinaryFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         upto: int | None = None,
         folding: Sequence[tuple[int, int]] | None = None,
         processes: int = 1,
+        port: str | None = None,
     ) -> None:
         self.net = net
         self.engine = engine
         self.upto = upto
         self.folding = folding
         self.processes = processes
+        self.port = port
 
     def fit(self, X: np.ndarray, y: Any = None) -> "BinaryFeatures":
         """Check the parameters and that the network takes images like X; y is ignored.
@@ -111,11 +115,15 @@ class BinaryFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             If the images are not as the network takes them.
         FoldingError, SimulationError
             For "rtl": if the folding does not fit, or the simulation cannot be built or run.
+            For "board": if nothing answers at the port, or another network is loaded.
         """
         check_is_fitted(self)
         images = _as_images(self.network_, X)
         engine = engines.load(self.engine)
-        with engine(self.network_, folding=self.folding, processes=self.processes) as compute:
+        place: dict[str, Any] = {} if self.port is None else {"port": self.port}
+        with engine(
+            self.network_, folding=self.folding, processes=self.processes, **place
+        ) as compute:
             return compute(images)
 
     @property

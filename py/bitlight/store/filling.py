@@ -48,11 +48,11 @@ def manifest_for(
     ----------
     net : Network
     source : ImageSource
-    name : "golden" or "rtl"
+    name : "golden", "rtl" or "board"
         The engine.
     audited : float, optional
         Share of each chunk that the other engine computes too. By default everything that the RTL
-        gives, and nothing that the golden model gives.
+        or a board gives, and nothing that the golden model gives.
     folding : list of (PE, SIMD), optional
         For "rtl"; by default the accelerator's own choice.
     chunk : int, optional
@@ -78,7 +78,7 @@ def manifest_for(
         source=source.name,
         engine=name,
         folding=None if folding is None else tuple((pe, simd) for pe, simd in folding),
-        audit=float(name == engines.RTL) if audited is None else audited,
+        audit=float(name != engines.GOLDEN) if audited is None else audited,
         classes=source.classes,
         chunk=chunk or chunk_for(name),
         id_bytes=longest,
@@ -139,13 +139,15 @@ class Worker:
         manifest: Manifest,
         processes: int = 1,
         programs: Programs | None = None,
+        port: str | None = None,
     ) -> Iterator["Worker"]:
-        """With its simulators built, or taken from `programs`, which they join."""
+        """With its simulators built, or taken from `programs`, which they join; or its board."""
         programs = {} if programs is None else programs
         with ExitStack() as stack:
 
             def ready(name: str, few: bool = False) -> Compute:
                 engine = engines.load(name)
+                place = {"port": port} if name == engines.BOARD else {}
                 return stack.enter_context(
                     engine(
                         net,
@@ -153,12 +155,13 @@ class Worker:
                         processes=processes,
                         few=few,
                         programs=programs,
+                        **place,
                     )
                 )
 
             compute, other = ready(manifest.engine), None
             if manifest.audit:
-                name = engines.GOLDEN if manifest.engine == engines.RTL else engines.RTL
+                name = engines.RTL if manifest.engine == engines.GOLDEN else engines.GOLDEN
                 few = manifest.audit * manifest.chunk < 100 * processes
                 other = ready(name, few)
             part = part_for(manifest.engine, processes)
@@ -221,6 +224,7 @@ def fill(
     source: ImageSource,
     processes: int = 1,
     progress: Callable[[int], None] = lambda samples: None,
+    port: str | None = None,
 ) -> int:
     """Compute all chunks that a store lacks; those that other processes work on are waited for.
 
@@ -234,6 +238,8 @@ def fill(
         Of the RTL simulation.
     progress : callable
         Called with the number of samples that are there.
+    port : str, optional
+        Of the board, for "board".
 
     Returns
     -------
@@ -251,5 +257,5 @@ def fill(
     check_source(store, source)
     if not store.missing():
         return 0
-    with Worker.ready(net, source, store.manifest, processes) as worker:
+    with Worker.ready(net, source, store.manifest, processes, port=port) as worker:
         return complete(store, lambda chunks: worker.fill_all(store, chunks), progress)

@@ -35,7 +35,7 @@ class Manifest:
         How many there will be.
     source : str
         What the samples are, for people and to tell another set from this one.
-    engine : "golden" or "rtl"
+    engine : "golden", "rtl" or "board"
         What computes them.
     dtype : "bits", "uint8", "uint16" or "float32"
         Bits are packed eight in a byte, as `bitlight.bits` has it.

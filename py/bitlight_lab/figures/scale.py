@@ -48,7 +48,12 @@ def main() -> None:
 @click.option("--chunks", default=96, show_default=True)
 @click.option("--chunk", default=1024, show_default=True)
 @click.option("--rounds", default=3, show_default=True)
-@click.option("--engine", type=click.Choice(engines.KEPT), default=engines.RTL, show_default=True)
+@click.option(
+    "--engine",
+    type=click.Choice([engines.GOLDEN, engines.RTL]),
+    default=engines.RTL,
+    show_default=True,
+)
 @click.option("--network", default="fashion28", show_default=True, help="Or fashion32.")
 def dask(chunks: int, chunk: int, rounds: int, engine: str, network: str) -> None:
     """Features of an extractor by one worker and by two in turn; RTL is audited."""

@@ -1,0 +1,144 @@
+"""The driver against a virtual board: the same design down to the pins, behind a terminal."""
+
+import os
+import pty
+import time
+import tty
+
+import numpy as np
+import pytest
+import serial as pyserial
+from faulty_port import FaultyPort
+
+from bitlight import BinaryFeatures, Conv2d, Linear, Network, NetworkError, SimulationError
+from bitlight_hw import Accelerator
+from bitlight_hw.boards import board as find
+from bitlight_hw.boards.top import SerialAccelerator
+from bitlight_sim import Board, VirtualBoard
+from bitlight_sim.simulator import Run
+
+TIMEOUT = 0.3
+
+
+def network(seed=5):
+    rng = np.random.default_rng(seed)
+    return Network(
+        (5, 5, 1),
+        8,
+        [
+            Conv2d(rng.random((4, 3, 3, 1)) < 0.5, rng.integers(-200, 200, 4), padding=(1, 1)),
+            Linear(rng.random((12, 100)) < 0.5, rng.integers(-9, 9, 12)),
+        ],
+    )
+
+
+@pytest.fixture(scope="module")
+def virtual():
+    acc = Accelerator(network(), [(2, 1), (3, 4)])
+    with VirtualBoard(SerialAccelerator(acc, find("icebreaker"))) as opened:
+        yield opened
+
+
+def images(count, seed=1):
+    return np.random.default_rng(seed).integers(0, 256, (count, 5, 5, 1)).astype(np.uint8)
+
+
+def faulty(virtual, seed, **faults):
+    return FaultyPort(pyserial.Serial(virtual.port, timeout=0.01), seed, **faults)
+
+
+def test_features_cycles_and_pace(virtual):
+    batch, done = images(60), []
+    with Board(virtual.port, network()) as board:
+        paces = [board.run(batch).cycles_per_image for _ in range(3)]
+        out = board.run(batch, done.append)
+        told, counters = board.identity, board.counters()
+    linked = virtual.serial.linked
+    assert isinstance(out, Run)
+    assert np.array_equal(out.features, network().forward(batch))
+    assert out.features.dtype == np.uint8
+    assert out.image_cycles.tolist() == [linked.latency] * 60
+    assert out.latency == told.latency == linked.latency
+    # The host shares its processor with others, and may be late.
+    assert min(paces) <= linked.line_cycles / 0.95
+    assert (out.resent, done[-1]) == (0, 60)
+    assert counters == dict(images=60, damaged=0, refused=0, overruns=0, cycles=linked.latency)
+    assert (told.board, told.network) == ("icebreaker", network().id)
+
+
+def test_the_driver_takes_little_time_itself(virtual):
+    from bitlight_hw.link import protocol
+
+    large = np.random.default_rng(0).integers(0, 256, 3072).astype(np.uint8).tobytes()
+    started = time.process_time()
+    for _ in range(20):
+        protocol.encode(2, 1, large)
+        protocol.decode(protocol.encode(2, 1, large[:400])[1:-1])
+    assert (time.process_time() - started) / 20 < 1e-3
+
+
+def test_another_network_is_refused(virtual):
+    with pytest.raises(SimulationError, match="icebreaker has network .*, not"):
+        Board(virtual.port, network(6)).__enter__()
+    with Board(virtual.port, network()) as board:  # and the port is free again
+        assert len(board.run(images(1)).features) == 1
+
+
+def test_images_that_do_not_fit_are_refused_before_anything_is_sent(virtual):
+    with Board(virtual.port, network()) as board:
+        with pytest.raises(NetworkError):
+            board.run(np.zeros((2, 4, 5, 1), np.uint8))
+        with pytest.raises(SimulationError, match="no images"):
+            board.run(images(0))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_faults_on_the_line(virtual, seed):
+    batch = images(12, seed)
+    port = faulty(virtual, seed, odds=0.003)
+    with Board(port, network(), timeout=TIMEOUT) as board:
+        out = board.run(batch)
+    assert np.array_equal(out.features, network().forward(batch))
+
+
+def test_a_pulled_cable_is_an_error_and_the_link_lives_on(virtual):
+    port = faulty(virtual, 1, gone_after=900)
+    with (
+        pytest.raises(SimulationError, match="the serial port is gone: the cable was pulled"),
+        Board(port, network(), timeout=TIMEOUT) as board,
+    ):
+        board.run(images(200))
+    with Board(virtual.port, network()) as board:
+        assert np.array_equal(board.run(images(3)).features, network().forward(images(3)))
+
+
+def test_garbage_before_a_host_comes(virtual):
+    with pyserial.Serial(virtual.port) as port:
+        port.write(np.random.default_rng(2).integers(0, 256, 3000).astype(np.uint8).tobytes())
+    with Board(virtual.port, network()) as board:
+        assert np.array_equal(board.run(images(3)).features, network().forward(images(3)))
+
+
+def test_nothing_answers():
+    ours, theirs = pty.openpty()
+    tty.setraw(theirs)
+    try:
+        with pytest.raises(SimulationError, match="nothing answers on .* baud"):
+            Board(os.ttyname(theirs), network(), timeout=0.02).__enter__()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_no_such_port():
+    with pytest.raises(SimulationError, match="cannot open the serial port /dev/no-such"):
+        Board("/dev/no-such", network()).__enter__()
+    with pytest.raises(SimulationError, match="not open"):
+        Board("/dev/no-such", network()).run(images(1))
+
+
+def test_the_engine(virtual):
+    features = BinaryFeatures(network(), engine="board", port=virtual.port)
+    assert np.array_equal(features.fit_transform(images(5)), network().forward(images(5)))
+    with pytest.raises(NetworkError, match="wants a port"):
+        BinaryFeatures(network(), engine="board").fit_transform(images(1))
