@@ -89,9 +89,9 @@ def test_nothing_damaged_is_used(folder):
         ("others may write to it", lambda: path.chmod(0o777)),
     ]
     for what, damage in tried:
-        assert kept.checked(path), what
+        assert kept.read_checked(path), what
         damage()
-        assert kept.checked(path) is None, what
+        assert kept.read_checked(path) is None, what
         shutil.rmtree(path)
         shutil.copytree(spare, path)
     assert len(tried) > 2000

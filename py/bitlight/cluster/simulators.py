@@ -47,7 +47,7 @@ class Shipment:
             return {}
         found = {}
         for engine, (key, digest) in self.keys.items():
-            path = programs.installed(key)
+            path = programs.find_installed(key)
             if path is None:
                 content = await scheduler.get_metadata(keys=[METADATA, key], default=None)
                 if content is None or hashlib.sha256(content).hexdigest() != digest:

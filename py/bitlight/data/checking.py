@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from bitlight.data.folder import open_pictures, pictured, refusal
+from bitlight.data.folder import find_fault, open_pictures, refusal
 from bitlight.errors import DataError
 from bitlight.files.opening import open_regular
 
@@ -41,7 +41,7 @@ def bad_images(
     bad: dict[Path, str] = {}
 
     def look(file: Path) -> str | None:
-        return pictured(file) if whole or not _seems_whole(file) else None
+        return find_fault(file) if whole or not _seems_whole(file) else None
 
     with open_pictures() as threads, ThreadPoolExecutor(threads) as pool:
         for number, (file, wrong) in enumerate(zip(files, pool.map(look, files), strict=True)):

@@ -157,7 +157,7 @@ def open_pictures() -> Iterator[int]:
         yield numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
 
 
-def pictured(file: Path) -> str | None:
+def find_fault(file: Path) -> str | None:
     """What is wrong with an image file, or None; within `open_pictures`."""
     try:
         _decoded(file, None, "white")

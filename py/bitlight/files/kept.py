@@ -58,7 +58,7 @@ def find(name: str, key: str, *, programs: bool = False) -> Entry | None:
         path = place / key
         if not os.path.lexists(path):
             continue
-        entry = checked(path)
+        entry = read_checked(path)
         if entry is not None:
             with contextlib.suppress(OSError):
                 os.utime(path)
@@ -67,7 +67,7 @@ def find(name: str, key: str, *, programs: bool = False) -> Entry | None:
     return None
 
 
-def checked(path: Path) -> Entry | None:
+def read_checked(path: Path) -> Entry | None:
     """What an entry holds, if every bit of it is as it was put there, and nobody else's."""
     try:
         if not (stat.S_ISDIR(os.lstat(path).st_mode) and ours(os.lstat(path))):
@@ -134,7 +134,7 @@ def keep(name: str, key: str, files: Mapping[str, Path], folder: Path) -> Entry:
         os.rename(made, entry)
     except OSError:
         # Another process has made the same meanwhile, or something else lies there.
-        if checked(entry) is None:
+        if read_checked(entry) is None:
             remove(entry)
             os.rename(made, entry)
     evict()

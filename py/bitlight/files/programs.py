@@ -11,18 +11,18 @@ PROGRAM = "simulator"
 
 def is_intact(program: Path) -> bool:
     """Whether a program is, bit for bit, what was put into the cache."""
-    return kept.checked(program.parent) is not None
+    return kept.read_checked(program.parent) is not None
 
 
 def content(program: Path) -> tuple[bytes, str]:
     """A program of the cache to send to another machine: its bytes, and their digest."""
-    entry = kept.checked(program.parent)
+    entry = kept.read_checked(program.parent)
     if entry is None:
         raise SimulationError(f"{program} was changed since it was compiled: compile it again")
     return program.read_bytes(), entry.digests[PROGRAM]
 
 
-def installed(key: str) -> Path | None:
+def find_installed(key: str) -> Path | None:
     """The program of a key, if a whole one is in the cache."""
     found = kept.find(SECTION, key, programs=True)
     return None if found is None else found.path / PROGRAM

@@ -21,7 +21,7 @@ from bitlight.freezing import reader
 from bitlight.freezing.calls import CLOSING, Cat, Mean, averaged, goes_to, joined
 from bitlight.freezing.comparing import Ask, compared, folded
 from bitlight.freezing.edges import Branching, Edge, Growing, Sums
-from bitlight.freezing.reader import INEXACT, Reading, as_torch_sees, check_floats, stepped
+from bitlight.freezing.reader import INEXACT, Reading, as_torch_sees, check_floats, run_steps
 from bitlight.network.graph import INPUT
 from bitlight.network.layers import (
     Add,
@@ -244,7 +244,7 @@ class _Reader(Growing):
         def values(steps: Sequence[Leaf], given: np.ndarray) -> torch.Tensor:
             # Contiguous, as what comes in is: torch rounds otherwise for strided tensors.
             x = (torch.from_numpy(given).double() * unit).float().reshape(1, *edge.channels)
-            return stepped([*steps], x.contiguous().to(device))
+            return run_steps([*steps], x.contiguous().to(device))
 
         kind = edge.value.integers
         for end in (kind.low, kind.high):

@@ -339,7 +339,7 @@ class _Reader:
             raise leaf.refusal(f"has {norm.num_features} features behind {outputs} outputs")
         # An infinite factor makes some sums NaN, whose sign torch leaves open.
         zeros = torch.zeros((1, *self._channels(pending)), device=norm.running_mean.device)
-        if not stepped([leaf], zeros).isfinite().all():
+        if not run_steps([leaf], zeros).isfinite().all():
             raise leaf.refusal("weight / sqrt(running_var + eps) is too large for float32")
         if pending.layer is self.reading.first and not pending.steps:
             self.reading.norm = norm
@@ -351,7 +351,7 @@ class _Reader:
 
         def values(sums: torch.Tensor) -> torch.Tensor:
             # Contiguous, as the sums of a layer are: torch rounds otherwise for strided tensors.
-            return stepped(pending.steps, sums.float().reshape(1, *channels).contiguous())
+            return run_steps(pending.steps, sums.float().reshape(1, *channels).contiguous())
 
         for end in (-pending.reach, pending.reach):
             found = values(torch.full((len(pending.weight),), end, device=device))
@@ -451,7 +451,7 @@ class _Reader:
         given = torch.arange(top + 1.0, device=self.device) / divisor
         given = given.reshape(-1, *[1] * (len(shape) - 1)).expand(shape).contiguous()
         try:
-            found = stepped(self.input_steps, given)
+            found = run_steps(self.input_steps, given)
         except RuntimeError as error:
             raise self.input_steps[0].refusal(f"does not fit the input: {error}") from error
         values = found.reshape(top + 1, -1).T.double().cpu()
@@ -459,7 +459,7 @@ class _Reader:
 
 
 @torch.no_grad()
-def stepped(steps: list[Leaf], x: torch.Tensor) -> torch.Tensor:
+def run_steps(steps: list[Leaf], x: torch.Tensor) -> torch.Tensor:
     """What torch makes of x in eval mode, step by step."""
     for leaf in steps:
         with evaluating(leaf.module), eager():
@@ -471,7 +471,7 @@ def scale_of(steps: list[Leaf], classes: int) -> OutputScale:
     """Factor and offset of each class, calculated in float64."""
     steps = [leaf._replace(module=_in_float64(leaf)) for leaf in steps]
     zero, one = (
-        stepped(steps, torch.full((1, classes), x, dtype=torch.float64)) for x in (0.0, 1.0)
+        run_steps(steps, torch.full((1, classes), x, dtype=torch.float64)) for x in (0.0, 1.0)
     )
     return OutputScale((one - zero)[0].cpu().numpy(), zero[0].cpu().numpy())
 

@@ -11,7 +11,7 @@ from bitlight.errors import HeadError
 from bitlight.heads.classweight import relative_weights
 from bitlight.heads.head import KEPT, Head
 from bitlight.heads.readout import Readout
-from bitlight.heads.sampleweight import weighed
+from bitlight.heads.sampleweight import weigh
 from bitlight.network.layers import Linear
 from bitlight.network.network import Network
 from bitlight.plugins import saying_what_is_missing
@@ -102,7 +102,7 @@ class BinaryHead(Head):
             If X or y are not features and labels, from scikit-learn's checks.
         """
         X, y = validate_data(self, X, y, dtype=KEPT)
-        X, y, each = weighed(X, y, sample_weight)
+        X, y, each = weigh(X, y, sample_weight)
         self._begin(y, None)
         labels = self._indices(y)
         self._start(X.shape[1], labels, each)
@@ -124,7 +124,7 @@ class BinaryHead(Head):
         """
         first = not self.__sklearn_is_fitted__()
         X, y = validate_data(self, X, y, dtype=KEPT, reset=first)
-        X, y, each = weighed(X, y, sample_weight)
+        X, y, each = weigh(X, y, sample_weight)
         if first:
             self._begin(y, classes)
         elif self._descent is None:

@@ -14,7 +14,7 @@ from bitlight.heads import headfile
 from bitlight.heads.calibration import best_temperature, log_probabilities
 from bitlight.heads.place import place_of
 from bitlight.heads.readout import INPUTS, Inputs, Readout
-from bitlight.heads.sampleweight import weighed
+from bitlight.heads.sampleweight import weigh
 
 # Kept as they are; anything else becomes float64.
 KEPT = [np.float64, np.float32, np.uint8, np.bool_]
@@ -139,7 +139,7 @@ class Head(ClassifierMixin, BaseEstimator):
         ----------
         X, y, sample_weight : as for `fit`
         """
-        scores, labels, each = weighed(self.decision_function(X), self._indices(y), sample_weight)
+        scores, labels, each = weigh(self.decision_function(X), self._indices(y), sample_weight)
         self.temperature_ = best_temperature(scores, labels, each)
         return self
 

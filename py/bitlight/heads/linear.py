@@ -11,7 +11,7 @@ from bitlight.errors import HeadError
 from bitlight.heads.classweight import relative_weights
 from bitlight.heads.head import KEPT, Head
 from bitlight.heads.readout import Readout
-from bitlight.heads.sampleweight import weighed
+from bitlight.heads.sampleweight import weigh
 from bitlight.heads.standard import Standard
 from bitlight.plugins import saying_what_is_missing
 
@@ -104,7 +104,7 @@ class LinearHead(Head):
             If X or y are not features and labels, from scikit-learn's checks.
         """
         X, y = validate_data(self, X, y, dtype=KEPT)
-        X, y, each = weighed(X, y, sample_weight)
+        X, y, each = weigh(X, y, sample_weight)
         self._begin(y, None)
         labels = self._indices(y)
         self._start(X, labels, each)
@@ -140,7 +140,7 @@ class LinearHead(Head):
         """
         first = not self.__sklearn_is_fitted__()
         X, y = validate_data(self, X, y, dtype=KEPT, reset=first)
-        X, y, each = weighed(X, y, sample_weight)
+        X, y, each = weigh(X, y, sample_weight)
         if first:
             self._begin(y, classes)
         elif self._descent is None:

@@ -13,7 +13,7 @@ from bitlight.heads.holdout import SplitMoments, split_kernel
 from bitlight.heads.leaveoneout import leave_one_out
 from bitlight.heads.place import place_of
 from bitlight.heads.readout import INPUTS, Readout
-from bitlight.heads.sampleweight import check_weights, weighed
+from bitlight.heads.sampleweight import check_weights, weigh
 from bitlight.heads.selection import Parts, check_alphas, choose_alpha, solve
 
 ALPHAS = tuple(10.0**k for k in range(10))
@@ -107,7 +107,7 @@ class RidgeHead(Head):
             If X or y are not features and labels, from scikit-learn's checks.
         """
         X, y = validate_data(self, X, y, dtype=KEPT)
-        X, y, each = weighed(X, y, sample_weight)
+        X, y, each = weigh(X, y, sample_weight)
         self._begin(y, None)
         self._see(X)
         labels = self._indices(y)

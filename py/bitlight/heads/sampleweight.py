@@ -37,7 +37,7 @@ def check_weights(sample_weight: Any, samples: int) -> np.ndarray | None:
     return None if (weights == 1).all() else weights
 
 
-def weighed(
+def weigh(
     X: np.ndarray, y: np.ndarray, sample_weight: Any
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Samples that count anything, their labels and what they count, or None if 1 each.

@@ -339,7 +339,7 @@ class Threshold:
         return Value(given.shape, _levels_of(self.threshold))
 
     def work(self, given: Value) -> int:
-        """Comparisons."""
+        """Comparisons with thresholds, for an image."""
         return given.size * math.prod(self.threshold.shape[1:])
 
 
@@ -385,7 +385,7 @@ class Affine:
         return Value(given.shape, Integers(low, high))
 
     def work(self, given: Value) -> int:
-        """Products."""
+        """Products of an image, one for each value."""
         return given.size
 
 
@@ -431,7 +431,7 @@ class PReLU:
         return Value(given.shape, Integers(min(found), max(found)))
 
     def work(self, given: Value) -> int:
-        """Products."""
+        """Products of an image, one for each value."""
         return given.size
 
 
@@ -461,7 +461,7 @@ class Add:
         return Value(given[0].shape, Integers(*clipped))
 
     def work(self, *given: Value) -> int:
-        """Additions."""
+        """Additions of an image."""
         return given[0].size * (len(given) - 1)
 
 
@@ -484,7 +484,7 @@ class Concat:
         return Value(shape, given[0].kind)
 
     def work(self, *given: Value) -> int:
-        """Nothing."""
+        """None: values only move."""
         return 0
 
 

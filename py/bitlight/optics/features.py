@@ -14,7 +14,7 @@ from bitlight.optics.camera import Camera
 from bitlight.optics.display import Display
 from bitlight.optics.frames import Frames, plain
 from bitlight.optics.memory import demand
-from bitlight.optics.projection import SEEN, Projection, checked
+from bitlight.optics.projection import SEEN, Projection, check_camera
 from bitlight.optics.speckle import Speckle
 
 
@@ -123,7 +123,9 @@ class OpticalFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             If a parameter is out of its range, a value is neither 0 nor 1, the width is another
             than `n_features`, or memory does not suffice.
         """
-        camera = checked(self.n_components, self.medium, self.camera, self.linear, self.exponent)
+        camera = check_camera(
+            self.n_components, self.medium, self.camera, self.linear, self.exponent
+        )
         # A frame's intensities, fields and counts.
         what = f"{self.n_components:,} components of a frame"
         demand(20 * int(self.n_components), what, "take fewer")

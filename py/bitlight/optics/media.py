@@ -198,7 +198,7 @@ class Structured(Medium):
 
     @property
     def _scale(self) -> np.float32:
-        """From sums to fields."""
+        """The factor from a sum of ±1 products to the field that it stands for."""
         return np.float32(self.size**-1.0 * np.sqrt(0.5))
 
     def _frames(self, words: np.ndarray) -> np.ndarray:

@@ -173,7 +173,7 @@ class Projection:
         return wide
 
 
-def checked(
+def check_camera(
     n_components: object, medium: object, camera: object, linear: bool, exponent: object
 ) -> Camera | None:
     """Check parameters that stand for themselves; the camera that is meant by `camera`.

@@ -26,7 +26,7 @@ class Code:
 
     @property
     def top(self) -> int:
-        """The largest u."""
+        """The largest integer u that stands for a value."""
         return (1 << self.bits) - 1
 
     def code_of(self, value: float) -> int | None:

@@ -62,7 +62,7 @@ def main(root: Path, wanted: list[str]) -> None:
             print(f"{name}: bitlight train {shlex.join(arguments)}", flush=True)
             subprocess.run([sys.executable, "-m", "bitlight.cli", "train", *arguments], check=True)
     for file, runs in RAW.items():
-        found = {name: collected(root, name, command) for name, command in runs.items()}
+        found = {name: collect(root, name, command) for name, command in runs.items()}
         text = json.dumps({k: v for k, v in found.items() if v}, indent=2)
         (DOCS / "raw" / "training").mkdir(exist_ok=True)
         (DOCS / "raw" / "training" / file).write_text(text + "\n")
@@ -79,7 +79,7 @@ def folder_of(root: Path, name: str) -> Path:
     return root / name.replace(", ", "-").replace(" ", "_")
 
 
-def collected(root: Path, name: str, command: str) -> dict[str, Any] | None:
+def collect(root: Path, name: str, command: str) -> dict[str, Any] | None:
     """What a finished run came to, and the command that gave it."""
     folder = folder_of(root, name)
     if not (folder / "result.json").is_file():

@@ -79,7 +79,9 @@ def class_scores(head: Any, features: np.ndarray, classes: int) -> np.ndarray:
     return found
 
 
-def scored(scores: np.ndarray, labels: np.ndarray, *, keep: bool = True) -> dict[str, float | str]:
+def score_top(
+    scores: np.ndarray, labels: np.ndarray, *, keep: bool = True
+) -> dict[str, float | str]:
     """Top-1 and top-5 accuracy of scores (N, classes), and which images were right.
 
     Of equal scores the class with the lower number comes first, as `argmax` has it.
@@ -93,7 +95,7 @@ def scored(scores: np.ndarray, labels: np.ndarray, *, keep: bool = True) -> dict
 
     Examples
     --------
-    >>> scored(np.array([[1, 2, 3], [5, 5, 1]]), np.array([1, 0]))
+    >>> score_top(np.array([[1, 2, 3], [5, 5, 1]]), np.array([1, 0]))
     {'top1': 0.5, 'top5': 1.0, 'right': 'Ag=='}
     """
     own = np.take_along_axis(scores, labels[:, np.newaxis], axis=1)
@@ -110,6 +112,6 @@ def scored(scores: np.ndarray, labels: np.ndarray, *, keep: bool = True) -> dict
 
 
 def right(text: str, images: int) -> np.ndarray:
-    """What `scored` kept, as a bool array (images,)."""
+    """What `score_top` kept, as a bool array (images,)."""
     packed = np.frombuffer(base64.b64decode(text), np.uint8)
     return np.unpackbits(packed, count=images, bitorder="little").astype(bool)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bitlight import OpticalFeatures, RidgeHead, bits
-from bitlight_lab.papers.intervals import class_scores, scored
+from bitlight_lab.papers.intervals import class_scores, score_top
 from bitlight_lab.papers.targets import Target
 
 # Pooled features are floats of about 1, their penalties smaller than those of thousands of bits.
@@ -114,7 +114,7 @@ class Sides:
         head.fit(features, self.labels)
         seconds = time.perf_counter() - started
         return {
-            **scored(class_scores(head, tests, self.classes), self.test_labels),
+            **score_top(class_scores(head, tests, self.classes), self.test_labels),
             "train_images": len(self.labels),
             "test_images": len(self.test_labels),
             "n_features": self.train.n_features,

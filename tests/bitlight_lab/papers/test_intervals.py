@@ -2,12 +2,18 @@ import numpy as np
 import pytest
 
 from bitlight import RidgeHead
-from bitlight_lab.papers.intervals import bootstrap, class_scores, over_seeds, right, scored
+from bitlight_lab.papers.intervals import (
+    bootstrap,
+    class_scores,
+    over_seeds,
+    right,
+    score_top,
+)
 
 
 def test_top_1_and_top_5():
     scores = np.tile(np.arange(7, 0, -1), (7, 1))
-    found = scored(scores, np.arange(7))
+    found = score_top(scores, np.arange(7))
     assert found["top1"] == pytest.approx(1 / 7)
     assert found["top5"] == pytest.approx(5 / 7)
     assert right(found["right"], 7).tolist() == [True] + 6 * [False]
@@ -17,7 +23,7 @@ def test_of_equal_scores_the_first_class_has_it():
     """As argmax has it, which predictions and the hardware's scores follow."""
     rng = np.random.default_rng(0)
     scores, labels = rng.integers(0, 3, (500, 6)), rng.integers(0, 6, 500)
-    found = scored(scores, labels)
+    found = score_top(scores, labels)
     assert np.array_equal(right(found["right"], 500), scores.argmax(axis=1) == labels)
 
 

@@ -43,7 +43,7 @@ class SeveralBits(Bits, ABC):
         return bits.reshape(len(bits), -1, self._bits_each())
 
 
-def counted(value: Any, name: str, least: int, most: int) -> int:
+def check_count(value: Any, name: str, least: int, most: int) -> int:
     """Check that a parameter is a whole number within a range."""
     if not isinstance(value, int | np.integer) or not least <= value <= most:
         raise OpticsError(f"{name} must be {least} to {most}, not {value!r}")

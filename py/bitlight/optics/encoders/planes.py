@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from bitlight.errors import OpticsError
-from bitlight.optics.encoders.base import SeveralBits, counted
+from bitlight.optics.encoders.base import SeveralBits, check_count
 
 
 class BitPlanes(SeveralBits):
@@ -37,7 +37,7 @@ class BitPlanes(SeveralBits):
         OpticsError
             If bits are not 1 to 32, or a number is not within range.
         """
-        counted(self.bits, "bits", 1, 32)
+        check_count(self.bits, "bits", 1, 32)
         self._whole(validate_data(self, X))
         return self
 
@@ -94,8 +94,8 @@ class Float32Bits(SeveralBits):
         OpticsError
             If numbers of bits are out of range, or nothing is kept.
         """
-        counted(self.exponent_bits, "exponent_bits", 0, 8)
-        counted(self.mantissa_bits, "mantissa_bits", 0, 23)
+        check_count(self.exponent_bits, "exponent_bits", 0, 8)
+        check_count(self.mantissa_bits, "mantissa_bits", 0, 23)
         if not self._bits_each():
             raise OpticsError("no bit is kept: give sign, exponent_bits or mantissa_bits")
         validate_data(self, X)

@@ -8,7 +8,7 @@ from sklearn.base import OneToOneFeatureMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from bitlight.errors import OpticsError
-from bitlight.optics.encoders.base import Bits, SeveralBits, counted
+from bitlight.optics.encoders.base import Bits, SeveralBits, check_count
 
 
 class Sign(OneToOneFeatureMixin, Bits):
@@ -115,7 +115,7 @@ class Thresholds(SeveralBits):
         """
         X = validate_data(self, X)
         if isinstance(self.thresholds, int | np.integer):
-            count = counted(self.thresholds, "thresholds", 1, 255)
+            count = check_count(self.thresholds, "thresholds", 1, 255)
             levels = np.arange(1, count + 1) / (count + 1)
             self.thresholds_ = np.quantile(X, levels, axis=0).T
         else:
@@ -170,7 +170,7 @@ class Thermometer(Thresholds):
             If there is not one level at least.
         """
         X = validate_data(self, X)
-        levels = counted(self.levels, "levels", 1, 255)
+        levels = check_count(self.levels, "levels", 1, 255)
         self.low_, self.high_ = X.min(axis=0).astype(float), X.max(axis=0).astype(float)
         middles = (np.arange(levels) + 0.5) / levels
         self.thresholds_ = self.low_[:, np.newaxis] + np.outer(self.high_ - self.low_, middles)

@@ -29,7 +29,7 @@ class Simulated:
 
     @property
     def figures(self) -> dict[str, int | float]:
-        """For the journal."""
+        """These figures as plain numbers, for a line of the journal."""
         return {
             "rtl_images": self.images,
             "bits_compared": self.images * self.values.shape[1],

@@ -134,7 +134,7 @@ def from_scratch(
     return module.cpu()
 
 
-def fine_tuned(
+def fine_tune(
     topology: Topology,
     samples: Arrays,
     recipe: Recipe,

@@ -12,12 +12,12 @@ from bitlight import OpticalFeatures
 from bitlight.freezing.freeze import freeze
 from bitlight.heads import BinaryHead, LinearHead, RidgeHead
 from bitlight.training import Arrays
-from bitlight_lab.papers.intervals import class_scores, scored
+from bitlight_lab.papers.intervals import class_scores, score_top
 from bitlight_lab.papers.leroux.effort import ALL, TABLE, Effort, PerClass
 from bitlight_lab.papers.leroux.hardware import Simulated, simulate
 from bitlight_lab.papers.leroux.networks import (
     Source,
-    fine_tuned,
+    fine_tune,
     from_scratch,
     logits,
     recipe_for,
@@ -75,7 +75,7 @@ class Bench:
         )
         method = self._network if row in (SCRATCH, FINE_TUNED, BINARY) else self._head
         scores, figures = method(row, images, labels, per_class, seed)
-        found = scored(scores, target.test_labels, keep=per_class in TABLE)
+        found = score_top(scores, target.test_labels, keep=per_class in TABLE)
         sizes = {"train_images": len(images), "test_images": len(target.test_labels)}
         return {**found, **sizes, "classes": target.classes, **figures}
 
@@ -89,7 +89,7 @@ class Bench:
         device = self.source.device
         if row == FINE_TUNED:
             state = self.source.float_state
-            module = fine_tuned(topology, samples, recipe, classes, state, device=device)
+            module = fine_tune(topology, samples, recipe, classes, state, device=device)
         else:
             twin = row == SCRATCH
             module = from_scratch(topology, samples, recipe, classes, twin=twin, device=device)

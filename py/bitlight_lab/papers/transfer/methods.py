@@ -11,7 +11,7 @@ from torch import nn
 from bitlight.nn import pixels_to_floats
 from bitlight.training import Arrays, Recipe, train
 from bitlight_lab.papers.backbones import Backbone
-from bitlight_lab.papers.intervals import scored
+from bitlight_lab.papers.intervals import score_top
 from bitlight_lab.papers.pipeline import Network, Sides
 from bitlight_lab.papers.targets import Target
 
@@ -101,7 +101,7 @@ class Methods:
             parts = torch.from_numpy(target.test_images).split(BATCH)
             found = [module(pixels_to_floats(part.to(self.device))).cpu() for part in parts]
         return {
-            **scored(torch.cat(found).numpy(), target.test_labels),
+            **score_top(torch.cat(found).numpy(), target.test_labels),
             "train_images": len(target.labels),
             "test_images": len(target.test_labels),
             "epochs": self.epochs,

@@ -9,7 +9,7 @@ from bitlight.zoo import modules as zoo
 from bitlight.zoo.topologies import TOPOLOGIES, Conv, Dense, Pool, Scores, Topology
 from bitlight_lab.papers.leroux import networks
 from bitlight_lab.papers.leroux.effort import FULL, QUICK
-from bitlight_lab.papers.leroux.networks import fine_tuned, image_layers, logits, recipe_for
+from bitlight_lab.papers.leroux.networks import fine_tune, image_layers, logits, recipe_for
 
 torch.set_num_threads(1)
 SMALL = Topology((6, 6, 1), 8, (Conv(4), Pool(), Dense(8), Scores(5)))
@@ -44,7 +44,7 @@ def test_a_recipe_for_any_number_of_images(effort, images):
 def test_all_but_the_last_layer_is_taken_over(monkeypatch):
     monkeypatch.setattr(networks, "train", lambda *_, **__: None)
     source = twin(SMALL)
-    tuned = fine_tuned(SMALL, samples(), recipe_for(QUICK, 20, False, 1), 3, source.state_dict())
+    tuned = fine_tune(SMALL, samples(), recipe_for(QUICK, 20, False, 1), 3, source.state_dict())
     ours, theirs = tuned.state_dict(), source.state_dict()
     last = {f"{len(source) - 1}.weight", f"{len(source) - 1}.bias"}
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs.keys() - last)
@@ -55,7 +55,7 @@ def test_weights_of_another_network_are_refused():
     recipe = recipe_for(QUICK, 20, flip=False, seed=0)
     wider = twin(Topology((6, 6, 1), 8, (Conv(5), Pool(), Dense(8), Scores(5))))
     with pytest.raises(TrainingError, match="the pretrained weights do not fit"):
-        fine_tuned(SMALL, samples(), recipe, 3, wider.state_dict())
+        fine_tune(SMALL, samples(), recipe, 3, wider.state_dict())
     deeper = twin(Topology((6, 6, 1), 8, (Conv(4), Pool(), Dense(8), Dense(8), Scores(5))))
     with pytest.raises(TrainingError, match="of another network than the topology's"):
-        fine_tuned(SMALL, samples(), recipe, 3, deeper.state_dict())
+        fine_tune(SMALL, samples(), recipe, 3, deeper.state_dict())
