@@ -130,6 +130,8 @@ def test_every_command_writes_its_figures(words):
 )
 def test_names_are_checked_before_the_work(command, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    # The command itself is there, which may be a module of bitlight_hw.
+    assert cli.get_command(click.Context(cli), command.split()[0])
     for module in ("bitlight_hw", "torch", "sklearn"):
         monkeypatch.setitem(sys.modules, module, None)  # what work would import
     small = Network((3,), 8, [Linear(np.ones((2, 3), bool), np.zeros(2, np.int32))])
