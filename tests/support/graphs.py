@@ -9,18 +9,18 @@ from bitlight.network.values import Integers, Levels, Value
 MOST_LEVEL = 15
 
 
-def draw_graph(rng, depth=6, most_side=8, most_outputs=39):
-    """A network that is no binary chain."""
+def draw_graph(rng, depth=6, most_side=8, most_outputs=39, multiple=1):
+    """A network that is no binary chain; its layers have multiples of so many channels."""
     while True:
         try:
-            net = _draw(rng, depth, most_side, most_outputs)
+            net = _draw(rng, depth, most_side, most_outputs, multiple)
         except NetworkError:
             continue
         if not net.is_binary_chain:
             return net
 
 
-def _draw(rng, depth, most_side, most_outputs):
+def _draw(rng, depth, most_side, most_outputs, multiple):
     bits = int(rng.choice([1, 2, 4, 8]))
     side = int(rng.integers(4, most_side + 1))
     flat = rng.random() < 0.15
@@ -29,6 +29,7 @@ def _draw(rng, depth, most_side, most_outputs):
     values["input"] = Value(shape, Levels((1 << bits) - 1))
 
     def add(layer, *inputs):
+        layer = _widened(layer, multiple)
         name = f"n{len(nodes)}"
         values[name] = layer.gives(*(values[i] for i in inputs))
         nodes[name] = (layer, *inputs)
@@ -42,6 +43,17 @@ def _draw(rng, depth, most_side, most_outputs):
         if other != last:
             last = _merge(rng, add, values, last, other)
     return Network(shape, bits, nodes)
+
+
+def _widened(layer, multiple):
+    """A binary layer with as many outputs as are asked for."""
+    if multiple == 1 or not isinstance(layer, Conv2d | Linear) or len(layer.weight) % multiple == 0:
+        return layer
+    times = multiple // np.gcd(len(layer.weight), multiple)
+    weight = np.concatenate([layer.weight] * times)
+    threshold = None if layer.threshold is None else np.concatenate([layer.threshold] * times)
+    rest = () if isinstance(layer, Linear) else (layer.stride, layer.padding, layer.pad_value)
+    return type(layer)(weight, threshold, *rest)
 
 
 def _grow(rng, add, values, last, most_outputs):  # noqa: PLR0911  a way for each kind

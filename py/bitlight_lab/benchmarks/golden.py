@@ -85,6 +85,8 @@ def measure(
 def layers(net: Network, threads: int, batch: int = 256) -> list[dict[str, Any]]:
     """Time of each Conv2d and Linear in the packed engine, with the pool behind it.
 
+    Of a network that is no chain none are given: its layers are computed several at a time.
+
     Returns
     -------
     list of dict with `layer`, `macs` of an image, `seconds_per_image`, `gmacs_per_s`
@@ -95,6 +97,8 @@ def layers(net: Network, threads: int, batch: int = 256) -> list[dict[str, Any]]
     from bitlight.network.golden.convolution import Convolution
     from bitlight_lab.benchmarks.rivals import products
 
+    if not net.is_binary_chain:
+        return []
     numba.set_num_threads(threads)
     rng = np.random.default_rng(SEED)
     images = rng.integers(0, 1 << net.input_bits, (batch, *net.input_shape), dtype=np.uint8)

@@ -17,6 +17,7 @@ from torch.nn import functional
 from bitlight.network.golden.plain import signed
 from bitlight.network.layers import Conv2d, Linear, MaxPool2d
 from bitlight.network.network import Network
+from bitlight_lab.benchmarks.torchgraph import torch_graph
 
 Engine = Callable[[np.ndarray], np.ndarray | None]
 Step = Callable[[torch.Tensor], torch.Tensor]
@@ -29,6 +30,11 @@ def engines(net: Network, threads: int) -> Iterator[tuple[str, Engine]]:
     numba.set_num_threads(threads)
     torch.set_num_threads(threads)
     yield "packed", net.forward
+    if not net.is_binary_chain:
+        yield "torch float32", torch_graph(net, torch.contiguous_format)
+        yield "torch float32, channels last", torch_graph(net, torch.channels_last)
+        yield "plain", lambda x: net.forward(x, engine="plain")
+        return
     yield "torch float32", torch_float(net, torch.contiguous_format)
     if len(net.input_shape) == 3:
         yield "torch float32, channels last", torch_float(net, torch.channels_last)
@@ -51,9 +57,9 @@ class Product:
 def products(net: Network) -> list[Product]:
     """The product of each Conv2d and Linear."""
     return [
-        Product(math.prod(net.shapes[index + 1][:-1]), layer.fan_in, len(layer.weight))
-        for index, layer in enumerate(net.chain)
-        if not isinstance(layer, MaxPool2d)
+        Product(math.prod(node.value.shape[:-1]), node.layer.fan_in, len(node.layer.weight))
+        for node in net.nodes
+        if isinstance(node.layer, Conv2d | Linear)
     ]
 
 

@@ -72,7 +72,10 @@ def golden(
             [row["layer"], 1e6 * row["seconds_per_image"], row["gmacs_per_s"]]
             for row in found["layers"]
         ]
-        show_table(f"{name} in the packed engine", ["rows × K × outputs", "µs", "GMAC/s"], parts)
+        if parts:
+            show_table(
+                f"{name} in the packed engine", ["rows × K × outputs", "µs", "GMAC/s"], parts
+            )
     _write(json_file, figures)
 
 

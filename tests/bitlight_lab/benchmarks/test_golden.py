@@ -4,6 +4,7 @@ import importlib.util
 
 import numpy as np
 import pytest
+from graphs import draw_graph, draw_values
 from networks import draw_images, draw_network
 
 from bitlight import BitlightError, Conv2d, Linear, MaxPool2d, Network
@@ -26,6 +27,18 @@ def test_engines_agree(seed):
             assert found.dtype == expected.dtype
             assert np.array_equal(found, expected), name
     assert whole >= 4
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_engines_of_graphs_agree(seed):
+    rng = np.random.default_rng(seed)
+    net = draw_graph(rng, multiple=16 if seed % 2 else 1)
+    x = draw_values(rng, net, 5)
+    expected = net.forward(x)
+    for name, run in rivals.engines(net, 1):
+        found = run(x)
+        assert found.dtype == expected.dtype
+        assert np.array_equal(found, expected), name
 
 
 def test_bnn_lab_is_measured_only_where_it_is_installed():

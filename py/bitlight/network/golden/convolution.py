@@ -27,6 +27,26 @@ NO_POOL = MaxPool2d((1, 1))
 SLACK = 3  # bytes behind the pixels that the last word of a window may reach into
 
 
+class Laid(NamedTuple):
+    """Images as the loops take them.
+
+    Attributes
+    ----------
+    x : array, shape (N, words of an image)
+    start : int64 array, where the windows of `share` images begin, in bytes
+    step : int64 array, where the words of a window are behind its start
+    share : int
+        Images for which a thread reads the weights once.
+    size : (rows, columns) of windows
+    """
+
+    x: np.ndarray
+    start: np.ndarray
+    step: np.ndarray
+    share: int
+    size: tuple[int, int]
+
+
 @dataclass(frozen=True)
 class Convolution:
     """One Conv2d or Linear, prepared, and the pool behind it."""
@@ -40,8 +60,8 @@ class Convolution:
     score: np.ndarray | None  # (out,): a score is this − 2 · what is counted
     pool: MaxPool2d = NO_POOL
 
-    def __call__(self, x: np.ndarray) -> np.ndarray:
-        """(N, H, W, words) of packed pixels, or (N, H, W, C) values, to packed bits or scores."""
+    def lay(self, x: np.ndarray) -> "Laid":
+        """(N, H, W, words) of packed pixels, or (N, H, W, C) values, as the loops take them."""
         x = self._padded(x)
         n, height, width, depth = x.shape
         pixel = depth * x.itemsize
@@ -53,10 +73,15 @@ class Convolution:
         step = np.add.outer(np.arange(self.kernel[0]) * line, words).ravel()
         share = min(-(-TASK // window.size), -(-n // threads()))
         start = np.add.outer(np.arange(share) * (height * line), window).ravel()
-        given = x.reshape(n, -1), start, step, self.weight, self.limit, share
-        size = rows.size, columns.size
+        return Laid(x.reshape(n, -1), start, step, share, (rows.size, columns.size))
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """(N, H, W, words) of packed pixels, or (N, H, W, C) values, to packed bits or scores."""
+        x, start, step, share, size = self.lay(x)
+        n, windows = len(x), size[0] * size[1]
+        given = x, start, step, self.weight, self.limit, share
         if self.score is not None:
-            counts = np.empty((n * window.size, len(self.weight), OUTPUTS), np.int32)
+            counts = np.empty((n * windows, len(self.weight), OUTPUTS), np.int32)
             _count(*given, counts)
             sums = self.score - 2 * counts.reshape(len(counts), -1)[:, : self.score.size]
             return sums.reshape(n, *size, -1)

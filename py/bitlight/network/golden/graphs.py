@@ -6,6 +6,7 @@ done to levels and integers goes through memory once, on all threads.
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from bitlight import bits
 from bitlight.kernels.threads import parallel
 from bitlight.network.golden.convolution import Convolution, Pooling, connection, convolution, three
+from bitlight.network.golden.fusion import find_runs, fuse
 from bitlight.network.graph import INPUT, Graph, Node
 from bitlight.network.layers import (
     BIT,
@@ -33,35 +35,70 @@ Compute = Callable[..., np.ndarray]
 
 def compute(net: Graph, x: np.ndarray) -> np.ndarray:
     """Output of the whole graph for a batch of checked images; see `Network.forward`."""
-    for _, given in _computed(net, x):
+    for _, given in _computed(net, x, _stages(net)):
         found = given
     return _plain(net.output, found).reshape(len(x), -1)
 
 
 def trace(net: Graph, x: np.ndarray) -> Iterator[tuple[Node, np.ndarray]]:
     """Each node, and what it gives for a batch of checked images, (N, elements)."""
-    for node, found in _computed(net, x):
-        yield node, _plain(node.value, found).reshape(len(x), -1)
+    nodes = {node.name: node for node in net.nodes}
+    for name, found in _computed(net, x, _steps(net)):
+        yield nodes[name], _plain(nodes[name].value, found).reshape(len(x), -1)
 
 
-def _computed(net: Graph, x: np.ndarray) -> Iterator[tuple[Node, np.ndarray]]:
+class Stage(NamedTuple):
+    """Names of what is computed and taken, and how."""
+
+    gives: tuple[str, ...]
+    takes: tuple[str, ...]
+    step: Callable[..., Any]
+
+
+def _computed(
+    net: Graph, x: np.ndarray, stages: tuple[Stage, ...]
+) -> Iterator[tuple[str, np.ndarray]]:
     x = x.reshape(len(x), *three(net.input_shape))
     known = {INPUT: bits.pack_words(x) if net.input.kind == BIT else x}
-    needed = {name: index for index, node in enumerate(net.nodes) for name in node.inputs}
-    for index, (node, step) in enumerate(zip(net.nodes, _steps(net), strict=True)):
-        known[node.name] = step(*(known[name] for name in node.inputs))
-        yield node, known[node.name]
-        for name in node.inputs:  # what nothing takes any more
+    needed = {name: index for index, stage in enumerate(stages) for name in stage.takes}
+    for index, (gives, takes, step) in enumerate(stages):
+        found = step(*(known[name] for name in takes))
+        values = found if isinstance(found, tuple) else (found,)
+        for name, value in zip(gives, values, strict=True):
+            known[name] = value
+            yield name, value
+        for name in takes:  # what nothing takes any more
             if needed[name] == index:
                 known.pop(name, None)
 
 
 @lru_cache(maxsize=16)
-def _steps(net: Graph) -> tuple[Compute, ...]:
-    return tuple(
-        STEPS[type(node.layer)](node.layer, *(net.value(name) for name in node.inputs))
-        for node in net.nodes
-    )
+def _steps(net: Graph) -> tuple[Stage, ...]:
+    """A stage for each node."""
+    return tuple(_step(net, node) for node in net.nodes)
+
+
+def _step(net: Graph, node: Node) -> Stage:
+    given = (net.value(name) for name in node.inputs)
+    return Stage((node.name,), node.inputs, STEPS[type(node.layer)](node.layer, *given))
+
+
+@lru_cache(maxsize=16)
+def _stages(net: Graph) -> tuple[Stage, ...]:
+    """Runs of nodes in one pass, and a stage for each of the others."""
+    runs = find_runs(net)
+    within = {name for run in runs.values() for name in run.names}
+    stages = []
+    for node in net.nodes:
+        if node.name in runs:
+            run = runs[node.name]
+            prepared = None
+            if isinstance(node.layer, Conv2d):
+                prepared = convolution(node.layer, net.value(node.inputs[0]))
+            stages.append(Stage(run.gives, run.takes, fuse(net, run, prepared)))
+        elif node.name not in within:
+            stages.append(_step(net, node))
+    return tuple(stages)
 
 
 def _plain(value: Value, x: np.ndarray) -> np.ndarray:
@@ -107,9 +144,10 @@ def _add_up(layer: SumPool2d, given: Value) -> Compute:
     factor, less = _stands_for(given)
 
     def add_up(x: np.ndarray) -> np.ndarray:
-        windows = np.lib.stride_tricks.sliding_window_view(_plain(given, x), kernel, axis=(1, 2))
-        sums = windows[:, ::down, ::across].sum(axis=(-2, -1), dtype=np.int32)
-        return factor * sums - np.int32(less * kernel[0] * kernel[1])
+        x = _plain(given, x)
+        out = np.empty((len(x), *layer.output_shape(x.shape[1:])), np.int32)
+        _add_windows(x, kernel, (down, across), out)
+        return out if not less else factor * out - np.int32(less * kernel[0] * kernel[1])
 
     return add_up
 
@@ -182,6 +220,22 @@ STEPS: dict[type, Callable[..., Compute]] = {
     Add: _add,
     Concat: _concat,
 }
+
+
+@parallel
+def _add_windows(x, kernel, stride, out):
+    """Sums over windows: x (N, H, W, C) to out (N, rows, columns, C)."""
+    rows, columns, channels = out.shape[1:]
+    for task in numba.prange(len(out) * rows):
+        n, row = task // rows, task % rows
+        for column in range(columns):
+            total = np.zeros(channels, np.int32)
+            for y in range(kernel[0]):
+                for z in range(kernel[1]):
+                    taken = x[n, row * stride[0] + y, column * stride[1] + z]
+                    for channel in range(channels):
+                        total[channel] += taken[channel]
+            out[n, row, column] = total
 
 
 @parallel
