@@ -1,7 +1,9 @@
 """Brevitas' own binary networks, with batch norm of all kinds, and what they compute."""
 
 import contextlib
+import tempfile
 import warnings
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -25,7 +27,7 @@ def silent():
 
 
 def topology(name, seed):
-    """TFC_1W1A, SFC_1W1A, LFC_1W1A or CNV_1W1A with random weights and batch norm."""
+    """TFC, SFC, LFC or CNV, _1W1A, _1W2A or _2W2A, with random weights and batch norm."""
     with silent():
         from brevitas_examples.bnn_pynq.models import model_with_cfg
 
@@ -69,6 +71,16 @@ def export(module, path, name, **options):
 
         image = torch.rand(1, *image_shape(name))
         export_qonnx(module, image, export_path=str(path), verbose=False, **options)
+
+
+def imported(name, seed=1):
+    """Brevitas' network of that name as bitlight reads it: `.network`, `.input.encode`."""
+    from bitlight.qonnx import import_qonnx
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, f"{name}.onnx")
+        export(topology(name, seed), path, name)
+        return import_qonnx(path)
 
 
 @torch.no_grad()

@@ -19,7 +19,7 @@ from bitlight.files.replacing import size_of
 )
 @json_option
 def import_(model: str, out: str, body: bool, json_file: str | None) -> None:
-    """Read MODEL, a bipolar network in QONNX as Brevitas exports it, and write OUT, a .bnn file.
+    """Read MODEL, a network in QONNX as Brevitas exports it, and write OUT, a .bnn file.
 
     What the graph does to its input before the first quantiser becomes a table in OUT: the code of
     each value p of an 8-bit pixel, the graph taking p/255. What it does to the last sums becomes
@@ -36,7 +36,9 @@ def import_(model: str, out: str, body: bool, json_file: str | None) -> None:
     output = imported.output
     ends = {
         "input": imported.input.description,
-        "output": "bits" if isinstance(output, Code) else output.description,
+        "output": ("bits" if output.top == 1 else f"levels 0 … {output.top}")
+        if isinstance(output, Code)
+        else output.description,
         "pixels": describe_codes(imported.network),
     }
     show_table("", ["", "x is what the graph takes, and its sums"], list(ends.items()))

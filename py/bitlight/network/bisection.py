@@ -44,3 +44,39 @@ def find_thresholds(
         zero = ~bits(direction * asked)
         below = np.where(zero & (more <= reach + 1), more, below)
     return (2 * below - reach).astype(np.int32), flipped
+
+
+def find_level_thresholds(
+    levels: Callable[[np.ndarray], np.ndarray], top: int, reach: int, channels: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find where monotonic levels rise among the sums a = −reach, −reach + 2, …, reach.
+
+    Parameters
+    ----------
+    levels : function
+        int64 sums, shape (channels,), to levels 0 … top, shape (channels,).
+    top, reach, channels : int
+
+    Returns
+    -------
+    threshold : int32 array, shape (channels, top)
+        Rows do not fall; the level is how many of its row a sum reaches.
+    flipped : bool array, shape (channels,)
+        Where levels fall as the sum rises: there the thresholds hold for −a.
+
+    Examples
+    --------
+    >>> threshold, flipped = find_level_thresholds(lambda a: (a + 2) // 2, 2, reach=2, channels=1)
+    >>> threshold, flipped
+    (array([[0, 2]], dtype=int32), array([False]))
+    """
+    threshold = np.empty((channels, top), np.int32)
+    flipped = np.zeros(channels, bool)
+    for level in range(top):
+        threshold[:, level], falls = find_thresholds(
+            lambda a: levels(a) > level,  # noqa: B023
+            reach,
+            channels,
+        )
+        flipped |= falls  # a level that is never or always reached holds for −a as it does for a
+    return threshold, flipped

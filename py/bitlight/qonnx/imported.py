@@ -14,20 +14,21 @@ from bitlight.qonnx.steps import Step
 
 @dataclass(frozen=True)
 class Code:
-    """What the numbers in a graph are: value = scale·(gain·u + lowest), u = 0 … 2^bits − 1.
+    """What the numbers in a graph are: value = scale·(gain·u + lowest), u = 0 … top.
 
-    ±s is Code(1, s, gain=2, lowest=-1); a signed byte Code(8, s, gain=1, lowest=-128).
+    ±s is Code(1, s, gain=2, lowest=-1); a signed byte Code(255, s, gain=1, lowest=-128); −s, 0 and
+    s, which are two bits, narrow, Code(2, s, gain=1, lowest=-1).
     """
 
-    bits: int
+    top: int
     scale: float
     gain: int
     lowest: int
 
     @property
-    def top(self) -> int:
-        """The largest integer u that stands for a value."""
-        return (1 << self.bits) - 1
+    def bits(self) -> int:
+        """Bits of one u."""
+        return self.top.bit_length()
 
     def code_of(self, value: float) -> int | None:
         """The u that stands for a value; None if there is none."""
@@ -51,17 +52,33 @@ class Sums:
     code : Code
         Of the layer's input.
     weight_sum : int64 array, shape (outputs,)
-        Σ w of each row, with w = ±1.
+        Σ w of each row, where its smallest weight is 1.
     scale : float32 array, shape (outputs,)
         Of the weights.
     steps : tuple of Step
         What follows.
+    times : int
+        How many times those sums the integers are: planes of weights give 2·a.
     """
 
     code: Code
     weight_sum: np.ndarray
     scale: np.ndarray
     steps: tuple[Step, ...] = ()
+    times: int = 1
+
+    @staticmethod
+    def on_grid(unit: float, channels: int) -> "Sums":
+        """Integers x that stand for x·unit."""
+        zero = Code(top=0, scale=unit, gain=2, lowest=0)
+        return Sums(zero, np.zeros(channels, np.int64), np.ones(channels, np.float32))
+
+    def reachable(self, low: int) -> tuple[np.ndarray, int]:
+        """The least integer from `low` on that each output can be, and how far the next is."""
+        if self.code.top == 0:
+            return np.full(len(self.scale), low, np.int64), 1
+        step = 2 * self.times
+        return low + (-self.times * self.code.top * self.weight_sum - low) % step, step
 
     @property
     def description(self) -> str:
@@ -80,7 +97,7 @@ class Sums:
             If it is something else.
         """
         code, scale = self.code, np.float64(self.code.scale) * self.scale
-        factor = code.gain / 2 * scale
+        factor = code.gain / 2 / self.times * scale
         shift = (code.gain / 2 * code.top + code.lowest) * self.weight_sum * scale
         for step in self.steps:
             if step.affine is None:
@@ -94,7 +111,7 @@ class Sums:
     def floats(self, a: np.ndarray) -> np.ndarray:
         """int sums (..., outputs) to the float32 values behind the last step."""
         code = self.code
-        a = a.astype(np.int64) + code.top * self.weight_sum
+        a = a.astype(np.int64) // self.times + code.top * self.weight_sum
         sums = code.gain * a // 2 + code.lowest * self.weight_sum
         with np.errstate(over="ignore", invalid="ignore"):
             x = sums.astype(np.float32) * (np.float32(code.scale) * self.scale)

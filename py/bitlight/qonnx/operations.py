@@ -7,11 +7,14 @@ import numpy as np
 import onnx
 
 from bitlight.errors import NetworkError
-from bitlight.network.layers import Conv2d, Linear, MaxPool2d
+from bitlight.network.layers import Conv2d, Linear, MaxPool2d, SumPool2d
 from bitlight.qonnx import quantisers
-from bitlight.qonnx.chain import Chain, NotBinary, Padding
+from bitlight.qonnx.chain import Chain, NotBinary, Padding, Waiting
 from bitlight.qonnx.constants import DOMAIN
 from bitlight.qonnx.file import attributes, refusal
+from bitlight.qonnx.imported import Code, Sums
+from bitlight.qonnx.joins import average
+from bitlight.qonnx.planes import MOST_WEIGHT, Planes, split
 from bitlight.qonnx.steps import arithmetic, clipping, leaking, normalisation
 
 
@@ -103,7 +106,7 @@ def _conv(chain: Chain, node: onnx.NodeProto) -> None:
     for name, wanted in ("group", 1), ("dilations", [1, 1]):
         if attribute.get(name, wanted) != wanted:
             raise refusal(node, f"{name} must be {wanted}, not {attribute[name]}")
-    ones, scale = _binary(chain, node, weight)
+    planes = _planes(chain, node, weight)
     padding = _padding(chain, node, attribute)
     chain.padding = None
     pad_value = code.code_of(padding.value) if any(padding.size) else code.top
@@ -112,16 +115,19 @@ def _conv(chain: Chain, node: onnx.NodeProto) -> None:
             padding.node, f"pads with {padding.value:g}, which is no value of the layer's input"
         )
     try:
-        layer = Conv2d(
-            ones.transpose(0, 2, 3, 1),
-            np.zeros(len(ones), np.int32),
-            attribute.get("strides", (1, 1)),
-            padding.size,
-            pad_value,
-        )
+        layers = [
+            Conv2d(
+                plane.transpose(0, 2, 3, 1),
+                None,
+                attribute.get("strides", (1, 1)),
+                padding.size,
+                pad_value,
+            )
+            for plane in planes.planes
+        ]
     except NetworkError as error:
         raise refusal(node, str(error)) from error
-    chain.sum(node, layer, scale)
+    chain.sum(node, Waiting(layers, planes.factors), _sums(code, planes))
     _bias(chain, node)
 
 
@@ -171,32 +177,37 @@ def _gemm(chain: Chain, node: onnx.NodeProto) -> None:
 
 
 def _linear(chain: Chain, node: onnx.NodeProto, weight: np.ndarray) -> None:
-    chain.codes(node)
+    code = chain.codes(node)
     if weight.ndim != 2 or not chain.layout.flat:
         raise refusal(node, f"must multiply flat values, not {chain.layout.graph_shape}")
     columns = chain.layout.columns()
     if weight.shape[1] != len(columns):
         raise refusal(node, f"has {weight.shape[1]} inputs, but {len(columns)} values come in")
-    ones, scale = _binary(chain, node, weight)
-    chain.sum(node, Linear(ones[:, columns], None), scale)
+    planes = _planes(chain, node, weight)
+    layers = [Linear(plane[:, columns], None) for plane in planes.planes]
+    chain.sum(node, Waiting(layers, planes.factors), _sums(code, planes))
 
 
-def _binary(
-    chain: Chain, node: onnx.NodeProto, weight: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Weights of ±s as bool, and s for each output."""
+def _sums(code: Code, planes: Planes) -> Sums:
+    return Sums(code, planes.weight_sum, planes.scale, (), planes.times)
+
+
+def _planes(chain: Chain, node: onnx.NodeProto, weight: np.ndarray) -> Planes:
+    """Weights of ±s as bool, and s for each output; those of a few bits as several of them."""
     if 0 in weight.shape:
         raise refusal(node, f"has weights of shape {weight.shape}")
-    rows = np.abs(weight.reshape(len(weight), -1))
-    scale = rows[:, :1]
-    if not (rows == scale).all() or not scale.all():
+    planes = split(weight)
+    if planes is None or (len(planes.planes) > 1 and not chain.planes):
+        rows = np.abs(weight.reshape(len(weight), -1))
         bits = chain.constants.widths.get(node.input[1])
         sizes = np.unique(rows[0]).size
         found = f"{bits} bits" if bits else f"{sizes} sizes" if sizes > 1 else "the size 0"
         raise NotBinary(
-            node, f"its weights must be ±s, with one s > 0 for each output; they have {found}"
+            node,
+            "its weights must be ±s, with one s > 0 for each output, or whole multiples of it up "
+            f"to {MOST_WEIGHT}; they have {found}",
         )
-    return weight > 0, scale[:, 0].astype(np.float32)
+    return planes
 
 
 def _bias(chain: Chain, node: onnx.NodeProto) -> None:
@@ -210,6 +221,30 @@ def _bias(chain: Chain, node: onnx.NodeProto) -> None:
 
 
 def _max_pool(chain: Chain, node: onnx.NodeProto) -> None:
+    kernel, stride = _window(chain, node)
+    try:
+        pool = MaxPool2d(kernel, stride)
+    except NetworkError as error:
+        raise refusal(node, str(error)) from error
+    chain.pool(node, pool)
+
+
+def _average_pool(chain: Chain, node: onnx.NodeProto) -> None:
+    kernel, stride = _window(chain, node)
+    try:
+        pool = SumPool2d(kernel, stride)
+        pool.output_shape(chain.layout.shape)
+    except NetworkError as error:
+        raise refusal(node, str(error)) from error
+    average(chain, node, pool)
+
+
+def _global_average_pool(chain: Chain, node: onnx.NodeProto) -> None:
+    average(chain, node, SumPool2d("all"))
+
+
+def _window(chain: Chain, node: onnx.NodeProto) -> tuple[Any, Any]:
+    """Kernel and stride of a pool that leaves no more to say."""
     attribute = attributes(node)
     if not chain.layout.image:
         raise refusal(node, "must pool images (N, C, H, W)")
@@ -218,11 +253,7 @@ def _max_pool(chain: Chain, node: onnx.NodeProto) -> None:
             raise refusal(node, f"{name} must be {wanted}, not {attribute[name]}")
     if attribute.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID"):
         raise refusal(node, "auto_pad must be NOTSET")
-    try:
-        pool = MaxPool2d(attribute.get("kernel_shape", ()), attribute.get("strides", (1, 1)))
-    except NetworkError as error:
-        raise refusal(node, str(error)) from error
-    chain.pool(node, pool)
+    return attribute.get("kernel_shape", ()), attribute.get("strides", (1, 1))
 
 
 def _transpose(chain: Chain, node: onnx.NodeProto) -> None:
@@ -249,7 +280,10 @@ def _reshape(chain: Chain, node: onnx.NodeProto) -> None:
 
 def _to_flat(chain: Chain, node: onnx.NodeProto) -> None:
     if chain.pending is not None and not chain.layout.flat:
-        raise refusal(node, "flattens sums; it must stand behind their quantiser")
+        if chain.layout.shape[:-1] != (1, 1) or chain.pending.pools:
+            raise refusal(node, "flattens sums; it must stand behind their quantiser")
+        chain.lay_out(node, chain.layout.shape[-1:])
+        return
     chain.layout = chain.layout.flattened()
 
 
@@ -260,12 +294,14 @@ def _nothing(chain: Chain, node: onnx.NodeProto) -> None:
 READERS: dict[tuple[str, str], Callable[[Chain, onnx.NodeProto], None]] = {
     **dict.fromkeys([("", name) for name in ("Add", "Sub", "Mul", "Div")], _arithmetic),
     ("", "ArgMax"): _best,
+    ("", "AveragePool"): _average_pool,
     ("", "BatchNormalization"): _batch_norm,
     ("", "Clip"): _clip,
     ("", "Conv"): _conv,
     ("", "Dropout"): _nothing,
     ("", "Flatten"): _flatten,
     ("", "Gemm"): _gemm,
+    ("", "GlobalAveragePool"): _global_average_pool,
     ("", "Identity"): _nothing,
     ("", "LeakyRelu"): _leaky_relu,
     ("", "LogSoftmax"): _best,

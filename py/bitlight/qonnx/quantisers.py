@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,11 +24,25 @@ class Quantiser:
         float32 array (..., channels) to uint8 codes.
     text : str
         For people.
+    unused : int
+        How many codes of that many bits lie below the least that it gives.
     """
 
     code: Code
     apply: Callable[[np.ndarray], np.ndarray]
     text: str
+    unused: int = 0
+
+    def of_input(self) -> "Quantiser":
+        """The same floats as codes of whole bits, which is what a network takes."""
+        code, unused = self.code, self.unused
+        top, lowest = (1 << code.bits) - 1, code.lowest - code.gain * unused
+        return replace(
+            self,
+            code=replace(code, top=top, lowest=lowest),
+            apply=lambda x: self.apply(x) + np.uint8(unused),
+            unused=0,
+        )
 
 
 def bipolar(node: onnx.NodeProto, scale: np.ndarray) -> Quantiser:
@@ -57,29 +71,38 @@ def integer(
     high -= bool(narrow and not signed)
 
     def apply(x: np.ndarray) -> np.ndarray:
-        return (np.rint(np.clip(x / step + np.float32(zero), low, high)) - least).astype(np.uint8)
+        return (np.rint(np.clip(x / step + np.float32(zero), low, high)) - low).astype(np.uint8)
 
     offset = f"{zero:+g}" if zero else ""
     text = f"round(x / {step:.6g}{offset}) from {low} to {high}" + (f", + {-least}" * (least < 0))
-    return Quantiser(Code(int(bits), float(step), 1, least - int(zero)), apply, text)
+    code = Code(high - low, float(step), 1, low - int(zero))
+    return Quantiser(code, apply, text, unused=low - least)
 
 
 def threshold(
     node: onnx.NodeProto, attribute: dict[str, Any], steps: np.ndarray, channels: int
 ) -> Quantiser:
-    """MultiThreshold with one threshold for each channel, or one for all."""
-    if steps.ndim != 2 or steps.shape[0] not in (1, channels) or steps.shape[1] != 1:
+    """MultiThreshold: how many of each channel's thresholds are reached, or of all channels'."""
+    if steps.ndim != 2 or steps.shape[0] not in (1, channels) or not 1 <= steps.shape[1] <= 255:
         raise refusal(
-            node, f"must have one threshold for each of {channels} channels, not {steps.shape}"
+            node,
+            f"must have 1 to 255 thresholds for each of {channels} channels, not {steps.shape}",
         )
     scale, bias = attribute.get("out_scale", 1.0), attribute.get("out_bias", 0.0)
-    if not np.isfinite([scale, bias]).all() or scale <= 0 or bias not in (0, -scale / 2):
+    if not np.isfinite([scale, bias]).all() or scale <= 0 or not (2 * bias / scale).is_integer():
         raise refusal(
-            node, f"out_scale s > 0 and out_bias 0 or −s/2 give bits, not {scale:g} and {bias:g}"
+            node,
+            f"out_scale s > 0 and an out_bias of whole s/2 are read, not {scale:g} and {bias:g}",
         )
-    code = Code(1, scale / 2, 2, -1) if bias else Code(1, scale, 1, 0)
-    limits = steps[:, 0].astype(np.float32)
-    return Quantiser(code, lambda x: (x >= limits).astype(np.uint8), "x ≥ threshold")
+    top, halves = steps.shape[1], int(2 * bias / scale)
+    code = Code(top, scale / 2, 2, halves) if halves % 2 else Code(top, scale, 1, halves // 2)
+    limits = steps.astype(np.float32)
+
+    def apply(x: np.ndarray) -> np.ndarray:
+        return (x[..., np.newaxis] >= limits).sum(-1).astype(np.uint8)
+
+    text = "x ≥ threshold" if top == 1 else f"how many of {top} thresholds x reaches"
+    return Quantiser(code, apply, text)
 
 
 def annotated(graph: onnx.GraphProto, name: str) -> Quantiser | None:
@@ -98,7 +121,7 @@ def annotated(graph: onnx.GraphProto, name: str) -> Quantiser | None:
         code = Code(1, 1.0, 1, 0)
     elif found:
         bits = int(found[2])
-        code = Code(bits, 1.0, 1, 0 if found[1] else -(1 << bits - 1))
+        code = Code((1 << bits) - 1, 1.0, 1, 0 if found[1] else -(1 << bits - 1))
     else:
         return None
 

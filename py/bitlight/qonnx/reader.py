@@ -1,31 +1,34 @@
-"""QONNX to Network: the chain of nodes from the input to the output, read once."""
+"""QONNX to Network: the nodes from the input to the output, each read once."""
 
 import math
 import os
+from collections import Counter
 
 import numpy as np
 import onnx
 
 from bitlight.errors import ExchangeError, NetworkError
-from bitlight.network.network import Network
+from bitlight.network.graph import INPUT
 from bitlight.network.values import MOST_VALUES
+from bitlight.qonnx.building import Building
 from bitlight.qonnx.chain import Chain, NotBinary
 from bitlight.qonnx.constants import Constants, domain_of
 from bitlight.qonnx.file import attributes, read_graph, refusal, shorten
 from bitlight.qonnx.imported import Imported, Sums
+from bitlight.qonnx.joins import JOINS
 from bitlight.qonnx.layout import Layout
 from bitlight.qonnx.operations import READERS
 from bitlight.qonnx.quantisers import annotated
 
 
 def import_qonnx(path: str | os.PathLike[str], *, body: bool = False) -> Imported:
-    """Read a bipolar network from a QONNX file, such as Brevitas writes with `export_qonnx`.
+    """Read a network of a few bits from a QONNX file, such as Brevitas writes with `export_qonnx`.
 
-    The graph is a chain: a quantiser of the input; Conv, MatMul or Gemm with weights of ±1 times a
-    scale; batch norm, or Add, Sub, Mul and Div with constants; BipolarQuant, or MultiThreshold with
-    one threshold; MaxPool. It ends in bits, or in the sums of a last MatMul or Gemm, with or
-    without such arithmetic. The network computes what PyTorch computes in eval mode, every bit of
-    it, where scales are powers of two.
+    A quantiser of the input; Conv, MatMul or Gemm with weights of ±1 times a scale, or small whole
+    multiples of it; batch norm, or Add, Sub, Mul and Div with constants; BipolarQuant, Quant or
+    MultiThreshold; MaxPool, AveragePool; branches that meet in Add or Concat. It ends in levels, or
+    in the sums of a last MatMul or Gemm, with or without such arithmetic. The network computes what
+    PyTorch computes in eval mode, every bit of it, where scales are powers of two.
 
     Parameters
     ----------
@@ -60,23 +63,35 @@ def import_qonnx(path: str | os.PathLike[str], *, body: bool = False) -> Importe
 def _read(graph: onnx.GraphProto, body: bool = False) -> Chain:
     constants = Constants(graph)
     name, layout = _input(graph, constants)
-    chain = Chain(constants, layout, annotated(graph, name))
+    building = Building()
+    # Of a body the head is what has other weights than ±s first, be they of a few bits.
+    chains = {name: Chain(building, constants, layout, annotated(graph, name), not body)}
+    wanted = graph.output[0].name
+    uses = Counter(
+        taken for node in graph.node if node.op_type != "Shape" for taken in node.input
+    ) + Counter([wanted])
     for node in graph.node:
-        if name in node.input:
+        taken = [name for name in dict.fromkeys(node.input) if name in chains]
+        if taken:
             try:
-                name = _follow(chain, node, name)
+                chain = _follow(chains, node, taken)
             except NotBinary:
-                if body and chain.layers and chain.pending is None:
-                    return chain
+                before = chains[taken[0]]
+                if body and before.source != INPUT and before.pending is None:
+                    return before
                 raise
+            if chain is not None:
+                if uses[node.output[0]] > 1:
+                    chain.settle()
+                chains[node.output[0]] = chain
         elif all(taken in constants for taken in node.input if taken):
             constants.fold(node)
         else:
-            raise refusal(node, "does not take what the node before it gives: only chains are read")
-    if graph.output[0].name != name:
-        wanted = shorten(graph.output[0].name)
-        raise ExchangeError(f"the chain ends in {shorten(name)}, not in the output {wanted}")
-    return chain
+            unknown = next(name for name in node.input if name and name not in constants)
+            raise refusal(node, f"takes {shorten(unknown)}, which no node before it gives")
+    if wanted not in chains:
+        raise ExchangeError(f"the output {shorten(wanted)} is not what the input becomes")
+    return chains[wanted]
 
 
 def _input(graph: onnx.GraphProto, constants: Constants) -> tuple[str, Layout]:
@@ -112,44 +127,57 @@ def _is_channels_last(graph: onnx.GraphProto, name: str) -> bool:
     return list(attributes(first).get("perm", ())) == [0, 3, 1, 2]
 
 
-def _follow(chain: Chain, node: onnx.NodeProto, name: str) -> str:
-    """Read a node that takes the chain's last values; the name of what it gives."""
-    for taken in node.input:
-        if taken and taken != name and taken not in chain.constants:
-            raise refusal(node, f"takes {shorten(taken)} as well: only chains are read")
-    if list(node.input).count(name) > 1:
-        raise refusal(node, "takes the same values twice: only chains are read")
-    attributes(node)  # refused where one is a graph, whether it is read or not
-    if len(node.output) != 1 or node.output[0] in chain.constants:
-        raise refusal(node, "must give one output of its own")
-    if chain.last is not None:
-        raise refusal(node, f"stands behind {chain.last.op_type}, which must be the end")
-    if (domain_of(node), node.op_type) == ("", "Shape"):
-        chain.constants.arrays[node.output[0]] = np.array(chain.layout.graph_shape, np.int64)
-        return name
-    read = READERS.get((domain_of(node), node.op_type))
-    if read is None:
+def _follow(chains: dict[str, Chain], node: onnx.NodeProto, taken: list[str]) -> Chain | None:
+    """Read a node that takes what these chains give; what it gives, None for a shape."""
+    chain, *others = (chains[name].branch() for name in taken)
+    _check(chains, node, taken)
+    kind = (domain_of(node), node.op_type)
+    for one in (chain, *others):
+        if one.last is not None:
+            raise refusal(node, f"stands behind {one.last.op_type}, which must be the end")
+        if one.padding is not None and kind != ("", "Conv"):
+            raise refusal(one.padding.node, "must stand before a Conv")
+    if kind == ("", "Shape"):
+        shape = np.array(chain.layout.graph_shape, np.int64)
+        chain.constants.arrays[node.output[0]] = shape
+        return None
+    if kind not in READERS and kind not in JOINS:
         raise refusal(node, "no binary network can compute this")
-    if chain.padding is not None and node.op_type != "Conv":
-        raise refusal(chain.padding.node, "must stand before a Conv")
-    read(chain, node)
-    return node.output[0]
+    if others:
+        if kind not in JOINS or len(taken) < len([name for name in node.input if name]):
+            raise refusal(node, f"takes {shorten(taken[1])} as well: only Add and Concat join")
+        JOINS[kind](chain, others, node)
+    elif kind in READERS:
+        READERS[kind](chain, node)
+    else:
+        raise refusal(node, "joins what the input becomes with constants")
+    return chain
+
+
+def _check(chains: dict[str, Chain], node: onnx.NodeProto, taken: list[str]) -> None:
+    """Refuse a node whose inputs or outputs have no meaning."""
+    constants = chains[taken[0]].constants
+    for name in node.input:
+        if name and name not in chains and name not in constants:
+            raise refusal(node, f"takes {shorten(name)}, which no node before it gives")
+        if name in taken and list(node.input).count(name) > 1:
+            raise refusal(node, "takes the same values twice")
+    attributes(node)  # refused where one is a graph, whether it is read or not
+    given = node.output[0] if len(node.output) == 1 else ""
+    if not given or given in constants or given in chains:
+        raise refusal(node, "must give one output of its own")
 
 
 def _imported(chain: Chain) -> Imported:
     if chain.padding is not None:
         raise refusal(chain.padding.node, "must stand before a Conv")
-    if chain.input is None:
+    found = chain.building.input
+    if found is None:
         raise ExchangeError("the graph has no layer of ±1 weights behind a quantiser")
     output = chain.output()
+    scale = output.scale_of_scores() if isinstance(output, Sums) else None
     try:
-        network = Network(
-            chain.input_layout.shape,
-            chain.input.code.bits,
-            chain.layers,
-            codes=chain.input.table(chain.input_layout.n_channels),
-            output_scale=output.scale_of_scores() if isinstance(output, Sums) else None,
-        )
+        network, nodes = chain.building.network(chain.source, scale)
     except NetworkError as error:
         raise ExchangeError(str(error)) from error
-    return Imported(network, chain.input, output, tuple(chain.nodes), chain.layout)
+    return Imported(network, found, output, nodes, chain.layout)

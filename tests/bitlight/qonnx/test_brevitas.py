@@ -1,18 +1,21 @@
 """Brevitas' own networks, exported by Brevitas, imported, and compared with its PyTorch output."""
 
 import copy
+import dataclasses
 
 import brevitas_networks as brevitas
 import numpy as np
 import pytest
 import torch
 
+from bitlight.network.values import Levels
 from bitlight.qonnx import import_qonnx
 
 # A second thread saves nothing on small batches and waits for busy cores.
 torch.set_num_threads(1)
 
 NAMES = ["TFC_1W1A", "SFC_1W1A", "LFC_1W1A", "CNV_1W1A"]
+FEW_BITS = ["TFC_1W2A", "TFC_2W2A", "CNV_1W2A", "CNV_2W2A"]
 
 
 def images(name, count=1000):
@@ -52,6 +55,26 @@ def test_every_score_of_1000_images_is_brevitas_own(name, exported):
     assert np.count_nonzero(imported.decode(found).argmax(1) != output.argmax(1)) == 0
     # A root that the exporter works out may be another float than torch's own.
     np.testing.assert_allclose(imported.decode(found), output, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", FEW_BITS)
+def test_every_score_of_activations_and_weights_of_two_bits(name, exported):
+    """The scores are those of the graph, whatever a unit of the network's integers stands for."""
+    module, path = exported(name)
+    imported = import_qonnx(path)
+    _, x = images(name)
+    scores, output, ties = brevitas.run(module, x)
+    codes = imported.input.encode(x)
+    assert ties > 500
+    found = imported.network.forward(codes)
+    own = dataclasses.replace(imported.output, steps=()).floats(found)
+    assert np.count_nonzero(own != scores) == 0
+    np.testing.assert_allclose(imported.decode(found), output, rtol=1e-6, atol=1e-6)
+    few = slice(0, 3 if name.startswith("CNV") else 100)
+    assert np.array_equal(imported.network.forward(codes[few], engine="plain"), found[few])
+    # −1, 0 and 1 throughout, so that one that is always a sign would not do.
+    values = [node.value.kind for node in imported.network.nodes]
+    assert values.count(Levels(2)) >= 3
 
 
 @pytest.mark.parametrize("name", ["TFC_1W1A", "CNV_1W1A"])

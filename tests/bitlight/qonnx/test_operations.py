@@ -24,11 +24,21 @@ def linear(graph=None):
     return (graph or chain(1, 8)).node("MatMul", np.ones((8, 4), np.float32))
 
 
-def fork():
+def shortcut(kind="Add", scale=1.0, inputs=4):
+    """Bits, and sums times a scale, which meet."""
     graph = linear().bipolar()
     first = graph.last
-    graph.node("MatMul", np.ones((4, 4), np.float32)).bipolar()
-    return graph.node("Add", first)
+    graph.node("MatMul", np.ones((4, inputs), np.float32)).node("Mul", np.float32(scale))
+    return graph.node(kind, first, **({"axis": 0} if kind == "Concat" else {}))
+
+
+def averaged(*shape):
+    return conv(Graph(1, *shape).bipolar()).node("Relu").node("GlobalAveragePool")
+
+
+def pooled_and_added():
+    graph = conv().node("MaxPool", kernel_shape=[2, 2])
+    return graph.node("Add", graph.nodes[-1].input[0])
 
 
 def weights(*rows):
@@ -47,11 +57,17 @@ class Saved:
         return path
 
 
-def branch():
+def unknown_name():
     graph = linear()
-    before = graph.last
-    graph.bipolar().last = before
+    graph.last = "elsewhere"
     return graph.node("Identity")
+
+
+def quantised_again():
+    graph = Graph(1, 8)
+    first = graph.bipolar().last
+    graph.last = "x"
+    return graph.quant(0.5, 0, 2).node("Add", first)
 
 
 def unnamed(graph):
@@ -63,7 +79,7 @@ def two_inputs():
 
 
 def another_output():
-    return Saved(linear().bipolar(), lambda g: setattr(g.output[0], "name", "y1"))
+    return Saved(linear().bipolar(), lambda g: setattr(g.output[0], "name", "c0"))
 
 
 def again():
@@ -98,10 +114,41 @@ def eight_bits():
 
 
 REFUSED = {
-    "a shortcut": (fork, "node 'Add_0' (Add): takes 'y2' as well: only chains are read"),
-    "a branch": (
-        branch,
-        "node 'Identity_0' (Identity): does not take what the node before it gives: only chains",
+    "a product of two": (
+        lambda: shortcut("Mul"),
+        "node 'Mul_1' (Mul): takes 'y2' as well: only Add and Concat join",
+    ),
+    "a shortcut that is rounded": (
+        lambda: shortcut(scale=0.1),
+        "node 'Add_0' (Add): takes values whose scales are on no common grid",
+    ),
+    "a shortcut whose sums are bent": (
+        lambda: shortcut(scale=3e38),
+        "node 'Add_0' (Add): takes values that are not finite",
+    ),
+    "a shortcut of another shape": (
+        lambda: shortcut(inputs=5),
+        "node 'Add_0' (Add): adds (1, 4) to (1, 5): only values of one shape are added",
+    ),
+    "images one below the other": (
+        lambda: shortcut("Concat"),
+        "node 'Concat_0' (Concat): must put images of one height and width, or vectors, side",
+    ),
+    "an average of what is bent": (
+        lambda: averaged(2, 6, 6),
+        "node 'GlobalAveragePool_0' (GlobalAveragePool): takes clip(x, 0, inf), which is rounded",
+    ),
+    "sums of a pool": (
+        pooled_and_added,
+        "node 'Add_0' (Add): adds (1, 4, 4, 4) to (1, 4, 3, 3)",
+    ),
+    "a name that nothing gives": (
+        unknown_name,
+        "node 'Identity_0' (Identity): takes 'elsewhere', which no node before it gives",
+    ),
+    "two quantisers of the input": (
+        quantised_again,
+        "node 'Quant_0' (qonnx.custom_op.general.Quant): quantises the input, which another node",
     ),
     "two inputs of a network": (
         two_inputs,
@@ -109,7 +156,7 @@ REFUSED = {
     ),
     "an output elsewhere": (
         another_output,
-        "the chain ends in 'y2', not in the output 'y1'",
+        "the output 'c0' is not what the input becomes",
     ),
     "the same name twice": (
         again,
@@ -142,11 +189,14 @@ REFUSED = {
         lambda: conv(chain(1, 2, 2, 6)),
         "node 'Conv_0' (Conv): ",
     ),
-    "weights of two bits": (
-        lambda: weights([1, 2], [3, -1]),
+    "weights of many bits": (
+        lambda: weights([1, 2], [9, -1]),
         "node 'MatMul_0' (MatMul): its weights must be ±s, with one s > 0 for each output",
     ),
-    "weights of 0": (lambda: weights([0, 1], [0, 1]), "its weights must be ±s"),
+    "weights that are rounded": (
+        lambda: weights([1, 1], [1.3, 1]),
+        "its weights must be ±s, with one s > 0 for each output, or whole multiples of it up to 8",
+    ),
     "weights that are not finite": (lambda: weights([np.inf, 1], [1, 1]), "not finite"),
     "weights on the left": (
         lambda: chain(1, 2).node("MatMul", np.ones((1, 1), np.float32), left=True),
@@ -173,26 +223,22 @@ REFUSED = {
     ),
     "weights of eight bits": (
         eight_bits,
-        "node 'MatMul_0' (MatMul): its weights must be ±s, with one s > 0 for each output; they "
-        "have 8 bits",
+        "node 'MatMul_0' (MatMul): its weights must be ±s, with one s > 0 for each output, or "
+        "whole multiples of it up to 8; they have 8 bits",
     ),
     "an unknown operation": (
         lambda: unnamed(linear().node("Sign2", domain="elsewhere")),
         "node of output 'y2' (elsewhere.Sign2): no binary network can compute this",
     ),
-    "activations of two bits": (
-        lambda: linear().quant(1, 0, 2),
-        "node 'Quant_0' (qonnx.custom_op.general.Quant): quantises to 2 bits; a binary network",
-    ),
-    "several thresholds": (
-        lambda: linear().node("MultiThreshold", np.ones((4, 3), np.float32), domain=QONNX),
-        "must have one threshold for each of 4 channels, not (4, 3)",
+    "thresholds of other channels": (
+        lambda: linear().node("MultiThreshold", np.ones((3, 3), np.float32), domain=QONNX),
+        "must have 1 to 255 thresholds for each of 4 channels, not (3, 3)",
     ),
     "thresholds of another bias": (
         lambda: linear().node(
-            "MultiThreshold", np.ones((4, 1), np.float32), domain=QONNX, out_bias=3.0
+            "MultiThreshold", np.ones((4, 1), np.float32), domain=QONNX, out_bias=0.3
         ),
-        "out_scale s > 0 and out_bias 0 or −s/2 give bits, not 1 and 3",
+        "out_scale s > 0 and an out_bias of whole s/2 are read, not 1 and 0.3",
     ),
     "a negative scale": (lambda: linear().bipolar(-1.0), "its scale must be one positive number"),
     "a scale of each channel": (lambda: linear().bipolar(ones), "must be one positive number"),
