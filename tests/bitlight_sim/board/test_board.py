@@ -9,38 +9,17 @@ import numpy as np
 import pytest
 import serial as pyserial
 from faulty_port import FaultyPort
+from virtual_boards import TIMEOUT, images, network, virtual_board
 
-from bitlight import BinaryFeatures, Conv2d, Linear, Network, NetworkError, SimulationError
-from bitlight_hw import Accelerator
-from bitlight_hw.boards import board as find
-from bitlight_hw.boards.top import SerialAccelerator
-from bitlight_sim import Board, VirtualBoard
+from bitlight import BinaryFeatures, NetworkError, SimulationError
+from bitlight_sim import Board
 from bitlight_sim.simulator import Run
-
-TIMEOUT = 0.3
-
-
-def network(seed=5):
-    rng = np.random.default_rng(seed)
-    return Network(
-        (5, 5, 1),
-        8,
-        [
-            Conv2d(rng.random((4, 3, 3, 1)) < 0.5, rng.integers(-200, 200, 4), padding=(1, 1)),
-            Linear(rng.random((12, 100)) < 0.5, rng.integers(-9, 9, 12)),
-        ],
-    )
 
 
 @pytest.fixture(scope="module")
 def virtual():
-    acc = Accelerator(network(), [(2, 1), (3, 4)])
-    with VirtualBoard(SerialAccelerator(acc, find("icebreaker"))) as opened:
+    with virtual_board() as opened:
         yield opened
-
-
-def images(count, seed=1):
-    return np.random.default_rng(seed).integers(0, 256, (count, 5, 5, 1)).astype(np.uint8)
 
 
 def faulty(virtual, seed, **faults):

@@ -35,6 +35,7 @@ def test_every_bit_is_compared(run, net, port, tmp_path):
     figures = json.loads((tmp_path / "test.json").read_text())
     assert code == 0
     assert (figures["images"], figures["bits_different"], figures["resent"]) == (40, 0, 0)
+    assert figures["images_of_other_cycles"] == 0
     assert figures["latency_measured"] == figures["latency_predicted"]
 
 
