@@ -156,6 +156,7 @@ _ATTRIBUTES: dict[str, int] = {
             "axis",
             "ceil_mode",
             "group",
+            "keepdims",
             "narrow",
             "signed",
             "to",

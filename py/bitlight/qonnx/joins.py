@@ -42,6 +42,38 @@ class Term:
 
 def add(chain: Chain, others: Sequence[Chain], node: onnx.NodeProto) -> None:
     """Add of values that both come from the input: a shortcut."""
+    _add(chain, others, node, [1] * (1 + len(others)))
+
+
+def subtract(chain: Chain, others: Sequence[Chain], node: onnx.NodeProto) -> None:
+    """Sub of values that both come from the input."""
+    _add(chain, others, node, [1, -1])
+
+
+def scale_each(chain: Chain, node: onnx.NodeProto, scale: np.ndarray) -> None:
+    """Levels with a scale of each channel as integers, which no layer takes, in one unit.
+
+    Parameters
+    ----------
+    chain : Chain
+        Its levels have the scale 1.
+    node : onnx.NodeProto
+    scale : float32 array, shape (channels,)
+    """
+    whole = _term_of_levels(chain, node, chain.codes(node))
+    each = [Fraction(float(one)) for one in scale]
+    term = Term(
+        whole.source,
+        [factor * one for factor, one in zip(whole.factor, each, strict=True)],
+        [summand * one for summand, one in zip(whole.summand, each, strict=True)],
+    )
+    unit = _unit_of([term])
+    source = _scaled(chain, node, term, unit)
+    chain.give(node, source, Sums.on_grid(float(unit), chain.layout.n_channels))
+
+
+def _add(chain: Chain, others: Sequence[Chain], node: onnx.NodeProto, signs: list[int]) -> None:
+    """The sum of the values, each times its sign."""
     for other in others:
         if other.layout != chain.layout:
             raise refusal(
@@ -49,7 +81,7 @@ def add(chain: Chain, others: Sequence[Chain], node: onnx.NodeProto) -> None:
                 f"adds {other.layout.graph_shape} to {chain.layout.graph_shape}: only values of "
                 "one shape are added",
             )
-    sources, unit = _on_one_grid(node, [chain, *others])
+    sources, unit = _on_one_grid(node, [chain, *others], signs)
     source = chain.building.append(node, Add(), *sources)
     _check_exact(node, chain.building.integers(source))
     chain.give(node, source, Sums.on_grid(unit, chain.layout.n_channels))
@@ -130,8 +162,10 @@ def _check_steps(node: onnx.NodeProto, most: int) -> None:
         )
 
 
-def _on_one_grid(node: onnx.NodeProto, chains: Sequence[Chain]) -> tuple[list[str], float]:
-    """For each chain a node that gives its values in one unit, and this unit.
+def _on_one_grid(
+    node: onnx.NodeProto, chains: Sequence[Chain], signs: Sequence[int] = ()
+) -> tuple[list[str], float]:
+    """For each chain a node that gives its values, times its sign, in one unit; and this unit.
 
     Raises
     ------
@@ -139,14 +173,22 @@ def _on_one_grid(node: onnx.NodeProto, chains: Sequence[Chain]) -> tuple[list[st
         If a value is none of few multiples of a unit, so that the graph's floats are rounded.
     """
     terms = [_term(chain, node) for chain in chains]
+    for number, sign in enumerate(signs):
+        source, factor, summand = terms[number].source, terms[number].factor, terms[number].summand
+        terms[number] = Term(source, [sign * f for f in factor], [sign * s for s in summand])
+    unit = _unit_of(terms)
+    return [
+        _scaled(chain, node, term, unit) for chain, term in zip(chains, terms, strict=True)
+    ], float(unit)
+
+
+def _unit_of(terms: Sequence[Term]) -> Fraction:
+    """The largest number of which all that the terms can be are multiples."""
     unit = Fraction(0)
     for term in terms:
         for part in {*term.factor, *term.summand}:
             unit = _common(unit, part)
-    unit = unit or Fraction(1)
-    return [
-        _scaled(chain, node, term, unit) for chain, term in zip(chains, terms, strict=True)
-    ], float(unit)
+    return unit or Fraction(1)
 
 
 def _common(a: Fraction, b: Fraction) -> Fraction:
@@ -240,4 +282,5 @@ def _is_affine(
 JOINS: dict[tuple[str, str], Callable[[Chain, Sequence[Chain], onnx.NodeProto], None]] = {
     ("", "Add"): add,
     ("", "Concat"): concat,
+    ("", "Sub"): subtract,
 }

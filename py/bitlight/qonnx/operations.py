@@ -13,7 +13,7 @@ from bitlight.qonnx.chain import Chain, NotBinary, Padding, Waiting
 from bitlight.qonnx.constants import DOMAIN
 from bitlight.qonnx.file import attributes, refusal
 from bitlight.qonnx.imported import Code, Sums
-from bitlight.qonnx.joins import average
+from bitlight.qonnx.joins import average, scale_each
 from bitlight.qonnx.planes import MOST_WEIGHT, Planes, split
 from bitlight.qonnx.steps import arithmetic, clipping, leaking, normalisation
 
@@ -84,9 +84,13 @@ def _quant(chain: Chain, node: onnx.NodeProto) -> None:
     scale, zero, bits = (chain.constant(node, index) for index in (1, 2, 3))
     if zero.size != 1 or bits.size != 1:
         raise refusal(node, "must have one zero point and one number of bits")
-    chain.quantise(
-        node, quantisers.integer(node, attributes(node), scale, zero.item(), bits.item())
-    )
+    each = chain.layout.channels(scale)
+    if each is None or (each.size > 1 and chain.pending is None):
+        raise refusal(node, "its scale must be one positive number, or one of each channel of sums")
+    each = each[:1] if (each == each[0]).all() else each
+    chain.quantise(node, quantisers.integer(node, attributes(node), each, zero.item(), bits.item()))
+    if each.size > 1:
+        scale_each(chain, node, each)
 
 
 def _multi_threshold(chain: Chain, node: onnx.NodeProto) -> None:
@@ -243,6 +247,18 @@ def _global_average_pool(chain: Chain, node: onnx.NodeProto) -> None:
     average(chain, node, SumPool2d("all"))
 
 
+def _mean(chain: Chain, node: onnx.NodeProto) -> None:
+    attribute = attributes(node)
+    axes = list(attribute.get("axes", ()))
+    if len(node.input) > 1 and node.input[1]:
+        axes = chain.constant(node, 1).reshape(-1).tolist()
+    if not chain.layout.image or sorted(int(axis) % 4 for axis in axes) != [2, 3]:
+        raise refusal(node, "must be the mean over rows and columns, axes 2 and 3")
+    average(chain, node, SumPool2d("all"))
+    if not attribute.get("keepdims", 1):
+        _to_flat(chain, node)
+
+
 def _window(chain: Chain, node: onnx.NodeProto) -> tuple[Any, Any]:
     """Kernel and stride of a pool that leaves no more to say."""
     attribute = attributes(node)
@@ -309,6 +325,7 @@ READERS: dict[tuple[str, str], Callable[[Chain, onnx.NodeProto], None]] = {
     ("", "MaxPool"): _max_pool,
     ("", "PRelu"): _prelu,
     ("", "Pad"): _pad,
+    ("", "ReduceMean"): _mean,
     ("", "Relu"): _relu,
     ("", "Reshape"): _reshape,
     ("", "Softmax"): _best,

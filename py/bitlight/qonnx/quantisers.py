@@ -57,7 +57,10 @@ def bipolar(node: onnx.NodeProto, scale: np.ndarray) -> Quantiser:
 def integer(
     node: onnx.NodeProto, attribute: dict[str, Any], scale: np.ndarray, zero: float, bits: float
 ) -> Quantiser:
-    """Quant: round(x/scale + zero) from the lowest to the highest integer of that many bits."""
+    """Quant: round(x/scale + zero) from the lowest to the highest integer of that many bits.
+
+    Where the scale is one for each channel, that of the code is 1.
+    """
     signed, narrow = attribute.get("signed", 1), attribute.get("narrow", 0)
     if bits not in range(1, 9) or (bits == 1 and (signed or narrow)):
         raise refusal(node, f"must quantise to 1 to 8 bits, as BipolarQuant where ±1, not {bits:g}")
@@ -65,7 +68,9 @@ def integer(
         raise refusal(node, "rounding_mode must be ROUND")
     if zero != int(zero) or abs(zero) > 1 << 8:
         raise refusal(node, f"its zero point must be an integer up to 256, not {zero:g}")
-    step = np.float32(_scale(node, scale))
+    if not (scale > 0).all():
+        raise refusal(node, "its scale must be positive")
+    step = scale.astype(np.float32) if scale.size > 1 else np.float32(scale.item())
     least = -(1 << int(bits) - 1) if signed else 0
     low, high = least + bool(signed and narrow), least + (1 << int(bits)) - 1
     high -= bool(narrow and not signed)
@@ -74,8 +79,9 @@ def integer(
         return (np.rint(np.clip(x / step + np.float32(zero), low, high)) - low).astype(np.uint8)
 
     offset = f"{zero:+g}" if zero else ""
-    text = f"round(x / {step:.6g}{offset}) from {low} to {high}" + (f", + {-least}" * (least < 0))
-    code = Code(high - low, float(step), 1, low - int(zero))
+    divisor = "scale" if step.ndim else f"{step:.6g}"
+    text = f"round(x / {divisor}{offset}) from {low} to {high}" + (f", + {-least}" * (least < 0))
+    code = Code(high - low, 1.0 if step.ndim else float(step), 1, low - int(zero))
     return Quantiser(code, apply, text, unused=low - least)
 
 

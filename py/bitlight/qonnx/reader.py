@@ -145,7 +145,7 @@ def _follow(chains: dict[str, Chain], node: onnx.NodeProto, taken: list[str]) ->
         raise refusal(node, "no binary network can compute this")
     if others:
         if kind not in JOINS or len(taken) < len([name for name in node.input if name]):
-            raise refusal(node, f"takes {shorten(taken[1])} as well: only Add and Concat join")
+            raise refusal(node, f"takes {shorten(taken[1])} as well: only Add, Sub and Concat join")
         JOINS[kind](chain, others, node)
     elif kind in READERS:
         READERS[kind](chain, node)

@@ -56,6 +56,29 @@ def shortcut_of_sums(rng):
     return graph, {Conv2d: 2, Threshold: 2, Add: 1, Linear: 1}
 
 
+def difference_of_sums(rng):
+    """Sub of values that both come from the input, and a mean over rows and columns."""
+    graph = Graph(N, 2, 5, 5).bipolar().node("Conv", signs(rng, 6, 2, 3, 3))
+    first = graph.last
+    graph.bipolar().node("Conv", signs(rng, 6, 6, 1, 1, scale=0.5)).node("Sub", first)
+    norm(rng, graph, 6).quant(0.5, 0, 3)
+    graph.node("ReduceMean", axes=[2, 3], keepdims=0)
+    return graph, {Conv2d: 2, Threshold: 2, Add: 1, SumPool2d: 1}
+
+
+def scales_of_each_channel(rng):
+    """Levels whose scales are powers of two, one for each channel, on one grid."""
+    graph = Graph(N, 3, 5, 5).bipolar()
+    begin = graph.last
+    norm(rng, graph.node("Conv", signs(rng, 6, 3, 2, 2)), 6)
+    graph.quant(2.0 ** small(rng, 1, 6, 1, 1), 0, 4)
+    first, graph.last = graph.last, begin
+    norm(rng, graph.node("Conv", signs(rng, 6, 3, 2, 2)), 6)
+    graph.quant(2.0 ** small(rng, 6, 1, 1), 0, 2, narrow=1).node("Add", first)
+    graph.quant(1, 0, 3).node("Flatten").node("MatMul", signs(rng, 96, 4))
+    return graph, {Conv2d: 2, Add: 1, Threshold: 1, Linear: 1}
+
+
 def nested_branches(rng):
     graph = Graph(N, 3, 4, 4).quant(0.5, 0, 3)
     conv(rng, graph, signs(rng, 4, 3, 3, 3)).quant(2.0, 0, 2, narrow=1)
@@ -154,6 +177,8 @@ def levels_turned_over_and_averaged(rng):
 
 
 READ = [
+    difference_of_sums,
+    scales_of_each_channel,
     shortcut_of_levels,
     shortcut_of_sums,
     nested_branches,

@@ -116,7 +116,7 @@ def eight_bits():
 REFUSED = {
     "a product of two": (
         lambda: shortcut("Mul"),
-        "node 'Mul_1' (Mul): takes 'y2' as well: only Add and Concat join",
+        "node 'Mul_1' (Mul): takes 'y2' as well: only Add, Sub and Concat join",
     ),
     "a shortcut that is rounded": (
         lambda: shortcut(scale=0.1),
@@ -242,6 +242,22 @@ REFUSED = {
     ),
     "a negative scale": (lambda: linear().bipolar(-1.0), "its scale must be one positive number"),
     "a scale of each channel": (lambda: linear().bipolar(ones), "must be one positive number"),
+    "a layer of several scales": (
+        lambda: linear().quant([1, 2, 1, 1], 0, 2).node("MatMul", np.ones((4, 4), np.float32)),
+        "node 'MatMul_1' (MatMul): takes values that were not quantised to bits or pixels",
+    ),
+    "scales on no grid": (
+        lambda: linear().quant([1, 0.3, 1, 1], 0, 2).node("Mul", np.float32(2)),
+        "node 'Quant_0' (qonnx.custom_op.general.Quant): takes values whose scales are on no",
+    ),
+    "pixels of several scales": (
+        lambda: Graph(1, 4).quant([1, 2, 1, 1], 0, 2),
+        "its scale must be one positive number, or one of each channel of sums",
+    ),
+    "a mean over channels": (
+        lambda: chain().node("ReduceMean", axes=[1]),
+        "node 'ReduceMean_0' (ReduceMean): must be the mean over rows and columns, axes 2 and 3",
+    ),
     "pixels of 9 bits": (lambda: Graph(1, 8).quant(1, 0, 9), "must quantise to 1 to 8 bits"),
     "another rounding": (
         lambda: Graph(1, 8).quant(1, 0, 4, rounding_mode="FLOOR"),
