@@ -107,7 +107,7 @@ def test_what_finn_looks_for():
 
 def test_refuses_what_floats_cannot_hold(tmp_path, monkeypatch):
     net = Network((30,), 8, [Linear(np.ones((2, 30), bool), None)])
-    monkeypatch.setattr("bitlight.qonnx.writer.INEXACT", 2 * 30 * 255)
+    monkeypatch.setattr("bitlight.qonnx.chains.INEXACT", 2 * 30 * 255)
     with pytest.raises(ExchangeError, match="layer 0: its sums reach 7650, too large to be exact"):
         export_qonnx(net, tmp_path / "a.onnx")
     monkeypatch.setattr("bitlight.qonnx.writer.LARGEST_FILE", 200)
