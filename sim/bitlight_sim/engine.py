@@ -1,5 +1,6 @@
 """The engines "rtl" and "board": features from hardware; see `bitlight.engines`."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
@@ -46,6 +47,8 @@ def board(
 ) -> Iterator[Compute]:
     """A board behind a serial port, on which the network is loaded; only the port is chosen here.
 
+    PORT@BAUD is a port of another baud rate than 3,000,000.
+
     Raises
     ------
     NetworkError
@@ -53,9 +56,10 @@ def board(
     SimulationError
         If nothing answers there, or another network is loaded.
     """
-    from bitlight_sim.board.board import Board
+    from bitlight_sim.board.board import BAUD, Board
 
     if port is None:
         raise NetworkError('the engine "board" wants a port, as in port="/dev/ttyUSB1"')
-    with Board(port, net) as opened:
+    path, _, baud = port.rpartition("@") if re.search(r"@\d+$", port) else (port, "", str(BAUD))
+    with Board(path, net, baud=int(baud)) as opened:
         yield lambda images: opened.run(images).features

@@ -32,7 +32,7 @@ class BinaryFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     processes : int
         Simulations side by side, for "rtl" only.
     port : str, optional
-        Serial port of the board, for "board" only.
+        Serial port of the board, for "board" only; PORT@BAUD where it is not 3,000,000 baud.
 
     Attributes
     ----------

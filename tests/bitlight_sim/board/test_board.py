@@ -119,5 +119,7 @@ def test_no_such_port():
 def test_the_engine(virtual):
     features = BinaryFeatures(network(), engine="board", port=virtual.port)
     assert np.array_equal(features.fit_transform(images(5)), network().forward(images(5)))
+    features = BinaryFeatures(network(), engine="board", port=f"{virtual.port}@2000000")
+    assert np.array_equal(features.fit_transform(images(2)), network().forward(images(2)))
     with pytest.raises(NetworkError, match="wants a port"):
         BinaryFeatures(network(), engine="board").fit_transform(images(1))
