@@ -23,10 +23,15 @@ def network(seed=5):
     )
 
 
-def images(count, seed=1):
-    return np.random.default_rng(seed).integers(0, 256, (count, 5, 5, 1)).astype(np.uint8)
+def network28():
+    rng = np.random.default_rng(6)
+    return Network((28, 28, 1), 8, [Linear(rng.random((16, 784)) < 0.5, rng.integers(-9, 9, 16))])
 
 
-def virtual_board():
-    acc = Accelerator(network(), [(2, 1), (3, 4)])
+def images(count, seed=1, shape=(5, 5, 1)):
+    return np.random.default_rng(seed).integers(0, 256, (count, *shape)).astype(np.uint8)
+
+
+def virtual_board(net=None):
+    acc = Accelerator(network(), [(2, 1), (3, 4)]) if net is None else Accelerator(net, [(2, 4)])
     return VirtualBoard(SerialAccelerator(acc, find("icebreaker")))

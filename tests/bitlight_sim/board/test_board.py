@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import serial as pyserial
 from faulty_port import FaultyPort
-from virtual_boards import TIMEOUT, images, network, virtual_board
+from virtual_boards import TIMEOUT, images, network, network28, virtual_board
 
 from bitlight import BinaryFeatures, NetworkError, SimulationError
 from bitlight_sim import Board
@@ -26,10 +26,9 @@ def faulty(virtual, seed, **faults):
     return FaultyPort(pyserial.Serial(virtual.port, timeout=0.01), seed, **faults)
 
 
-def test_features_cycles_and_pace(virtual):
+def test_features_and_cycles(virtual):
     batch, done = images(60), []
     with Board(virtual.port, network()) as board:
-        paces = [board.run(batch).cycles_per_image for _ in range(3)]
         out = board.run(batch, done.append)
         told, counters = board.identity, board.counters()
     linked = virtual.serial.linked
@@ -38,11 +37,18 @@ def test_features_cycles_and_pace(virtual):
     assert out.features.dtype == np.uint8
     assert out.image_cycles.tolist() == [linked.latency] * 60
     assert out.latency == told.latency == linked.latency
-    # The host shares its processor with others, and may be late.
-    assert min(paces) <= linked.line_cycles / 0.95
     assert (out.resent, done[-1]) == (0, 60)
     assert counters == dict(images=60, damaged=0, refused=0, overruns=0, cycles=linked.latency)
     assert (told.board, told.network) == ("icebreaker", network().id)
+
+
+@pytest.mark.slow
+def test_the_link_is_kept_busy():
+    """With images that take long to simulate, so that a busy machine's host is never late."""
+    net = network28()
+    with virtual_board(net) as opened, Board(opened.port, net) as board:
+        out = board.run(images(20, shape=(28, 28, 1)))
+    assert out.cycles_per_image <= opened.serial.linked.line_cycles / 0.95
 
 
 def test_the_driver_takes_little_time_itself(virtual):
