@@ -23,6 +23,7 @@ from bitlight_sim.simulator import Run
 BAUD = 3_000_000
 TIMEOUT_S = 5.0
 TRIES = 5
+PATIENCE = 6  # times the silence that is borne, until a line that takes nothing is gone
 WRAP = 1 << 32  # of the board's cycle counter
 
 
@@ -90,7 +91,9 @@ class Board:
         self._sequence = random.SystemRandom().randrange(SEQUENCES)
 
     def __enter__(self) -> "Board":
-        port = open_port(self.port, self.baud) if isinstance(self.port, str) else self.port
+        port = self.port
+        if isinstance(port, str):
+            port = open_port(port, self.baud, PATIENCE * self.timeout)
         self._line = Line(port)
         try:
             self.reset()
@@ -187,7 +190,8 @@ class Board:
 
     def _ask(self, kind: Kind) -> bytes:
         """The payload of the answer to a request that may be made again."""
-        for _ in range(TRIES):
+        given_up = time.monotonic() + TRIES * self.timeout
+        while time.monotonic() < given_up:
             sequence = self.next_sequence()
             self.line.send(encode(kind, sequence))
             deadline = time.monotonic() + self.timeout

@@ -32,8 +32,10 @@ class Port(Protocol):
         ...
 
 
-def open_port(path: str, baud: int) -> Port:
+def open_port(path: str, baud: int, patience: float = 30.0) -> Port:
     """The serial port of a path, or of a URL as pyserial has it.
+
+    A line that takes nothing for `patience` seconds is gone.
 
     Raises
     ------
@@ -41,7 +43,7 @@ def open_port(path: str, baud: int) -> Port:
         If it cannot be opened.
     """
     try:
-        port = serial.serial_for_url(path, baud, timeout=POLL_S, write_timeout=30)
+        port = serial.serial_for_url(path, baud, timeout=POLL_S, write_timeout=patience)
     except (serial.SerialException, ValueError, OSError) as error:
         said = getattr(error, "strerror", None) or str(error)
         raise SimulationError(f"cannot open the serial port {path}: {said}") from error

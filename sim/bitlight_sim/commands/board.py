@@ -22,6 +22,13 @@ clock_option = click.option(
     "--clock", type=click.FloatRange(1), help="MHz of the design; by default what the board says."
 )
 port_option = click.option("--port", required=True, help="Its serial port, as in /dev/ttyUSB1.")
+timeout_option = click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=5,
+    show_default=True,
+    help="Seconds without an answer that are borne; a large virtual board wants more.",
+)
 baud_option = click.option("--baud", type=click.IntRange(1), help="By default the board's.")
 
 
@@ -174,6 +181,7 @@ def virtual(name: str, network: str, cycles: int | None, clock: float | None, of
 @click.argument("images", type=IMAGES)
 @port_option
 @baud_option
+@timeout_option
 @click.option("-n", "--number", type=click.IntRange(1), help="Only the first so many images.")
 @reading_options
 @json_option
@@ -182,6 +190,7 @@ def run(
     images: str,
     port: str,
     baud: int | None,
+    timeout: float,
     number: int | None,
     reading: Reading,
     json_file: str | None,
@@ -190,7 +199,7 @@ def run(
 
     `bitlight features --engine board` keeps what it gives.
     """
-    *_, figures = _exchange(network, images, port, baud, number, reading)
+    *_, figures = _exchange(network, images, port, baud, timeout, number, reading)
     _tell(f"{network} on {images}", figures, json_file)
 
 
@@ -199,6 +208,7 @@ def run(
 @click.argument("images", type=IMAGES)
 @port_option
 @baud_option
+@timeout_option
 @click.option("-n", "--number", type=click.IntRange(1), help="Only the first so many images.")
 @reading_options
 @json_option
@@ -207,6 +217,7 @@ def test(
     images: str,
     port: str,
     baud: int | None,
+    timeout: float,
     number: int | None,
     reading: Reading,
     json_file: str | None,
@@ -215,7 +226,7 @@ def test(
 
     Ends with code 1 if a bit differs, or the first image took other cycles than predicted.
     """
-    net, batch, out, figures = _exchange(network, images, port, baud, number, reading)
+    net, batch, out, figures = _exchange(network, images, port, baud, timeout, number, reading)
     expected = net.forward(batch)
     figures["bits_different"] = int((out.features != expected).sum())
     # As long as each image is done before the next has come, each takes as long as one alone.
@@ -229,13 +240,19 @@ def test(
 
 
 def _exchange(
-    network: str, images: str, port: str, baud: int | None, number: int | None, reading: Reading
+    network: str,
+    images: str,
+    port: str,
+    baud: int | None,
+    timeout: float,
+    number: int | None,
+    reading: Reading,
 ) -> tuple[Any, Any, Any, dict[str, Any]]:
     from bitlight_sim.board.board import BAUD, Board
 
     net = sources.network(network)
     batch = sources.images(images, net, number, reading)[0]
-    with Board(port, net, baud=baud or BAUD) as opened:
+    with Board(port, net, baud=baud or BAUD, timeout=timeout) as opened:
         with progress("the board computes", len(batch)) as done:
             out = opened.run(batch, done)
         counters = opened.counters()
