@@ -11,6 +11,7 @@ import onnx
 from bitlight.errors import ExchangeError
 from bitlight.qonnx.file import refusal
 from bitlight.qonnx.imported import Code
+from bitlight.qonnx.steps import INEXACT
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,10 @@ def threshold(
             f"out_scale s > 0 and an out_bias of whole s/2 are read, not {scale:g} and {bias:g}",
         )
     top, halves = steps.shape[1], int(2 * bias / scale)
+    if abs(halves) + 2 * top >= INEXACT:
+        raise refusal(
+            node, f"an out_bias of {bias:g} makes steps of {scale:g} too small for float32"
+        )
     code = Code(top, scale / 2, 2, halves) if halves % 2 else Code(top, scale, 1, halves // 2)
     limits = steps.astype(np.float32)
 

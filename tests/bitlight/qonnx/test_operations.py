@@ -240,6 +240,12 @@ REFUSED = {
         ),
         "out_scale s > 0 and an out_bias of whole s/2 are read, not 1 and 0.3",
     ),
+    "thresholds of a bias beyond all steps": (
+        lambda: linear().node(
+            "MultiThreshold", np.ones((4, 1), np.float32), domain=QONNX, out_bias=1e38
+        ),
+        "an out_bias of 1e+38 makes steps of 1 too small for float32",
+    ),
     "a negative scale": (lambda: linear().bipolar(-1.0), "its scale must be one positive number"),
     "a scale of each channel": (lambda: linear().bipolar(ones), "must be one positive number"),
     "a layer of several scales": (
