@@ -12,7 +12,7 @@ NETWORK ?= cnv
 FOLDING ?= $(if $(filter cnv,$(NETWORK)),published)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow fuzz topologies sim verilog pretrain pretrain32 training bench synth board waves optics reproduce package coverage lint format clean
+.PHONY: help setup demo test test-slow fuzz topologies sim verilog pretrain pretrain32 training bench synth board waves optics reproduce gpu-check package coverage lint format clean
 
 help:  ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -103,6 +103,9 @@ reproduce: $(READY)  ## The papers' experiments, quick versions, in build/reprod
 	@$(BIN)/bitlight reproduce leroux-table2 --quick
 	@$(BIN)/bitlight reproduce optical-transfer --quick
 	@$(BIN)/bitlight reproduce precision-table --quick
+
+gpu-check: $(READY)  ## What runs on CUDA beside the CPU: same answers, times; without CUDA it says so.
+	@$(BIN)/python -m bitlight_lab.benchmarks.gpu --json build/gpu-check.json
 
 package: $(READY)  ## Wheel and sdist, and the wheel alone in an empty environment.
 	@rm -rf dist build/installed

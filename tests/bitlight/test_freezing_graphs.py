@@ -7,7 +7,7 @@ from support.trained import settle
 from torch import nn
 from torch.nn import functional as F
 
-from bitlight import FreezingError, Network, freeze
+from bitlight import FreezingError, Network, NetworkError, freeze
 from bitlight import nn as bnn
 from bitlight.freezing.branching import reading_of
 from bitlight.freezing.verify import count_differences
@@ -295,3 +295,18 @@ def test_refuses(name):
     with pytest.raises(FreezingError) as error:
         freeze(module, (SIDE, SIDE, 3), 8)
     assert message in str(error.value)
+
+
+def test_a_deep_and_narrow_network_can_be_read_again(tmp_path):
+    """Its file is mostly header; the one that was written could not be read at first."""
+    net = freeze(settled(zoo.resnet20(width=4), (32, 32, 3)), (32, 32, 3), 8)
+    net.save(tmp_path / "narrow.bnn")
+    assert Network.load(tmp_path / "narrow.bnn").id == net.id
+
+
+def test_what_could_not_be_read_is_not_written(tmp_path, monkeypatch):
+    net = freeze(settled(zoo.resnet20(width=4, blocks=1), (32, 32, 3)), (32, 32, 3), 8)
+    monkeypatch.setattr("bitlight.files.headers.ROOM", 1000)
+    with pytest.raises(NetworkError, match="too many nodes for a .bnn file"):
+        net.save(tmp_path / "narrow.bnn")
+    assert not (tmp_path / "narrow.bnn").exists()

@@ -20,10 +20,11 @@ from bitlight.data.source import (
     RandomSource,
 )
 from bitlight.extractors.shipped import CUTS
-from bitlight.zoo.topologies import TOPOLOGIES, Topology
+from bitlight.network.values import Shape
+from bitlight.zoo.topologies import TOPOLOGIES
 
 if TYPE_CHECKING:
-    from bitlight.training import Photographs
+    from bitlight.training import Arrays, Photographs
 
 
 def network(name: str, *, upto: int | None = None, random_weights: bool = True) -> Network:
@@ -178,7 +179,9 @@ def _folder(path: Path, net: Network, reading: Reading) -> FolderSource:
         )
 
 
-def photographs(path: Path, topology: Topology, workers: int, reading: Reading) -> "Photographs":
+def photographs(
+    path: Path, input_shape: Shape, input_bits: int, workers: int, reading: Reading
+) -> "Photographs":
     """Images of a folder to train on, or to test what was trained.
 
     Raises
@@ -191,12 +194,39 @@ def photographs(path: Path, topology: Topology, workers: int, reading: Reading) 
     with looking(path, reading) as done:
         found = Photographs.of_folder(
             path,
-            topology.input_shape,
+            input_shape,
             workers,
-            input_bits=topology.input_bits,
+            input_bits=input_bits,
             background=reading.placing.background,
             skip_bad=reading.skip_bad,
             progress=done,
         )
     tell_skipped(found.skipped)
     return found
+
+
+def whole_photographs(
+    path: Path, input_shape: Shape, input_bits: int, reading: Reading
+) -> "Arrays":
+    """The same, each read once, as `bitlight features` reads it.
+
+    Raises
+    ------
+    DataError
+        If there is no such folder, files in it are no images, or one has no label.
+    """
+    from bitlight.training import Arrays
+
+    with looking(path, reading) as done:
+        found = FolderSource(
+            path,
+            input_shape,
+            input_bits,
+            placing=reading.placing,
+            skip_bad=reading.skip_bad,
+            known_bad=reading.known_bad,
+            progress=done,
+        )
+    tell_skipped(found.skipped)
+    everything = range(len(found))
+    return Arrays(found.images(everything), found.labels(everything), found.classes)

@@ -1,7 +1,7 @@
 """`bitlight train`: from a topology and images to a frozen network that was checked."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,14 @@ from bitlight.cli.paths import IMAGES, Output
 from bitlight.cli.reading import Reading, photograph_options
 from bitlight.cli.report import json_option, show_table, write_json
 from bitlight.errors import DataError, TrainingError
-from bitlight.zoo.topologies import TOPOLOGIES, Topology
+from bitlight.zoo.topologies import TOPOLOGIES
 
 if TYPE_CHECKING:
     from bitlight.training import Samples
+    from bitlight.zoo.designs import Design
+
+# Names of the zoo's designs, without importing torch for them.
+DESIGNS = (*TOPOLOGIES, "resnet20")
 
 RECIPE_OPTIONS = {
     "epochs": click.option("--epochs", type=click.IntRange(1)),
@@ -26,6 +30,7 @@ RECIPE_OPTIONS = {
     "label_smoothing": click.option("--label-smoothing", type=float),
     "shift": click.option("--shift", type=int, help="Pixels that images move at most."),
     "flip": click.option("--flip/--no-flip", default=None, help="Mirror half of the images."),
+    "cutout": click.option("--cutout", type=int, help="Side of a square that becomes black."),
     "dropout": click.option("--dropout", type=float, help="Behind fully connected layers."),
     "estimator": click.option(
         "--estimator", type=click.Choice(["ste", "approx-sign", "swish-sign"])
@@ -34,6 +39,10 @@ RECIPE_OPTIONS = {
     "precision": click.option("--precision", type=click.Choice(["float32", "bfloat16", "float16"])),
     "distill": click.option("--distill", type=float, help="Weight of the teacher's answers."),
     "temperature": click.option("--temperature", type=float, help="Of the teacher's answers."),
+    "weight_decay": click.option("--weight-decay", type=float, help="For float twins."),
+    "fine_tune": click.option(
+        "--fine-tune", type=int, help="Last epochs, on the integers' grid, of shortcuts."
+    ),
     "accumulate": click.option("--accumulate", type=int, help="Pieces of a batch."),
     "seed": click.option("--seed", type=click.IntRange(0)),
 }
@@ -46,7 +55,7 @@ def _recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command()
-@click.argument("topology", type=click.Choice(sorted(TOPOLOGIES)))
+@click.argument("topology", type=click.Choice(sorted(DESIGNS)))
 @click.argument("images", type=IMAGES)
 @click.argument("folder", type=Output(file_okay=False, path_type=Path))
 @click.option("-n", "--number", type=click.IntRange(1), help="Train on the first so many images.")
@@ -61,6 +70,21 @@ def _recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
     help="The folder of a float twin's run, whose answers this one learns.",
 )
 @click.option("--width", type=float, default=1, help="Factor of channels, but for the last.")
+@click.option(
+    "--software-head",
+    is_flag=True,
+    help="Train an extractor: its last layer is a float one, and is not frozen.",
+)
+@click.option(
+    "--whole",
+    is_flag=True,
+    help="Read each image of a folder once, as `features` does, into memory.",
+)
+@click.option(
+    "--leave-out",
+    type=click.IntRange(2),
+    help="Train without every so many-th class, of images in memory.",
+)
 @click.option("--input-bits", type=click.IntRange(1, 8), help="Of each value of the input.")
 @_recipe_options
 @click.option("--device", default="cpu", show_default=True, help="cpu, or cuda.")
@@ -78,6 +102,9 @@ def train(
     float_twin: bool,
     teacher: Path | None,
     width: float,
+    software_head: bool,
+    whole: bool,
+    leave_out: int | None,
     input_bits: int | None,
     device: str,
     threads: int | None,
@@ -97,10 +124,12 @@ def train(
     bitlight train fashion28 fashion-mnist:train build/small --test fashion-mnist:test
     bitlight train cnv fashion-mnist:train build/twin --float-twin
     bitlight train cnv fashion-mnist:train build/cnv --teacher build/twin --distill 0.5
+    bitlight train vgg32 photographs build/eyes --software-head --whole --shift 4
     bitlight train alexnet imagenet/train build/alexnet --test imagenet/val --device cuda
 
     IMAGES is a data set, or a folder with one sub-folder of images for each class, as ImageNet is
-    laid out: of each a random part is taken while training, upright, and the middle for tests.
+    laid out: of each a random part is taken while training, upright, and the middle for tests;
+    with --whole all of it, which --shift and --cutout then change.
     Files that are no images are named before the work begins. Several GPUs:
     `torchrun --nproc-per-node 4 -m bitlight.cli train …`.
     """
@@ -110,18 +139,25 @@ def train(
     from bitlight.training import RECIPES, Recipe
     from bitlight.training.distributed import team_of_torchrun
     from bitlight.training.session import Session
+    from bitlight.zoo.designs import Design
 
     check_device(device, TrainingError)
     given = {name: value for name, value in options.items() if value is not None}
     recipe = dataclasses.replace(RECIPES.get(topology, Recipe()), **given)
     if threads is not None:
         torch.set_num_threads(threads)
-    shape = _shape(topology, width, input_bits)
+    design = Design(topology, width, input_bits, software_head)
     sources.tell_whole(images)
-    samples = _samples(images, shape, workers, reading, number)
-    tests = None if test_images is None else _samples(test_images, shape, workers, reading)
+    moved = [name for name in ("shift", "cutout") if getattr(recipe, name)]
+    samples = _samples(images, design, workers, reading, number, whole=whole, moved=moved)
+    tests = None
+    if test_images is not None:
+        tests = _samples(test_images, design, workers, reading, whole=whole)
+    if leave_out is not None:
+        samples = _without(samples, leave_out)
+        tests = None if tests is None else _without(tests, leave_out)
     with team_of_torchrun(device) as own:
-        session = Session(shape, recipe, folder, own, float_twin, teacher)
+        session = Session(design, recipe, folder, own, float_twin, teacher)
         result = session.train(samples, tests, curve=curve)
     if result is not None:
         shown = [[name, value] for name, value in result.items() if name != "classes"]
@@ -129,27 +165,38 @@ def train(
         write_json(json_file, result)
 
 
-def _shape(name: str, width: float, input_bits: int | None) -> Topology:
-    topology = TOPOLOGIES[name] if width == 1 else TOPOLOGIES[name].widened(width)
-    if input_bits is None:
-        return topology
-    return dataclasses.replace(topology, input_bits=input_bits)
-
-
 def _samples(
     name: str,
-    topology: Topology,
+    design: "Design",
     workers: int,
     reading: Reading,
     number: int | None = None,
+    *,
+    whole: bool,
+    moved: Sequence[str] = (),
 ) -> "Samples":
     from bitlight.training import Arrays
 
     found = sources.named_images(name)
     if found is not None:
         images, labels = found[0][:number], found[1][:number]
-        pixels = data.fit(images, topology.input_shape, topology.input_bits)
+        pixels = data.fit(images, design.input_shape, design.bits)
         return Arrays(pixels, labels, found[2])
     if number is not None:
         raise DataError(f"--number takes the first images of a data set, not of the folder {name}")
-    return sources.photographs(Path(name), topology, workers, reading)
+    if whole:
+        return sources.whole_photographs(Path(name), design.input_shape, design.bits, reading)
+    if moved:
+        raise DataError(
+            f"--{moved[0]} acts on whole images, not on the random parts that are taken of those "
+            "in a folder: give --whole as well"
+        )
+    return sources.photographs(Path(name), design.input_shape, design.bits, workers, reading)
+
+
+def _without(samples: "Samples", every: int) -> "Samples":
+    from bitlight.training import Arrays
+
+    if not isinstance(samples, Arrays):
+        raise DataError("--leave-out takes classes out of images in memory: give --whole as well")
+    return samples.leave_out(every)

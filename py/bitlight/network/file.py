@@ -23,7 +23,7 @@ import safetensors.numpy
 
 from bitlight import bits
 from bitlight.errors import NetworkError, reason
-from bitlight.files.headers import read_safetensors
+from bitlight.files.headers import read_safetensors, room, weigh
 from bitlight.files.replacing import replacing
 from bitlight.network.graph import Graph, Layers
 from bitlight.network.layers import (
@@ -116,12 +116,24 @@ def digest(net: Graph) -> str:
 
 
 def save(net: Graph, id: str, path: str | os.PathLike[str]) -> None:
-    """Write the network; the name never stands for half a file."""
+    """Write the network; the name never stands for half a file.
+
+    Raises
+    ------
+    NetworkError
+        If it has so many nodes, and so few weights, that `load` would refuse the file.
+    """
     header = {"format": FORMAT, "version": _version(net), "id": id, "network": _describe(net)}
     # One key alone, because the order of several would differ between runs.
     metadata = {"bitlight": json.dumps(header, sort_keys=True)}
+    content = safetensors.numpy.save(dict(_tensors(net)), metadata=metadata)
+    try:
+        (length,) = struct.unpack("<Q", content[:8])
+        weigh(content[8 : 8 + length].decode(), room(len(content)))
+    except ValueError as error:
+        raise NetworkError(f"too many nodes for a .bnn file: {error}") from error
     with replacing(path) as file:
-        file.write(safetensors.numpy.save(dict(_tensors(net)), metadata=metadata))
+        file.write(content)
 
 
 def load(path: str | os.PathLike[str], make: type[Made]) -> tuple[Made, Any]:

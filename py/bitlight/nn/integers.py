@@ -6,7 +6,6 @@ mode each module here computes with these integers, rounding down where the netw
 after `fine_tune(module)` they compute in training what eval mode does, gradients straight through.
 """
 
-import math
 from typing import Any, Literal
 
 import torch
@@ -135,9 +134,14 @@ class _IntegerBatchNorm(OnGrid, nn.modules.batchnorm._BatchNorm):
             raise ValueError(f"multiplier_bits must be 2 to 24, not {multiplier_bits!r}")
         self.bits, self.multiplier_bits = bits, multiplier_bits
 
-    @torch.no_grad()
     def folded(self) -> tuple[torch.Tensor, torch.Tensor, int]:
         """Integers g and b of each channel, in float64, and the shift e; b rounds to nearest."""
+        multiplier, offset, shift = self._folded()
+        return multiplier, offset, int(shift.item())
+
+    @torch.no_grad()
+    def _folded(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The same; nothing here waits for a GPU."""
         assert self.running_mean is not None
         assert self.running_var is not None
         gain = (self.running_var.double() + self.eps).rsqrt()
@@ -148,18 +152,19 @@ class _IntegerBatchNorm(OnGrid, nn.modules.batchnorm._BatchNorm):
             offset = offset + self.bias.double()
         gain, offset = gain * 2.0**self.fraction, offset * 2.0**self.fraction
         most = (1 << (self.multiplier_bits - 1)) - 1
-        largest = gain.abs().max().item()
-        room = math.floor(math.log2(most / largest)) if largest > 0 else 0
-        shift = min(max(room, 0), MOST_SHIFT)
-        multiplier = (gain * 2.0**shift).round().clamp(-most, most)
-        return multiplier, ((offset + 0.5) * 2.0**shift).round(), shift
+        largest = gain.abs().max()
+        room = (most / largest).log2().floor()
+        shift = torch.where(largest > 0, room, 0).clamp(0, MOST_SHIFT)
+        scale = torch.exp2(shift)
+        multiplier = (gain * scale).round().clamp(-most, most)
+        return multiplier, ((offset + 0.5) * scale).round(), shift
 
     def on_grid(self, *values: torch.Tensor) -> torch.Tensor:
         """Return clip(⌊(g·x + b) / 2^e⌋) · 2^−fraction."""
         (x,) = values
-        multiplier, offset, shift = self.folded()
+        multiplier, offset, shift = self._folded()
         y = x.double() * _broadcast(multiplier, x) + _broadcast(offset, x)
-        y = (y * 2.0**-shift).floor_().clamp_(self.low, self.high)
+        y = (y * torch.exp2(-shift)).floor_().clamp_(self.low, self.high)
         return (y * 2.0**-self.fraction).float()
 
     def smooth(self, *values: torch.Tensor) -> torch.Tensor:

@@ -125,7 +125,9 @@ _IN_PLACE: dict[Any, Callable[[Any], nn.Module]] = {
     RPReLU: lambda layer: nn.PReLU(len(layer.slope)),
     IntegerBatchNorm1d: lambda layer: nn.BatchNorm1d(layer.num_features),
     IntegerBatchNorm2d: lambda layer: nn.BatchNorm2d(layer.num_features),
-    (Add, SumPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d): lambda layer: layer,
+    # Wide enough never to clip: the twin's sums are floats.
+    Add: lambda layer: Add(fraction=0, bits=24),
+    (SumPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d): lambda layer: layer,
 }
 
 

@@ -31,11 +31,13 @@ def move(images: torch.Tensor, shift: int, flip: bool, generator: torch.Generato
     Returns
     -------
     Tensor
-        Of the same shape and dtype.
+        Of the same shape and dtype, on the same device; drawn on the CPU, so that it is the same
+        on every device.
     """
     if not shift and not flip:
         return images
     count, height, width, _ = images.shape
+    device = images.device
     padded = F.pad(images, (0, 0, shift, shift, shift, shift)) if shift else images
     offsets = torch.randint(2 * shift + 1, (2, count, 1), generator=generator)
     rows = offsets[0] + torch.arange(height)
@@ -43,7 +45,37 @@ def move(images: torch.Tensor, shift: int, flip: bool, generator: torch.Generato
     if flip:
         mirrored = torch.rand(count, 1, generator=generator) < 0.5
         columns = torch.where(mirrored, columns.flip(1), columns)
-    return padded[torch.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
+    places = torch.arange(count, device=device)
+    rows, columns = (part.to(device, non_blocking=True) for part in (rows, columns))
+    return padded[places[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+def cut_out(images: torch.Tensor, side: int, generator: torch.Generator) -> torch.Tensor:
+    """Make a square of each image black; what lies outside of the image has no effect.
+
+    Parameters
+    ----------
+    images : Tensor, shape (N, H, W, C)
+    side : int
+        Of the square, whose centre is anywhere in the image.
+    generator : torch.Generator
+
+    Returns
+    -------
+    Tensor
+        Of the same shape and dtype, on the same device.
+    """
+    if not side:
+        return images
+    count, height, width, _ = images.shape
+    hidden = []
+    for size in (height, width):
+        start = torch.randint(size, (count, 1), generator=generator) - side // 2
+        places = torch.arange(size)
+        inside = (places >= start) & (places < start + side)
+        hidden.append(inside.to(images.device, non_blocking=True))
+    black = hidden[0][:, :, None, None] & hidden[1][:, None, :, None]
+    return images.masked_fill(black, 0)
 
 
 def crop(

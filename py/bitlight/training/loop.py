@@ -1,8 +1,8 @@
-"""The training loop: Adam, a recipe, checkpoints, several processes."""
+"""The training loop: AdamW, a recipe, checkpoints, several processes."""
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from itertools import islice
 from pathlib import Path
 
@@ -21,11 +21,12 @@ from torch.nn import functional as F
 from bitlight.console.telling import describe_progress, describe_time, say, told
 from bitlight.devices import check_device
 from bitlight.errors import TrainingError
-from bitlight.nn import clip_latent, pixels_to_floats
+from bitlight.nn import clip_latent, fine_tune, pixels_to_floats
+from bitlight.training.captured import Captured
 from bitlight.training.distributed import Team
 from bitlight.training.recipes import Recipe
 from bitlight.training.run import Epoch, Run, uninterrupted
-from bitlight.training.samples import Batch, Samples, seed_of
+from bitlight.training.samples import Arrays, Batch, Samples, seed_of
 
 PRECISIONS = {
     "float32": torch.float32,
@@ -48,7 +49,8 @@ def train(
     """Train a classifier of pixels in place and leave it in eval mode.
 
     What a step sees depends on (seed, step) alone: the same recipe, module, samples and number of
-    threads give the same weights on one machine, also when the run was interrupted in between.
+    threads give the same weights on one machine, also when the run was interrupted in between. On a
+    GPU that holds for what a step sees, not for the rounding of its sums.
 
     Parameters
     ----------
@@ -87,24 +89,28 @@ def train(
     state = run.resume()
     devices = [torch.device(device)] if torch.device(device).type == "cuda" else []
     shown = _Shown(progress and trainer.team.leads, recipe.epochs, trainer.steps, state.step)
-    with torch.random.fork_rng(devices), shown:
+    with torch.random.fork_rng(devices), _quickest_convolutions(device), shown:
         while state.step < recipe.epochs * trainer.steps:
             epoch, first = divmod(state.step, trainer.steps)
+            trainer.begin(epoch)
             start = time.monotonic()
             try:
                 for pieces in trainer.epoch(epoch, first):
                     with uninterrupted():
-                        state.loss += trainer.step(pieces, state.step) / trainer.steps
+                        trainer.step(pieces, state.step)
                         state.step += 1
                         now = time.monotonic()
                         state.seconds, start = state.seconds + now - start, now
                     shown.step(state.step)
-                    if state.step % trainer.steps and trainer.team.leads:
-                        run.save(state, now=False)
+                    if state.step % trainer.steps and trainer.team.leads and run.is_due:
+                        state.loss = trainer.add_losses(state.loss)
+                        run.save(state)
             except KeyboardInterrupt:
                 if state.step % trainer.steps and trainer.team.leads:
-                    run.save(state, now=True)
+                    state.loss = trainer.add_losses(state.loss)
+                    run.save(state)
                 raise
+            state.loss = trainer.add_losses(state.loss)
             state.seconds += time.monotonic() - start
             accuracy = evaluate(module, validation, device=device) if validation else None
             rate = recipe.learning_rate_at(state.step - 1, recipe.epochs * trainer.steps)
@@ -114,7 +120,7 @@ def train(
             shown.epoch(state.history)
             state.loss = state.seconds = 0.0
             if trainer.team.leads:
-                run.save(state, now=True)
+                run.save(state)
                 run.log(state.history)
     module.eval()
     return state.history
@@ -132,7 +138,7 @@ class _Trainer:
         device: str,
     ) -> None:
         self.team = Team()
-        self.samples, self.recipe, self.device = samples, recipe, torch.device(device)
+        self.recipe, self.device = recipe, torch.device(device)
         self.steps = len(samples) // recipe.batch_size
         if self.steps == 0:
             raise TrainingError(
@@ -145,13 +151,43 @@ class _Trainer:
             )
         if recipe.distill and teacher is None:
             raise TrainingError(f"distill={recipe.distill} needs a teacher")
+        self.on_gpu = self.device.type == "cuda"
+        self.samples = _placed(samples, self.device)
         self.teacher = None if teacher is None else teacher.to(self.device).eval()
         self.module = module.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.wrapped = self.team.wrap(module)
-        self.optimizer = torch.optim.Adam(module.parameters(), lr=recipe.learning_rate)
+        self.optimizer = self._optimizer()
         # Gradients in float16 would vanish; in bfloat16 they have float32's range.
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=recipe.precision == "float16")
         self.parts = {"module": module, "optimizer": self.optimizer, "scaler": self.scaler}
+        self.losses: list[torch.Tensor] = []
+        self.captured: Captured | None = None
+        self.begun = False
+
+    def _optimizer(self) -> torch.optim.Optimizer:
+        """AdamW; on a GPU its learning rate is a tensor, so that a recorded step can read it."""
+        parameters, rate = self.module.parameters(), self.recipe.learning_rate
+        decay = self.recipe.weight_decay
+        if not self.on_gpu:
+            return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay)
+        tensor = torch.tensor(rate, device=self.device)
+        return torch.optim.AdamW(
+            parameters, lr=tensor, weight_decay=decay, fused=True, capturable=True
+        )
+
+    def begin(self, epoch: int) -> None:
+        """What changes before an epoch: the last ones may be on the grid of integers."""
+        on_grid = epoch >= self.recipe.epochs - self.recipe.fine_tune
+        if on_grid:
+            fine_tune(self.module)
+        for group in self.optimizer.param_groups if self.on_gpu else ():
+            # A checkpoint brings these with it, perhaps from a CPU.
+            rate = torch.as_tensor(group["lr"], dtype=torch.float32, device=self.device)
+            group.update(lr=rate, fused=True, capturable=True)
+        if not self.begun or epoch == self.recipe.epochs - self.recipe.fine_tune:
+            simple = self.team.size == self.recipe.accumulate == 1 and not self.scaler.is_enabled()
+            self.captured = Captured(self._whole_step) if self.on_gpu and simple else None
+            self.begun = True
 
     def epoch(self, number: int, first: int) -> Iterator[list[Batch]]:
         """The pieces of each step of an epoch, from step `first` on."""
@@ -159,30 +195,57 @@ class _Trainer:
         while step := list(islice(pieces, self.recipe.accumulate)):
             yield step
 
-    def step(self, pieces: list[Batch], number: int) -> float:
-        """Take a step; returns this process's loss."""
+    def step(self, pieces: list[Batch], number: int) -> None:
+        """Take a step."""
         self.module.train()
         torch.manual_seed(seed_of(self.recipe.seed, number, self.team.rank, 2))
+        rate = self.recipe.learning_rate_at(number, self.recipe.epochs * self.steps)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.learning_rate_at(number, self.recipe.epochs * self.steps)
+            if isinstance(group["lr"], torch.Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+        if self.captured is not None:
+            pixels, labels = (part.to(self.device, non_blocking=True) for part in pieces[0])
+            self.losses.append(self.captured(pixels, labels))
+            return
         self.optimizer.zero_grad()
-        total = 0.0
+        total = torch.zeros(())
         for index, (pixels, labels) in enumerate(pieces):
             last = index == len(pieces) - 1
             with nullcontext() if last else self.team.unsynchronised(self.wrapped):
                 loss = self._loss(pixels, labels) / len(pieces)
                 self.scaler.scale(loss).backward()
-            total += loss.item()
+            total = total + loss.detach().cpu()
         self.scaler.step(self.optimizer)
         self.scaler.update()
         clip_latent(self.module)
-        return total
+        self.losses.append(total)
+
+    def _whole_step(self, pixels: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """The same of one piece, without a scaler, to be recorded."""
+        self.optimizer.zero_grad()
+        loss = self._loss(pixels, labels)
+        loss.backward()
+        self.optimizer.step()
+        clip_latent(self.module)
+        return loss.detach()
+
+    def add_losses(self, loss: float) -> float:
+        """The epoch's mean loss so far, with the steps since the last call."""
+        for of_step in torch.stack(self.losses).tolist() if self.losses else ():
+            loss += of_step / self.steps
+        self.losses.clear()
+        return loss
 
     def _loss(self, pixels: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         x = pixels_to_floats(pixels.to(self.device, non_blocking=True))
         labels = labels.to(self.device, non_blocking=True)
         precision = PRECISIONS[self.recipe.precision]
-        with torch.autocast(self.device.type, precision, enabled=precision != torch.float32):
+        mixed = torch.autocast(
+            self.device.type, precision, enabled=precision != torch.float32, cache_enabled=False
+        )
+        with mixed:
             logits = self.wrapped(x).float()
             loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
             if not self.recipe.distill:
@@ -195,6 +258,21 @@ class _Trainer:
         divergence = F.kl_div(ours, theirs, reduction="batchmean", log_target=True)
         weight = self.recipe.distill
         return (1 - weight) * loss + weight * self.recipe.temperature**2 * divergence
+
+
+def _quickest_convolutions(device: str) -> AbstractContextManager[None]:
+    """On a GPU: let cuDNN try its algorithms on the first batch, whose shape all others have."""
+    if torch.device(device).type != "cuda":
+        return nullcontext()
+    return torch.backends.cudnn.flags(enabled=True, benchmark=True)
+
+
+def _placed(samples: Samples, device: torch.device) -> Samples:
+    """Samples that are in memory go to a GPU's, where half of what is free holds them."""
+    if device.type != "cuda" or not isinstance(samples, Arrays):
+        return samples
+    free, _ = torch.cuda.mem_get_info(device)
+    return samples.to(device) if samples.pixels.nbytes < free // 2 else samples
 
 
 @torch.no_grad()

@@ -16,6 +16,8 @@ CHOICES = {
     "schedule": get_args(Schedule),
 }
 WARM_UP = 0.05
+# What recipes that were written down before these had a name of their own meant.
+ADDED = {"cutout": 0, "weight_decay": 0.0, "fine_tune": 0}
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,11 @@ class Recipe:
         Images in memory move by up to that many pixels in each direction, zeros coming in.
     flip : bool
         Whether half of the images are mirrored left to right.
+    cutout : int
+        Side of a square of images in memory that becomes black, at a random place (DeVries and
+        Taylor, "Improved regularization of convolutional neural networks with cutout", 2017).
     dropout : float
-        Behind each fully connected layer with a sign.
+        Behind each fully connected layer with a sign, and before a software head.
     estimator : "ste", "approx-sign" or "swish-sign"
         Gradient of the activations' signs: see `bitlight.nn.sign`.
     pad_bit : 0 or 1
@@ -50,6 +55,11 @@ class Recipe:
         "Distilling the knowledge in a neural network", 2015).
     temperature : float
         By which both logits are divided there.
+    weight_decay : float
+        Decoupled from the gradient, as AdamW's; it has no meaning for latent weights, whose size
+        changes nothing, and some for float twins.
+    fine_tune : int
+        So many epochs, the last ones, on the integers' grid: see `bitlight.nn.fine_tune`.
     accumulate : int
         Pieces in which a batch is worked off, to save memory; batch norm sees one piece at a time.
     seed : int
@@ -68,12 +78,15 @@ class Recipe:
     label_smoothing: float = 0.0
     shift: int = 0
     flip: bool = True
+    cutout: int = 0
     dropout: float = 0.0
     estimator: Estimator = "ste"
     pad_bit: int = 1
     precision: Precision = "bfloat16"
     distill: float = 0.0
     temperature: float = 2.0
+    weight_decay: float = 0.0
+    fine_tune: int = 0
     accumulate: int = 1
     seed: int = 0
 
@@ -84,9 +97,12 @@ class Recipe:
             ("learning_rate", 0, math.inf),
             ("label_smoothing", 0, 1),
             ("shift", 0, math.inf),
+            ("cutout", 0, math.inf),
             ("dropout", 0, 0.99),
             ("distill", 0, 1),
             ("temperature", 1e-3, math.inf),
+            ("weight_decay", 0, math.inf),
+            ("fine_tune", 0, self.epochs),
             ("accumulate", 1, math.inf),
             ("seed", 0, 2**32 - 1),
         ):
@@ -118,7 +134,7 @@ class Recipe:
 
     def differences(self, other: dict[str, Any]) -> list[str]:
         """Where a recorded recipe differs from this one, as "name: theirs, not ours"."""
-        names = [field.name for field in fields(self)]
+        other, names = ADDED | other, [field.name for field in fields(self)]
         return [
             f"{name}: {other.get(name)!r}, not {getattr(self, name)!r}"
             for name in names

@@ -131,9 +131,14 @@ class Run:
                 "take its recipe, or another folder"
             )
 
-    def save(self, progress: Progress, *, now: bool) -> None:
-        """Write a checkpoint: now, or if the last is five minutes old."""
-        if self.folder is None or not (now or time.monotonic() - self.saved > SAVE_EVERY_S):
+    @property
+    def is_due(self) -> bool:
+        """Whether the last checkpoint is five minutes old."""
+        return self.folder is not None and time.monotonic() - self.saved > SAVE_EVERY_S
+
+    def save(self, progress: Progress) -> None:
+        """Write a checkpoint."""
+        if self.folder is None:
             return
         content = self.origin | dataclasses.asdict(progress)
         content |= {name: part.state_dict() for name, part in self.parts.items()}

@@ -3,6 +3,7 @@
 So neither an interruption nor the number of loading processes changes what a step sees.
 """
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from bitlight.data.checking import Progress, usable
 from bitlight.data.classes import translation
 from bitlight.data.fitting import photograph_shape
 from bitlight.errors import TrainingError
-from bitlight.training.augmentation import crop, move
+from bitlight.training.augmentation import crop, cut_out, move
 from bitlight.training.recipes import Recipe
 
 Batch = tuple[torch.Tensor, torch.Tensor]
@@ -128,6 +129,39 @@ class Arrays(Samples):
                 raise TrainingError(f"label {labels.max()} has none of {len(self.names)} names")
             self.classes = len(self.names)
 
+    def leave_out(self, every: int) -> "Arrays":
+        """The samples without every `every`-th class: others, which the network can be tried on.
+
+        Classes keep their order and are counted anew.
+
+        Raises
+        ------
+        TrainingError
+            If that leaves out nothing, or all.
+
+        Examples
+        --------
+        >>> images, labels = np.zeros((4, 3), np.uint8), np.arange(4)
+        >>> Arrays(images, labels, ["ant", "bee", "cat", "dog"]).leave_out(4).names
+        ('ant', 'bee', 'cat')
+        """
+        if not 2 <= every <= self.classes:
+            raise TrainingError(
+                f"of {self.classes} classes every 2nd to {self.classes}th can be left out, "
+                f"not every {every}th"
+            )
+        kept = np.arange(self.classes) % every != every - 1
+        labels = self.labels.numpy()
+        rows = kept[labels]
+        names = [name for name, keep in zip(self.names, kept, strict=False) if keep]
+        return Arrays(self.pixels.numpy()[rows], (np.cumsum(kept) - 1)[labels[rows]], names)
+
+    def to(self, device: str | torch.device) -> "Arrays":
+        """The same samples in the memory of a device, where their batches are then made."""
+        moved = copy.copy(self)
+        moved.pixels, moved.labels = self.pixels.to(device), self.labels.to(device)
+        return moved
+
     def __len__(self) -> int:
         return len(self.pixels)
 
@@ -135,10 +169,13 @@ class Arrays(Samples):
         self, parts: Sequence[torch.Tensor], seeds: Sequence[int], recipe: Recipe | None
     ) -> Iterator[Batch]:
         for part, seed in zip(parts, seeds, strict=True):
-            pixels = self.pixels[part]
+            rows = part.to(self.pixels.device, non_blocking=True)
+            pixels = self.pixels[rows]
             if recipe is not None and pixels.ndim == 4:
-                pixels = move(pixels, recipe.shift, recipe.flip, generator(seed))
-            yield pixels, self.labels[part]
+                drawn = generator(seed)
+                pixels = move(pixels, recipe.shift, recipe.flip, drawn)
+                pixels = cut_out(pixels, recipe.cutout, drawn)
+            yield pixels, self.labels[rows]
 
 
 class Photographs(Samples):

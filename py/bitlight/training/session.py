@@ -15,14 +15,13 @@ from bitlight.files.replacing import replacing
 from bitlight.freezing.freeze import freeze
 from bitlight.freezing.verify import count_differences
 from bitlight.network.network import Network
-from bitlight.nn import float_twin, pixels_to_floats
+from bitlight.nn import pixels_to_floats
 from bitlight.training.distributed import Team
 from bitlight.training.loop import evaluate, train
 from bitlight.training.recipes import Recipe
 from bitlight.training.run import weights_of
 from bitlight.training.samples import Samples
-from bitlight.zoo import modules as zoo
-from bitlight.zoo.topologies import Topology
+from bitlight.zoo.designs import Design
 
 # Images on which every layer of the frozen network is compared with torch.
 COMPARED = 1000
@@ -37,18 +36,18 @@ class Session:
 
     Attributes
     ----------
-    topology : Topology
-        Its last layer is replaced by one for the samples' classes.
+    design : Design
+        Its last layer is one for the samples' classes.
     recipe : Recipe
     folder : Path
     device : str
     float_twin : bool
         Train the float network of the same shape; there is nothing to freeze then.
     teacher : Path or None
-        The folder of a float twin's run.
+        The folder of a float twin's run; of another design of the zoo where it says so.
     """
 
-    topology: Topology
+    design: Design
     recipe: Recipe
     folder: Path
     device: str = "cpu"
@@ -81,18 +80,17 @@ class Session:
         TrainingError
             As `bitlight.training.train`.
         """
-        topology = self.topology.classifying(samples.classes)
         if tests is not None:
             tests = tests.renumber(samples.names)
         self._check_teacher(samples.names)
-        module = self._module(topology)
+        module = self._module(samples.classes)
         history = train(
             module,
             samples,
             self.recipe,
             folder=self.folder,
             validation=tests if curve else None,
-            teacher=self._teacher(topology),
+            teacher=self._teacher(samples.classes),
             device=self.device,
             progress=True,
         )
@@ -107,57 +105,63 @@ class Session:
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
             "classes": list(samples.names),
+            "design": self.design.to_json(),
         }
-        if self.float_twin:
-            if tests is not None:
-                result["accuracy"] = evaluate(module, tests, device=self.device)
-        else:
-            result |= self._frozen(module.cpu(), topology, tests or samples, tests is not None)
+        if tests is not None and (self.float_twin or self.design.software_head):
+            result["accuracy"] = evaluate(module, tests, device=self.device)
+        if not self.float_twin:
+            result |= self._frozen(module.cpu(), tests or samples, tests is not None)
         content = result | {"recipe": asdict(self.recipe)}
         with replacing(self.folder / "result.json") as file:
             file.write((json.dumps(content, indent=2) + "\n").encode())
         return result
 
-    def _module(self, topology: Topology) -> nn.Module:
+    def _module(self, classes: int) -> nn.Module:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.recipe.seed)
-            module = self._binary(topology)
-            return float_twin(module) if self.float_twin else module
+            return self._build(self.design, classes, twin=self.float_twin)
 
-    def _binary(self, topology: Topology) -> nn.Module:
-        return zoo.build(
-            topology,
+    def _build(self, design: Design, classes: int, *, twin: bool) -> nn.Module:
+        return design.build(
+            classes,
             estimator=self.recipe.estimator,
             pad_bit=self.recipe.pad_bit,
             dropout=self.recipe.dropout,
+            twin=twin,
         )
+
+    def _of_teacher(self) -> dict[str, Any]:
+        """What the teacher's run says of itself; nothing if it was never finished."""
+        path = None if self.teacher is None else Path(self.teacher) / "result.json"
+        if path is None or not path.is_file():
+            return {}
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return content
 
     def _check_teacher(self, names: tuple[str, ...]) -> None:
         """See that a teacher's outputs stand for the same classes, as far as that is recorded."""
-        path = None if self.teacher is None else Path(self.teacher) / "result.json"
-        if path is None or not path.is_file():
-            return
-        theirs = json.loads(path.read_text(encoding="utf-8")).get("classes") or list(names)
+        theirs = self._of_teacher().get("classes") or list(names)
         if theirs != list(names):
             raise TrainingError(
                 f"the teacher in {self.teacher} knows other classes, or in another order: {theirs}"
             )
 
-    def _teacher(self, topology: Topology) -> nn.Module | None:
+    def _teacher(self, classes: int) -> nn.Module | None:
         if self.teacher is None:
             return None
+        described = self._of_teacher().get("design")
+        design = self.design if described is None else Design.from_json(described)
         with torch.random.fork_rng(devices=[]):
-            module = float_twin(self._binary(topology))
+            module = self._build(design, classes, twin=True)
         weights_of(self.teacher, module)
         return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def _frozen(
-        self, module: nn.Module, topology: Topology, images: Samples, scored: bool
-    ) -> dict[str, Any]:
+    def _frozen(self, module: nn.Module, images: Samples, scored: bool) -> dict[str, Any]:
+        extractor, design = self.design.extractor(module), self.design
         pixels = _first(images, COMPARED)
         sample = pixels_to_floats(torch.from_numpy(pixels[:SAMPLE]))
-        net = freeze(module, topology.input_shape, topology.input_bits, sample)
-        differences = count_differences(module, net, pixels)
+        net = freeze(extractor, design.input_shape, design.bits, sample)
+        differences = count_differences(extractor, net, pixels)
         if any(differences):
             raise FreezingError(f"frozen and torch differ, values for each layer: {differences}")
         net.save(self.folder / "network.bnn")
@@ -166,7 +170,9 @@ class Session:
             "bits_different": 0,
             "compared": f"{len(pixels)} images, {len(net.layers)} layers",
         }
-        return result | ({"accuracy": accuracy(net, images)} if scored else {})
+        if scored and not self.design.software_head:
+            result["accuracy"] = accuracy(net, images)
+        return result
 
 
 def accuracy(net: Network, images: Samples) -> float:

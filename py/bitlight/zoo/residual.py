@@ -19,6 +19,7 @@ from bitlight.nn import (
     RPReLU,
     RSign,
     Scale,
+    Sign,
     SumPool2d,
 )
 from bitlight.nn.integers import BITS, FRACTION
@@ -132,9 +133,36 @@ class ResidualNetwork(nn.Module):
         return self.scale(self.classifier(torch.flatten(x, 1)))
 
 
+class ResidualFeatures(nn.Module):
+    """Pixels, a stem, stages of blocks, and the signs of what the last one gives.
+
+    Parameters
+    ----------
+    stem, stages, channels : as for `ResidualNetwork`
+    estimator : as in `bitlight.nn.sign`
+    """
+
+    def __init__(
+        self, stem: nn.Module, stages: list[nn.Module], channels: int, estimator: Estimator
+    ) -> None:
+        super().__init__()
+        self.stem = stem
+        self.stages = nn.Sequential(*stages)
+        self.norm = nn.BatchNorm2d(channels)
+        self.sign = Sign(estimator)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, 3, H, W) floats of pixel values to ±1, (N, channels, H', W')."""
+        return self.sign(self.norm(self.stages(self.stem(x))))
+
+
 def resnet20(
-    classes: int = 10, width: int = 32, *, estimator: Estimator = "approx-sign", blocks: int = 3
-) -> ResidualNetwork:
+    classes: int | None = 10,
+    width: int = 32,
+    *,
+    estimator: Estimator = "approx-sign",
+    blocks: int = 3,
+) -> ResidualNetwork | ResidualFeatures:
     """ResNet-20 of CIFAR with ReActNet's blocks, for images of 32×32×3.
 
     Three stages of 2·blocks convolutions of `width`, 2·width and 4·width channels (He et al.,
@@ -143,7 +171,8 @@ def resnet20(
 
     Parameters
     ----------
-    classes : int
+    classes : int or None
+        None ends in the signs of the last stage, as features.
     width : int
         Channels of the first stage.
     estimator : as in `bitlight.nn.sign`
@@ -165,6 +194,8 @@ def resnet20(
         outputs = width << number
         stages += [_block(number, k, inputs, outputs, estimator) for k in range(2 * blocks)]
         inputs = outputs
+    if classes is None:
+        return ResidualFeatures(stem, stages, inputs, estimator)
     return ResidualNetwork(stem, stages, inputs, classes)
 
 

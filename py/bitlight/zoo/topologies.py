@@ -121,8 +121,13 @@ class Topology:
 
     def classifying(self, classes: int) -> "Topology":
         """The same with a last layer that scores that many classes."""
+        return replace(self, steps=(*self.extractor.steps, Scores(classes)))
+
+    @property
+    def extractor(self) -> "Topology":
+        """The same without its scores: what gives features."""
         kept = self.steps[:-1] if isinstance(self.steps[-1], Scores) else self.steps
-        return replace(self, steps=(*kept, Scores(classes)))
+        return replace(self, steps=kept)
 
     def random(self, seed: int = 0) -> Network:
         """A network with random weights, and thresholds where about half of the outputs are 1.
@@ -175,6 +180,19 @@ CNV = Topology(
     ),
 )
 
+# The convolutions of BinaryNet's network for CIFAR-10 (Courbariaux et al. 2016) at half their
+# width, which keep the image's size: 8×8 places of 256 bits.
+VGG32 = Topology(
+    (32, 32, 3),
+    8,
+    _steps(
+        [Conv(64, padding=1), Conv(64, padding=1), Pool()],
+        [Conv(128, padding=1), Conv(128, padding=1), Pool()],
+        [Conv(256, padding=1), Conv(256, padding=1)],
+        [Scores(10)],
+    ),
+)
+
 # To its 4,096 features: the last layer is what a user trains.
 ALEXNET = Topology(
     (224, 224, 3),
@@ -221,6 +239,7 @@ TOPOLOGIES: dict[str, Topology] = {
     "sfc": _fully_connected(256),
     "lfc": _fully_connected(1024),
     "cnv": CNV,
+    "vgg32": VGG32,
     "alexnet": ALEXNET,
     "small28": SMALL28,
     "fashion28": FASHION28,

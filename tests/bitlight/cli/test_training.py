@@ -3,9 +3,11 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 import torch
 from datasets import photographs
+from PIL import Image
 
 from bitlight import Network
 
@@ -71,6 +73,27 @@ def test_bad_input_is_one_line(run, tmp_path, monkeypatch, arguments, message):
     assert code == 2
     assert message in err
     assert "Traceback" not in err
+
+
+def test_an_extractor_of_whole_photographs(run, tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("ant", "bee", "cat"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for index in range(32):
+            pixels = rng.integers(0, 256, (28, 28), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{index}.png")
+    folder, photos = tmp_path / "run", tmp_path / "photos"
+    arguments = ["train", "small28", photos, folder, *QUICK[:2], *QUICK[4:], "--batch-size", "16"]
+    moved = run(*arguments, "--shift", "2")
+    assert moved[0] == 2
+    assert "--shift acts on whole images" in moved[2]
+    assert "give --whole as well" in run(*arguments, "--leave-out", "3")[2]
+    whole = [*arguments, "--software-head", "--whole", "--shift", "2", "--leave-out", "3"]
+    assert run(*whole, "--test", photos)[0] == 0
+    result = json.loads((folder / "result.json").read_text())
+    assert (result["classes"], result["images"]) == (["ant", "bee"], 64)
+    assert result["design"]["software_head"]
+    assert not Network.load(folder / "network.bnn").gives_scores
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

@@ -3,7 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
-from bitlight.training.augmentation import crop, move
+from bitlight.training.augmentation import crop, cut_out, move
 
 
 def generator():
@@ -62,3 +62,15 @@ def test_grey_photographs_and_arrays():
     pixels = crop(np.full((8, 8, 1), 7, np.uint8), (5, 5, 1), np.random.default_rng(0))
     assert (pixels == 7).all()
     assert pixels.shape == (5, 5, 1)
+
+
+def test_cuts_a_square_out():
+    images = torch.full((3000, 6, 7, 2), 9, dtype=torch.uint8)
+    found = cut_out(images, 3, generator())
+    black = (found == 0).all(3)
+    assert torch.equal(black, (found == 0).any(3))  # in every channel
+    rows, columns = black.any(2).sum(1), black.any(1).sum(1)
+    assert torch.equal(black.sum((1, 2)), rows * columns)
+    assert (rows.unique().tolist(), columns.unique().tolist()) == ([2, 3], [2, 3])
+    assert black.any(0).all()  # anywhere
+    assert torch.equal(cut_out(images, 0, generator()), images)

@@ -28,6 +28,7 @@ def test_steps_fall_by_ten():
         ({"label_smoothing": 1.5}, "label_smoothing must be 0 to 1, not 1.5"),
         ({"schedule": "linear"}, "schedule must be one of cosine, step, not 'linear'"),
         ({"precision": "int8"}, "precision must be one of float32, bfloat16, float16"),
+        ({"epochs": 3, "fine_tune": 4}, "fine_tune must be 0 to 3, not 4"),
         ({"batch_size": 128, "accumulate": 3}, "accumulate must divide the batch of 128, not 3"),
     ],
 )
@@ -40,3 +41,9 @@ def test_every_recipe_is_of_a_topology():
     from bitlight.zoo.topologies import TOPOLOGIES
 
     assert set(RECIPES) <= set(TOPOLOGIES)
+
+
+def test_recipes_of_before_are_the_same_still():
+    before = {k: v for k, v in vars(Recipe()).items() if k not in ("cutout", "weight_decay")}
+    assert Recipe().differences(before) == []
+    assert Recipe(cutout=4).differences(before) == ["cutout: 0, not 4"]

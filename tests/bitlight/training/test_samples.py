@@ -106,3 +106,14 @@ def test_labels_of_a_test_set_are_matched_by_name():
     assert nameless.renumber(()) is nameless
     with pytest.raises(DataError, match="only be matched by name"):
         nameless.renumber(["ant", "bee"])
+
+
+def test_every_so_many_th_class_is_left_out():
+    images = np.arange(6, dtype=np.uint8)[:, None]
+    samples = Arrays(images, np.array([0, 1, 2, 3, 1, 3]), ["ant", "bee", "cat", "dog"])
+    found = samples.leave_out(2)
+    assert (found.names, found.classes) == (("ant", "cat"), 2)
+    assert [(p.ravel().tolist(), y.tolist()) for p, y in found.in_order(9)] == [([0, 2], [0, 1])]
+    for every in (1, 5):
+        with pytest.raises(TrainingError, match=f"not every {every}th"):
+            samples.leave_out(every)

@@ -8,10 +8,11 @@ from PIL import Image
 from bitlight import FreezingError, Network
 from bitlight.training import Arrays, Photographs, Recipe
 from bitlight.training.session import Session, accuracy
+from bitlight.zoo.designs import Design
 from bitlight.zoo.topologies import Conv, Dense, Pool, Scores, Topology
 
 torch.set_num_threads(1)
-SMALL = Topology((8, 8, 1), 8, (Conv(8, padding=1), Pool(), Dense(16), Scores(7)))
+SMALL = Design(own=Topology((8, 8, 1), 8, (Conv(8, padding=1), Pool(), Dense(16), Scores(7))))
 RECIPE = Recipe(epochs=3, batch_size=16, learning_rate=1e-2, dropout=0.1)
 
 
@@ -74,7 +75,38 @@ def test_a_folder_of_photographs_from_end_to_end(tmp_path):
     steps = (Conv(16, 7, stride=4, padding=2), Pool(3, 2), Dense(64), Scores(1000))
     samples = Photographs.of_folder(tmp_path / "train", (32, 32, 3))
     recipe = Recipe(epochs=6, batch_size=12, learning_rate=1e-2, accumulate=2)
-    session = Session(Topology((32, 32, 3), 8, steps), recipe, tmp_path / "run")
+    session = Session(Design(own=Topology((32, 32, 3), 8, steps)), recipe, tmp_path / "run")
     result = session.train(samples, samples)
     assert result["accuracy"] > 0.8
     assert Network.load(tmp_path / "run" / "network.bnn").output_shape == (3,)
+
+
+def test_an_extractor_is_trained_with_a_head_that_stays_software(tmp_path):
+    design = Design(own=SMALL.own, software_head=True)
+    tests = halves(60, seed=1)
+    result = Session(design, RECIPE, tmp_path).train(halves(), tests)
+    assert result["accuracy"] > 0.9  # the float head's
+    net = Network.load(tmp_path / "network.bnn")
+    assert (net.output_shape, net.gives_scores) == ((16,), False)
+
+
+def test_a_network_with_shortcuts_ends_on_the_grid_of_integers(tmp_path):
+    """Its teacher is another design of the zoo, which the teacher's folder names."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 48)
+    images = rng.integers(0, 150, (48, 32, 32, 3), dtype=np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        image[16 * label : 16 * label + 16] += 100
+    samples = Arrays(images, labels)
+    teacher = Design("resnet20", 0.0625)
+    recipe = Recipe(epochs=2, batch_size=16, precision="float32", learning_rate=1e-2)
+    Session(teacher, recipe, tmp_path / "twin", float_twin=True).train(samples)
+    pupil = Recipe(**(vars(recipe) | {"distill": 0.5, "fine_tune": 1}))
+    design = Design("resnet20", 0.125)
+    result = Session(design, pupil, tmp_path / "pupil", teacher=tmp_path / "twin").train(
+        samples, samples
+    )
+    assert result["design"] == design.to_json()
+    assert Design.from_json(result["design"]) == design
+    net = Network.load(tmp_path / "pupil" / "network.bnn")
+    assert (net.output_shape, net.gives_scores) == ((2,), True)

@@ -16,6 +16,7 @@ from bitlight.nn import float_twin, pixels_to_floats
 from bitlight.training import Arrays, Recipe, train
 from bitlight.training.session import Session
 from bitlight.zoo import modules as zoo
+from bitlight.zoo.designs import Design
 from bitlight.zoo.topologies import Conv, Pool, Topology
 from bitlight_lab.papers import targets
 from bitlight_lab.papers.leroux.effort import Effort
@@ -100,7 +101,7 @@ class Source:
         if not (folder / "result.json").is_file():
             recipe = Recipe(epochs=effort.source_epochs)
             images = data.fit(images, self.topology.input_shape, self.topology.input_bits)
-            session = Session(self.topology, recipe, folder, self.device, twin)
+            session = Session(Design(own=self.topology), recipe, folder, self.device, twin)
             session.train(Arrays(images, labels))
         return folder
 

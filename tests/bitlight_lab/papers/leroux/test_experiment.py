@@ -8,6 +8,7 @@ import bitlight_sim
 from bitlight import NetworkError, data
 from bitlight.training import Arrays, Recipe
 from bitlight.training.session import Session
+from bitlight.zoo.designs import Design
 from bitlight.zoo.topologies import TOPOLOGIES, Conv, Dense, Pool, Scores, Topology
 from bitlight_lab.papers import leroux
 from bitlight_lab.papers.leroux.effort import ALL, Effort
@@ -36,7 +37,9 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("leroux")
     TINY.random(0).save(folder / "tiny.bnn")
     images, labels = data.digits()
-    session = Session(TINY, Recipe(epochs=1, batch_size=32), folder / "twin", float_twin=True)
+    session = Session(
+        Design(own=TINY), Recipe(epochs=1, batch_size=32), folder / "twin", float_twin=True
+    )
     session.train(Arrays(images[:64], labels[:64]))
     return folder
 
