@@ -12,7 +12,7 @@ NETWORK ?= cnv
 FOLDING ?= $(if $(filter cnv,$(NETWORK)),published)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow fuzz topologies sim verilog pretrain pretrain32 training bench synth board waves optics reproduce gpu-check package coverage lint format clean
+.PHONY: help setup demo test test-slow fuzz topologies sim verilog pretrain pretrain32 pretrain-natural training bench synth board waves optics reproduce gpu-check package coverage lint format clean
 
 help:  ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -75,6 +75,20 @@ pretrain32: $(READY)  ## The same for the larger one, CNV for 32×32; an hour.
 	@$(BIN)/bitlight train cnv fashion-mnist:train build/pretrain/fashion32 \
 	  --test fashion-mnist:test --threads 1
 	@cp build/pretrain/fashion32/network.bnn py/bitlight/extractors/fashion32.bnn
+
+PHOTOS ?= build/data
+TEACHING = --whole --shift 4 --batch-size 256 --learning-rate 2e-3 --weight-decay 0.5 --label-smoothing 0.1 --cutout 8
+TAUGHT = --whole --shift 4 --distill 0.6 --temperature 3 --estimator approx-sign
+DEVICE ?= cuda
+
+pretrain-natural: $(READY)  ## natural32 again, from PHOTOS=build/data (tiny-imagenet-32); DEVICE=cuda.
+	@$(BIN)/bitlight train resnet20 $(PHOTOS)/tiny-imagenet-32/train build/pretrain/natural32-twin \
+	  --test $(PHOTOS)/tiny-imagenet-32/val --leave-out 4 --software-head --float-twin --epochs 22 \
+	  --dropout 0.2 $(TEACHING) --device $(DEVICE)
+	@$(BIN)/bitlight train vgg32 $(PHOTOS)/tiny-imagenet-32/train build/pretrain/natural32 \
+	  --test $(PHOTOS)/tiny-imagenet-32/val --leave-out 4 --software-head --epochs 45 \
+	  --dropout 0.1 $(TAUGHT) --teacher build/pretrain/natural32-twin --device $(DEVICE)
+	@cp build/pretrain/natural32/network.bnn py/bitlight/extractors/natural32.bnn
 
 training: $(READY)  ## Every run of docs/training.md; hours, and it goes on where it stopped.
 	@$(BIN)/python -m bitlight_lab.figures.training build/training

@@ -47,10 +47,11 @@ class Commands(click.Group):
 def cli(debug: bool) -> None:
     """Binary neural networks as fixed hardware feature extractors.
 
-    NETWORK is a .bnn file, or the name of a network that comes with bitlight: fashion28 and
-    fashion32, the layers that give features (fashion28:whole has its own classifier as well), or
-    one of the topologies tfc, sfc, lfc, cnv, alexnet, small28 and sampler, whose weights are
-    random. NETWORK:N is its first N layers. Each command says which network it uses.
+    NETWORK is a .bnn file, or the name of a network that comes with bitlight: natural32 for
+    photographs, fashion28 and fashion32, the layers that give features (fashion28:whole has its own
+    classifier as well), or one of the topologies tfc, sfc, lfc, cnv, vgg32, alexnet, small28 and
+    sampler, whose weights are random. NETWORK:N is its first N layers. Each command says which
+    network it uses.
 
     IMAGES is a data set (animals, animals:train, animals:test, digits, fashion-mnist:train,
     fashion-mnist:test), random or random:COUNT (noise that fits any network),

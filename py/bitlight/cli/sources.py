@@ -33,9 +33,9 @@ def network(name: str, *, upto: int | None = None, random_weights: bool = True) 
     Parameters
     ----------
     name : str
-        A .bnn file; fashion28 or fashion32, which are the layers that give features; or one of the
-        published topologies, whose weights are random. `:whole` behind it means all layers of a
-        file, `:features` those that give features, and `:N` the first N.
+        A .bnn file; natural32, fashion28 or fashion32, which are the layers that give features; or
+        one of the published topologies, whose weights are random. `:whole` behind it means all
+        layers of a file, `:features` those that give features, and `:N` the first N.
     upto : int, optional
         Of these layers the first so many.
     random_weights : bool

@@ -6,8 +6,8 @@ from bitlight.errors import NetworkError
 from bitlight.network.network import Network
 
 # How many layers of each network give the features. Those behind know the training classes and
-# transfer worse.
-CUTS = {"fashion28": 7, "fashion32": 6}
+# transfer worse; natural32 has none.
+CUTS = {"fashion28": 7, "fashion32": 6, "natural32": 8}
 FOLDER = Path(__file__).parent
 
 

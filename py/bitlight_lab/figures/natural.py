@@ -1,0 +1,175 @@
+"""What natural32's bits are worth on photographs that it has never seen: docs/natural.md's figures.
+
+python -m bitlight_lab.figures.natural DATA [--rtl N] [--only TARGET]
+
+DATA holds cifar10/train and cifar10/test, flowers12/train and flowers12/test, and
+tiny-imagenet-32/train and tiny-imagenet-32/val, each a folder of one sub-folder for each class.
+A ridge head is trained on the bits of some images of each class, or on all, and scored on all test
+images; beside natural32 stand the same network with random weights, fashion32, and the pixels
+themselves. The test images go through natural32's RTL as well, every bit of which is compared.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import torch
+
+from bitlight import Network, RidgeHead, extractors
+from bitlight.console.progress import steps
+from bitlight.data.source import FolderSource
+from bitlight.files.replacing import replacing
+from bitlight.freezing.freeze import freeze
+from bitlight.nn import pixels_to_floats
+from bitlight.training import Arrays
+from bitlight.zoo.designs import Design
+from bitlight_lab.benchmarks.harness import machine
+from bitlight_lab.figures.record import DOCS
+from bitlight_lab.papers.intervals import bootstrap
+from bitlight_lab.papers.leroux.hardware import simulate
+
+RAW = DOCS / "raw" / "natural"
+SHAPE = (32, 32, 3)
+# What natural32 has not been trained on: every fourth class of Tiny ImageNet.
+EVERY = 4
+FEW = (1, 5, 20)
+SEEDS = (0, 1, 2)
+BATCH = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Images of 32×32 to train a head on and to test it on."""
+
+    name: str
+    images: np.ndarray
+    labels: np.ndarray
+    tests: np.ndarray
+    test_labels: np.ndarray
+
+
+def _read(path: Path) -> Arrays:
+    source = FolderSource(path, SHAPE)
+    rows = range(len(source))
+    return Arrays(source.images(rows), source.labels(rows), source.classes)
+
+
+def _task(name: str, train: Arrays, test: Arrays) -> Task:
+    test_labels = test.renumber(train.names)
+    labels = np.concatenate([part.numpy() for _, part in test_labels.in_order(BATCH)])
+    return Task(name, train.pixels.numpy(), train.labels.numpy(), test.pixels.numpy(), labels)
+
+
+def _unseen(samples: Arrays) -> Arrays:
+    """The classes that natural32's training left out."""
+    labels = samples.labels.numpy()
+    rows = labels % EVERY == EVERY - 1
+    names = samples.names[EVERY - 1 :: EVERY]
+    return Arrays(samples.pixels.numpy()[rows], labels[rows] // EVERY, names)
+
+
+def _tasks(data: Path, only: str | None) -> Iterator[Task]:
+    for name, train, test in (
+        ("flowers12", "flowers12/train", "flowers12/test"),
+        ("unseen50", "tiny-imagenet-32/train", "tiny-imagenet-32/val"),
+        ("cifar10", "cifar10/train", "cifar10/test"),
+    ):
+        if only in (None, name):
+            sides = [_read(data / part) for part in (train, test)]
+            yield _task(name, *(map(_unseen, sides) if name == "unseen50" else sides))
+
+
+def _random(images: np.ndarray) -> Network:
+    """natural32's shape with random weights; batch norm knows the images, as after training."""
+    design = Design("vgg32", software_head=True)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module = design.extractor(design.build(2)).train()
+    sample = pixels_to_floats(torch.from_numpy(images))
+    with torch.no_grad():
+        for part in sample.split(100):
+            module(part)
+    return freeze(module.eval(), design.input_shape, design.bits, sample[:100])
+
+
+def _bits(net: Network | None, images: np.ndarray) -> np.ndarray:
+    if net is None:
+        return images.reshape(len(images), -1)
+    parts = [net.forward(images[k : k + BATCH]) for k in range(0, len(images), BATCH)]
+    return np.concatenate([part.reshape(len(part), -1) for part in parts]).astype(np.uint8)
+
+
+def _few(labels: np.ndarray, number: int, seed: int) -> np.ndarray:
+    order = np.random.default_rng([number, seed]).permutation(len(labels))
+    chosen = [order[labels[order] == label][:number] for label in range(labels.max() + 1)]
+    return np.concatenate(chosen)
+
+
+def _scores(task: Task, bits: np.ndarray, tests: np.ndarray) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for number in (*FEW, "all"):
+        started, right = time.perf_counter(), []
+        for seed in SEEDS if isinstance(number, int) else SEEDS[:1]:
+            rows = slice(None) if number == "all" else _few(task.labels, int(number), seed)
+            small = len(task.labels[rows]) < 2000
+            head = RidgeHead(selection="leave-one-out" if small else "held-out")
+            head.fit(bits[rows], task.labels[rows])
+            right.append(head.predict(tests) == task.test_labels)
+        accuracy, low, high = bootstrap(np.array(right))
+        seconds = (time.perf_counter() - started) / len(right)
+        found[str(number)] = {"accuracy": accuracy, "interval": [low, high], "seconds": seconds}
+    return found
+
+
+def measure(task: Task, rtl: int | None) -> dict[str, Any]:
+    """Accuracies of every extractor on one task, and the comparison of its test images in RTL."""
+    net = extractors.features("natural32")
+    some = np.random.default_rng(0).permutation(len(task.images))[:1000]
+    networks = {
+        "natural32": net,
+        "random weights": _random(task.images[some]),
+        "fashion32": extractors.features("fashion32"),
+        "pixels": None,
+    }
+    found: dict[str, Any] = {"images": len(task.images), "test_images": len(task.tests)}
+    with steps() as say:
+        for name, used in networks.items():
+            say(f"{task.name}: {name}")
+            bits, tests = _bits(used, task.images), _bits(used, task.tests)
+            found[name] = {"values": bits.shape[1], **_scores(task, bits, tests)}
+        say(f"{task.name}: test images in RTL")
+        simulated = simulate(net, task.tests, most=rtl)
+    found["rtl"] = simulated.figures
+    return found
+
+
+@click.command()
+@click.argument("data", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--rtl", type=click.IntRange(1), help="Test images in RTL; all by default.")
+@click.option("--only", type=click.Choice(["flowers12", "unseen50", "cifar10"]))
+def main(data: Path, rtl: int | None, only: str | None) -> None:
+    """Measure, write docs/raw/natural and print the table."""
+    RAW.mkdir(parents=True, exist_ok=True)
+    for task in _tasks(data, only):
+        about = {"network": extractors.load("natural32").id, "machine": machine()}
+        figures = about | measure(task, rtl)
+        with replacing(RAW / f"{task.name}.json") as file:
+            file.write((json.dumps(figures, indent=2) + "\n").encode())
+        for name in ("natural32", "random weights", "fashion32", "pixels"):
+            cells = [_cell(figures[name][number]) for number in (*map(str, FEW), "all")]
+            print(f"| {task.name} | {name} | {' | '.join(cells)} |")
+        print(figures["rtl"])
+
+
+def _cell(row: dict[str, Any]) -> str:
+    low, high = row["interval"]
+    return f"{100 * row['accuracy']:.1f} ({100 * low:.1f} to {100 * high:.1f})"
+
+
+if __name__ == "__main__":
+    main()
