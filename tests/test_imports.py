@@ -13,7 +13,7 @@ PACKAGES = ("bitlight_lab", "bitlight_sim", "bitlight_hw", "bitlight")
 FLOORS = (
     {"cli"},
     {"store"},
-    {"features", "training"},
+    {"classifier", "features", "training"},
     {"zoo", "heads", "cluster"},
     {"freezing", "engines"},
     {"extractors", "nn", "optics", "qonnx"},

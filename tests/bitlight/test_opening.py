@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from bitlight import BitlightError, DataError, Network, RidgeHead, data
-from bitlight.data.source import FileSource, FolderSource
+from bitlight.data.foldersource import FolderSource
+from bitlight.data.source import FileSource
 from bitlight.features.npz import FeatureFile
 from bitlight.files.opening import open_regular, read_regular
 from bitlight.qonnx import import_qonnx

@@ -7,7 +7,8 @@ from PIL import Image
 from bitlight import BinaryFeatures, DataError, Linear, Network, NetworkError
 from bitlight.data import fit
 from bitlight.data.fitting import photograph_shape
-from bitlight.data.source import FileSource, FolderSource
+from bitlight.data.foldersource import FolderSource
+from bitlight.data.source import FileSource
 from bitlight.network.surroundings import OutputScale
 
 

@@ -18,7 +18,7 @@ from bitlight import Conv2d, FeatureStore, Linear, MaxPool2d, Network, OutputSca
 from bitlight.data import read_idx
 from bitlight.data.source import FileSource
 from bitlight.features.npz import FeatureFile
-from fuzzing import arrayfiles, imagefiles, modelfiles, structures
+from fuzzing import arrayfiles, datasetformats, imagefiles, modelfiles, structures
 from fuzzing.mutations import mostly, open_safetensors
 from fuzzing.uses import use_head, use_network
 from fuzzing.worker import FLOOR, Format
@@ -316,4 +316,5 @@ FORMATS = {
     "npy": npy,
     "image": image,
     "onnx": onnx,
+    **datasetformats.FORMATS,
 }

@@ -12,7 +12,7 @@ from bitlight import engines
 from bitlight.cli import sources
 from bitlight.cli.cluster import dask_client, dask_option
 from bitlight.cli.paths import IMAGES, NETWORK, Output, random_weights_option
-from bitlight.cli.reading import Reading, reading_options, tell_skipped
+from bitlight.cli.reading import Reading, reading_options, split_options, tell_skipped
 from bitlight.cli.report import json_option, show_table, write_json
 from bitlight.console.progress import progress
 from bitlight.files import scratch
@@ -44,6 +44,7 @@ from bitlight.files import scratch
 )
 @random_weights_option
 @reading_options
+@split_options
 @dask_option
 @json_option
 def features(
@@ -71,10 +72,14 @@ def features(
     fit in memory: `features` (uint8, packed rows), `n_features`, `labels`, and the network's `id`.
 
     Photographs are turned upright as their EXIF orientation says. Of those in a folder, files that
-    are no images are named before the work begins.
+    are no images are named before the work begins. What was decoded is kept in the cache, so that
+    other features of the same files take less time. --split divides any images with labels.
 
     \b
     bitlight features fashion28 photos features/
+    bitlight features fashion32 cifar-10-batches-py:train features/
+    bitlight features fashion28 photos a.npz --split 80:20 --part train
+    bitlight features fashion28 photos b.npz --split 80:20 --part test
     bitlight features fashion28 photos features/ --engine rtl --processes 8
     bitlight features fashion28 photos features/ --engine board --port /dev/ttyUSB1
     bitlight features fashion28 photos features/ --engine rtl --dask tcp://10.0.0.1:8786

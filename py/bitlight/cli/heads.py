@@ -5,12 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
+from click.core import ParameterSource
 
 from bitlight.cli import sources
-from bitlight.cli.cluster import dask_client, dask_option
-from bitlight.cli.paths import NETWORK, Input, Output
+from bitlight.cli.cluster import dask_option
+from bitlight.cli.headtraining import new_head, train_on_file, train_on_images, train_on_store
+from bitlight.cli.paths import FEATURES_OR_IMAGES, NETWORK, Input, Output
+from bitlight.cli.reading import Reading, reading_options, split_options
 from bitlight.cli.report import json_option, show_table, write_json
-from bitlight.console.progress import progress
+from bitlight.console.progress import format_value
 from bitlight.data.classes import translate
 from bitlight.errors import DataError, HeadError
 from bitlight.files.replacing import size_of
@@ -25,8 +28,13 @@ def head() -> None:
 
 
 @head.command()
-@click.argument("features_file", metavar="FEATURES", type=Input())
+@click.argument("features_file", metavar="FEATURES|IMAGES", type=FEATURES_OR_IMAGES)
 @click.argument("out", type=Output(dir_okay=False))
+@click.option(
+    "--extractor",
+    type=NETWORK,
+    help="The network whose features of IMAGES are computed on the way: fashion32, or a .bnn file.",
+)
 @click.option(
     "--kind",
     type=click.Choice(["ridge", "linear", "binary"]),
@@ -36,7 +44,11 @@ def head() -> None:
 )
 @click.option("--alpha", "alphas", type=float, multiple=True, help="Of ridge; repeat to choose.")
 @click.option("--balanced", is_flag=True, help="All classes count the same, however many images.")
-@click.option("--calibrate", is_flag=True, help="Fit the temperature on what is held out.")
+@click.option(
+    "--calibrate/--no-calibrate",
+    default=None,
+    help="Fit the temperature on what is held out. Default: with --extractor, of 20 or more.",
+)
 @click.option(
     "--hold-out",
     type=click.FloatRange(0, 0.5),
@@ -50,190 +62,101 @@ def head() -> None:
     help="Of the stored weights. Default: float32, for binary bits.",
 )
 @click.option("--names", help="Names of the classes in their order, separated by commas.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of what is held out."
+)
+@reading_options
+@split_options
 @dask_option
 @json_option
+@click.pass_context
 def train(
+    ctx: click.Context,
     features_file: str,
     out: str,
+    extractor: str | None,
     kind: str,
     alphas: tuple[float, ...],
     balanced: bool,
-    calibrate: bool,
+    calibrate: bool | None,
     hold_out: float,
     dtype: str | None,
     names: str | None,
     seed: int,
+    reading: Reading,
     dask: str | None,
     json_file: str | None,
 ) -> None:
-    """Train a head on FEATURES, of `bitlight features` or `project`, and write it to OUT.
+    """Train a head on FEATURES, or on the features of IMAGES, and write it to OUT.
 
-    FEATURES is a file, or a store, which ridge goes through chunk by chunk. A part of it is held
-    out first, and the accuracy on it is told: an estimate of what the head will do with images that
-    it has never seen, as the accuracy on its own training images is not. The head that is written
-    is then trained on everything. `bitlight head score` tells the accuracy on other images.
+    With --extractor the first argument is IMAGES, as of `bitlight features`: a folder with one
+    sub-folder of photographs for each class is enough. Without it, it is FEATURES of `bitlight
+    features` or `project`: a file, or a store, which ridge goes through chunk by chunk.
+
+    A part of each class is held out first, and the accuracy on it is told, with its interval of
+    95 %: an estimate of what the head will do with images that it has never seen, as the accuracy
+    on its own training images is not. The head that is written is then trained on everything.
+    `bitlight head score` tells the accuracy on other images.
+
+    \b
+    bitlight head train photos/ my.head --extractor fashion32
+    bitlight predict my.head one.jpg two.png --top 3
+    bitlight head train photos my.head --extractor fashion32 --split 80:20 --part train
+    bitlight head train a.npz my.head --kind linear --dtype int8 --calibrate
     """
     if alphas and kind != "ridge":
         raise click.UsageError(f"--alpha is for ridge alone, not for {kind}")
     if calibrate and not hold_out:
         raise click.UsageError("--calibrate needs samples that are held out: give --hold-out")
-    head = _new(kind, alphas, "balanced" if balanced else None, seed)
+    head = new_head(kind, alphas, "balanced" if balanced else None, seed)
     class_names = names.split(",") if names else None
-    if Path(features_file).is_dir():
+    if extractor is not None:
+        if names or dask:
+            raise click.UsageError("--names and --dask are for FEATURES, without --extractor")
+        figures = train_on_images(
+            features_file, extractor, out, head, dtype, calibrate, hold_out, seed, reading
+        )
+    elif (given := _of_images(ctx)) or not _is_features(features_file):
+        raise click.UsageError(
+            f"{given or features_file} {'are' if given else 'is'} for images: --extractor says "
+            "whose features of them a head is trained on, as in --extractor fashion32"
+        )
+    elif Path(features_file).is_dir():
         if kind != "ridge" or calibrate:
             raise click.UsageError("stores are for ridge, without --calibrate")
-        figures = _train_on_store(features_file, out, head, class_names, dtype, dask, hold_out)
+        figures = train_on_store(features_file, out, head, class_names, dtype, dask, hold_out)
     elif dask is not None:
         raise click.UsageError("--dask is for stores; a head is trained on a file here")
     else:
-        figures = _train_on_file(
-            features_file, out, head, class_names, dtype, calibrate, hold_out, seed
+        figures = train_on_file(
+            features_file, out, head, class_names, dtype, bool(calibrate), hold_out, seed
         )
     figures = {**figures, "kind": kind, "bytes": size_of(out)}
-    show_table(out, ["", "value"], [[k, v] for k, v in figures.items() if v is not None])
+    show_table(out, ["", "value"], [[k, _shown(v)] for k, v in figures.items() if v is not None])
     write_json(json_file, figures)
 
 
-def _train_on_file(
-    path: str,
-    out: str,
-    head: Any,
-    names: list[str] | None,
-    dtype: str | None,
-    calibrate: bool,
-    hold_out: float,
-    seed: int,
-) -> dict[str, Any]:
-    from sklearn.base import clone
-
-    from bitlight.features.npz import FeatureFile
-    from bitlight.store.samples import name_of
-
-    samples = FeatureFile.load(path)
-    sources.tell_whole(name_of(samples))
-    X, y = samples.features, samples.labels
-    if (y < 0).any():
-        raise DataError(f"{path} has no labels to train on")
-    classes = np.unique(y)
-    names = _class_names(classes, names, samples.classes)
-    temperature, told = None, _estimate(0, None)
-    apart = _apart(y, hold_out, seed)
-    if apart.any():
-        trial = clone(head).fit(X[~apart], y[~apart])
-        told = _estimate(int(apart.sum()), trial.shipped(dtype).score(X[apart], y[apart]))
-        if calibrate:
-            temperature = trial.calibrate(X[apart], y[apart]).temperature_
-    head.fit(X, y)
-    head.temperature_ = temperature or head.temperature_
-    head.save(out, samples.network_id, names, dtype=dtype, projection=samples.optics)
-    stored = head.shipped(dtype)
-    figures = _figures(head, stored, X.shape, told, float(stored.score(X, y)))
-    return {**figures, "temperature": temperature} if calibrate else figures
+def _shown(value: Any) -> Any:
+    """A figure for the table: ends of an interval, and how photographs were placed."""
+    if isinstance(value, list):
+        return " to ".join(format_value(end) for end in value)
+    return ", ".join(value.values()) if isinstance(value, dict) else value
 
 
-def _train_on_store(
-    path: str,
-    out: str,
-    head: Any,
-    names: list[str] | None,
-    dtype: str | None,
-    dask: str | None,
-    hold_out: float,
-) -> dict[str, Any]:
-    from copy import deepcopy
-
-    from bitlight.store import FeatureStore
-    from bitlight.store.ridge import ridge_over
-    from bitlight.store.rows import Rows
-
-    store = FeatureStore(path)
-    manifest = store.manifest
-    sources.tell_whole(manifest.source)
-    every = round(1 / hold_out) if hold_out and len(store) * hold_out >= 1 else 0
-    held = Rows(every, held=True)
-    classes = np.unique(store.labels())
-    names = _class_names(classes, names, manifest.classes)
-    with dask_client(dask) as client, progress("sums of products", len(store)) as done:
-        kept = ridge_over(store, head, client, done, Rows(every))
-        trial = deepcopy(kept).shipped(dtype) if every else None
-        if every:
-            seen = len(store) - len(store) // every
-            rest = ridge_over(store, head, client, lambda n: done(min(seen + n, len(store))), held)
-            kept.merge(rest)
-    kept.save(out, manifest.network, names, dtype=dtype, projection=manifest.projection)
-    stored = kept.shipped(dtype)
-    right, apart_right, apart_count = 0, 0, 0
-    with progress("accuracy", manifest.chunks) as done:
-        for chunk, (features, labels) in enumerate(store.batches()):
-            right += int((stored.predict(features) == labels).sum())
-            apart = held.chosen(manifest.span(chunk))
-            if trial is not None and apart.any():
-                apart_count += int(apart.sum())
-                apart_right += int((trial.predict(features[apart]) == labels[apart]).sum())
-            done(chunk + 1)
-    told = _estimate(apart_count, apart_right / apart_count if apart_count else None)
-    return _figures(kept, stored, store.shape, told, right / len(store))
+def _of_images(ctx: click.Context) -> str:
+    """Options that were given and are for images alone."""
+    options = [
+        parameter.opts[0]
+        for parameter in ctx.command.params
+        if parameter.name in ("fit", "background", "skip_bad", "how", "part", "split_seed")
+        and ctx.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+    ]
+    return " and ".join(options)
 
 
-def _class_names(
-    classes: np.ndarray, given: list[str] | None, known: tuple[str, ...]
-) -> list[str] | None:
-    """Names of the classes that occur: those given, or else those that the features carry."""
-    if given is not None:
-        named = [known[label] for label in classes.tolist() if label < len(known)]
-        if known and given != named:
-            raise click.UsageError(
-                f"the features have names of their classes, {', '.join(named)}: --names is for "
-                "those that have none"
-            )
-        if len(given) != len(classes):
-            raise click.UsageError(
-                f"--names gives {len(given)} names, and there are {len(classes)} classes"
-            )
-        return given
-    if known and classes.max() >= len(known):
-        raise DataError(f"there is the label {classes.max()}, and names for {len(known)} classes")
-    return [known[label] for label in classes.tolist()] if known else None
-
-
-def _apart(labels: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Which samples are held out: so many of each class, drawn at random, but never all."""
-    rng, apart = np.random.default_rng(seed), np.zeros(len(labels), bool)
-    for label in np.unique(labels):
-        members = rng.permutation(np.flatnonzero(labels == label))
-        apart[members[: min(round(share * len(members)), len(members) - 1)]] = True
-    return apart
-
-
-def _estimate(images: int, accuracy: float | None) -> dict[str, Any]:
-    """What is told of the images that were held out; no accuracy if there were none."""
-    told = None if accuracy is None else float(accuracy)
-    return {"images_held_out": images, "accuracy_held_out": told}
-
-
-def _figures(
-    head: Any, stored: Any, shape: tuple[int, int], told: dict[str, Any], accuracy: float
-) -> dict[str, Any]:
-    return {
-        "images": shape[0],
-        "features": shape[1],
-        "classes": len(head.classes_),
-        "dtype": stored.readout_.dtype,
-        **({"alpha": head.alpha_} if hasattr(head, "alpha_") else {}),
-        **told,
-        "training_accuracy": accuracy,
-    }
-
-
-def _new(kind: str, alphas: tuple[float, ...], weight: Any, seed: int) -> Any:
-    from bitlight.heads import BinaryHead, LinearHead, RidgeHead
-
-    if kind == "linear":
-        return LinearHead(class_weight=weight, random_state=seed, verbose=True)
-    if kind == "binary":
-        return BinaryHead(class_weight=weight, random_state=seed, verbose=True)
-    return RidgeHead(alphas, weight) if alphas else RidgeHead(class_weight=weight)
+def _is_features(path: str) -> bool:
+    """Whether it is a file of features, or a store."""
+    return Path(path).is_file() or (Path(path) / "zarr.json").is_file()
 
 
 @head.command()

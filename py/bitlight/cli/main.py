@@ -18,6 +18,7 @@ from bitlight.cli.features import features
 from bitlight.cli.heads import head
 from bitlight.cli.inspect import inspect
 from bitlight.cli.optics import project
+from bitlight.cli.predict import predict
 from bitlight.cli.stopping import Stopped, stoppable
 from bitlight.cli.store import store
 from bitlight.cli.training import train
@@ -55,7 +56,9 @@ def cli(debug: bool) -> None:
 
     IMAGES is a data set (animals, animals:train, animals:test, digits, fashion-mnist:train,
     fashion-mnist:test), random or random:COUNT (noise that fits any network),
-    a .npy file of uint8, or a folder with one sub-folder of images for each class.
+    a .npy file of uint8, or a folder with one sub-folder of images for each class. Of CIFAR-10 and
+    CIFAR-100 (cifar-10-batches-py:train, also as .tar.gz), Tiny ImageNet (tiny-imagenet-200:val),
+    STL-10, SVHN, and folders that hold train/ and test/ or val/, a part is named: PATH:train.
 
     \b
     bitlight demo                              everything once, on real images
@@ -75,6 +78,8 @@ def cli(debug: bool) -> None:
     bitlight project a.npz o.npz --components 4000  their optical projection
     bitlight head train a.npz head.safetensors   a last layer trained on them
     bitlight head score head.safetensors b.npz   its accuracy on others
+    bitlight head train photos my.head --extractor fashion32   both in one, from photographs
+    bitlight predict my.head photo.jpg --top 3   what is on a photograph
     bitlight reproduce leroux-table2 --quick   the papers' experiments
     """
 
@@ -87,6 +92,7 @@ for command in (
     store,
     project,
     head,
+    predict,
     train,
     cache,
 ):

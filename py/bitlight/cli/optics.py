@@ -86,21 +86,14 @@ def _like(path: str) -> dict[str, Any]:
     return found
 
 
-def _optics(chosen: dict[str, Any], verbose: bool) -> Any:
-    from bitlight.optics.camera import Camera
-    from bitlight.optics.features import OpticalFeatures
-
-    camera = None if chosen["camera"] is None else Camera(**chosen["camera"])
-    return OpticalFeatures(**{**chosen, "camera": camera}, verbose=verbose)
-
-
 def _project_file(path: str, out: str, chosen: dict[str, Any]) -> dict[str, Any]:
     from bitlight.features.npz import FeatureFile
+    from bitlight.optics.recorded import recorded
 
     samples = FeatureFile.load(path)
     if samples.optics is not None:
         raise DataError(f"{path} is a projection already")
-    optics = _optics(chosen, verbose=True).fit(samples.features)
+    optics = recorded(chosen, verbose=True).fit(samples.features)
     if chosen["camera"] is not None:
         chosen = {**chosen, "camera": {**chosen["camera"], "exposure": optics.exposure_}}
     found = optics.transform(samples.features)
@@ -110,13 +103,14 @@ def _project_file(path: str, out: str, chosen: dict[str, Any]) -> dict[str, Any]
 
 
 def _project_store(path: str, out: str, chosen: dict[str, Any], dask: str | None) -> dict[str, Any]:
+    from bitlight.optics.recorded import recorded
     from bitlight.store import FeatureStore
     from bitlight.store.projecting import expose, project_over
 
     store = FeatureStore(path)
     if store.manifest.projection is not None:
         raise StoreError(f"{path} is a projection already")
-    optics = expose(_optics(chosen, verbose=False), store)
+    optics = expose(recorded(chosen), store)
     label = "optical projection"
     with dask_client(dask) as client, progress(label, len(store)) as done:
         found = project_over(store, out, optics, client, done)

@@ -3,11 +3,13 @@
 A command declares which is which, and before it runs no output is an input or another output.
 """
 
+import glob
 from pathlib import Path
 from typing import Any
 
 import click
 
+from bitlight.data.parts import ARCHIVES, split_part
 from bitlight.errors import BitlightError, DataError, NetworkError
 from bitlight.extractors.shipped import CUTS
 from bitlight.files.replacing import check_distinct, check_writable
@@ -54,11 +56,68 @@ class ImagesInput(Input):
 
     def convert(self, value: Any, param: Any, ctx: click.Context | None) -> Any:
         """Note the path, and refuse it if it is an output or leads nowhere."""
-        found = super().convert(value, param, ctx)
-        path = Path(value)
-        if self.is_name(value) or path.is_dir() or (path.suffix == ".npy" and path.exists()):
-            return found
+        if self.is_name(value):
+            return value
+        path, part = split_part(str(value))
+        super().convert(str(path), param, ctx)
+        packed = path.is_file() and path.name.endswith(ARCHIVES)
+        if path.is_dir() or packed or (path.suffix == ".npy" and path.exists() and not part):
+            return value
         raise no_images(value)
+
+
+class FeaturesOrImages(ImagesInput):
+    """Features on disk, or IMAGES; which of them is the command's to say."""
+
+    def convert(self, value: Any, param: Any, ctx: click.Context | None) -> Any:
+        """Note the path, and refuse it if it is an output or leads nowhere."""
+        if Path(value).is_file():
+            return Input.convert(self, value, param, ctx)
+        path, _ = split_part(str(value))
+        if not self.is_name(value) and not path.exists():
+            raise BitlightError(f"no such file: {value}")
+        return super().convert(value, param, ctx)
+
+
+class Photographs(Input):
+    """Files of photographs, folders of them, or patterns as *.jpg."""
+
+    def convert(self, value: Any, param: Any, ctx: click.Context | None) -> Any:
+        """Note the files, and refuse them if one is an output, or if there are none."""
+        for file in expand(value):
+            _note("inputs", str(file), ctx)
+        return value
+
+
+def expand(name: str) -> list[Path]:
+    """The files that a name means: itself, those of a folder, or those of a pattern, sorted.
+
+    Raises
+    ------
+    DataError
+        If there are none.
+    """
+    path = Path(name)
+    if path.is_dir():
+        found = sorted(file for file in path.rglob("*") if _is_visible(file, path))
+        if not found:
+            raise DataError(f"there are no files in {name}")
+        return found
+    if path.exists():
+        return [path]
+    if not glob.has_magic(name):
+        raise DataError(f"no such file: {name}")
+    found = sorted(Path(file) for file in glob.glob(name, recursive=True))
+    found = [file for file in found if file.is_file()]
+    if not found:
+        raise DataError(f"no file has a name like {name}")
+    return found
+
+
+def _is_visible(file: Path, folder: Path) -> bool:
+    """Whether it is a file of which no part of the name within a folder begins with a dot."""
+    parts = file.relative_to(folder).parts
+    return file.is_file() and not any(part.startswith(".") for part in parts)
 
 
 def no_images(name: str) -> DataError:
@@ -66,7 +125,8 @@ def no_images(name: str) -> DataError:
     return DataError(
         f"no images {name!r}: give animals, animals:train, animals:test, digits, "
         "fashion-mnist:train, fashion-mnist:test, random or random:COUNT, a .npy file, "
-        "or a folder with one sub-folder for each class"
+        "a folder with one sub-folder for each class, or PATH:train and the like of CIFAR, "
+        "Tiny ImageNet, STL-10, SVHN, or of a folder with train/ and test/ in it"
     )
 
 
@@ -133,6 +193,7 @@ random_weights_option = click.option(
 )
 NETWORK = NetworkInput((*CUTS, *TOPOLOGIES))
 IMAGES = ImagesInput(DATA_SETS)
+FEATURES_OR_IMAGES = FeaturesOrImages(DATA_SETS)
 
 
 def _note(role: str, path: Any, ctx: click.Context | None) -> None:

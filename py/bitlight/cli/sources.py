@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
-from bitlight import Network, NetworkError, data, extractors
+from bitlight import DataError, Network, NetworkError, data, extractors
 from bitlight.cli.paths import CUT, no_images, split_cut
 from bitlight.cli.reading import Reading, looking, tell_skipped
 from bitlight.cli.report import NETWORK_USED
+from bitlight.data.foldersource import FolderSource, list_folder
+from bitlight.data.labelled import Listing, Pixels
+from bitlight.data.parts import ARCHIVES, layout_of, read_part, split_part
 from bitlight.data.source import (
     ArraySource,
     FileSource,
     FirstOf,
-    FolderSource,
     ImageSource,
     RandomSource,
 )
@@ -76,11 +78,31 @@ def network(name: str, *, upto: int | None = None, random_weights: bool = True) 
         net = net.upto(len(net.layers) - 1)
     if upto is not None:
         net, cut = net.upto(upto), str(upto)
-    _note(f"{base}:{cut}" if cut else base, net, weights)
+    note(f"{base}:{cut}" if cut else base, net, weights)
     return net
 
 
-def _note(name: str, net: Network, weights: str) -> None:
+def extractor(name: str) -> Network:
+    """The same where features are wanted: without a last layer that gives scores.
+
+    Raises
+    ------
+    NetworkError
+        If there is no such network, its weights are random, or scores are asked for.
+    """
+    base, cut = split_cut(name)
+    if base in TOPOLOGIES and base not in CUTS:
+        raise NetworkError(
+            f"{base} is a topology, whose weights are random here: give a .bnn file that was "
+            f"trained, or {', '.join(CUTS)}"
+        )
+    net = network(name if cut else f"{name}:{CUT}")
+    if net.gives_scores:
+        raise NetworkError(f"{name} gives scores, and a head wants features: {base}:{CUT}")
+    return net
+
+
+def note(name: str, net: Network, weights: str = "trained") -> None:
     """Keep which network is used, for the tables and figures that the command shows."""
     used = {
         "name": name,
@@ -95,17 +117,35 @@ def _note(name: str, net: Network, weights: str) -> None:
         context.meta[NETWORK_USED] = used
 
 
-def named_images(name: str) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]] | None:
-    """Images, labels and class names of a data set that installs offline; None if there is none."""
+def named_images(name: str) -> Pixels | None:
+    """A data set that installs offline; None if there is none of that name."""
     kind, _, split = name.partition(":")
     if kind == "fashion-mnist":
-        return *data.fashion_mnist(split or "test"), data.FASHION  # type: ignore[arg-type]
+        found = data.fashion_mnist(split or "test")  # type: ignore[arg-type]
+        return Pixels(*found, data.FASHION)
     if kind == "animals" and split in ("train", "test"):
         both = data.animal_split()
-        return *(both[:2] if split == "train" else both[2:]), data.ANIMALS
+        return Pixels(*(both[:2] if split == "train" else both[2:]), data.ANIMALS)
     if name == "animals":
-        return *data.animals(), data.ANIMALS
-    return (*data.digits(), tuple("0123456789")) if name == "digits" else None
+        return Pixels(*data.animals(), data.ANIMALS)
+    return Pixels(*data.digits(), tuple("0123456789")) if name == "digits" else None
+
+
+def labelled(name: str) -> Pixels | Listing | None:
+    """Images with labels, in memory or as files; None for a name of others, or of none.
+
+    Raises
+    ------
+    DataError
+        If a folder or a part of a data set is not as it should be.
+    """
+    named = named_images(name)
+    if named is not None:
+        return named
+    path, part = split_part(name)
+    if not path.is_dir() and not (path.is_file() and path.name.endswith(ARCHIVES)):
+        return None
+    return read_part(path, part) or list_folder(path)
 
 
 def tell_whole(name: str) -> None:
@@ -151,36 +191,49 @@ def source(
 
 
 def _source(name: str, net: Network, reading: Reading) -> ImageSource:
-    named = named_images(name)
+    content, split = labelled(name), reading.split
     form = net.input_shape, net.input_bits
-    if named is not None:
-        images, labels, classes = named
-        return ArraySource(name, images, labels, *form, classes, net.codes, reading.placing)
+    if content is not None:
+        if split is not None:
+            content = content.take(split.rows(content.ids, content.labels, content.names))
+        title = name if split is None else f"{name}, {split}"
+        if isinstance(content, Listing):
+            return _listed(content, title, net, reading)
+        images, labels, classes = content
+        return ArraySource(title, images, labels, *form, classes, net.codes, reading.placing)
     kind, _, count = name.partition(":")
-    if kind == "random" and (count.isdecimal() or not count):
+    path, noise = Path(name), kind == "random" and (count.isdecimal() or not count)
+    if split is not None and (noise or path.suffix == ".npy"):
+        raise DataError(f"--split goes class by class, and {name} has no classes")
+    if noise:
         return RandomSource(int(count or 100), *form)
-    path = Path(name)
-    if path.is_dir():
-        return _folder(path, net, reading)
     if path.suffix == ".npy" and path.is_file():
         return FileSource(path, *form, net.codes, reading.placing)
     raise no_images(name)
 
 
-def _folder(path: Path, net: Network, reading: Reading) -> FolderSource:
+def _listed(listing: Listing, title: str, net: Network, reading: Reading) -> FolderSource:
     form = net.input_shape, net.input_bits, net.codes, reading.placing
-    with looking(path, reading) as done:
+    with looking(len(listing.files), reading) as done:
         return FolderSource(
-            path,
+            listing,
             *form,
             skip_bad=reading.skip_bad,
             known_bad=reading.known_bad,
             progress=done,
+            name=title,
         )
 
 
+def is_photographs(name: str) -> bool:
+    """Whether it is a folder with a sub-folder for each class, perhaps a part of a larger one."""
+    path, _ = split_part(name)
+    layout = layout_of(path)
+    return path.is_dir() and (layout is None or layout.photographs)
+
+
 def photographs(
-    path: Path, input_shape: Shape, input_bits: int, workers: int, reading: Reading
+    listing: Listing, input_shape: Shape, input_bits: int, workers: int, reading: Reading
 ) -> "Photographs":
     """Images of a folder to train on, or to test what was trained.
 
@@ -191,9 +244,9 @@ def photographs(
     """
     from bitlight.training import Photographs
 
-    with looking(path, reading) as done:
+    with looking(len(listing.files), reading) as done:
         found = Photographs.of_folder(
-            path,
+            listing.root,
             input_shape,
             workers,
             input_bits=input_bits,
@@ -206,7 +259,7 @@ def photographs(
 
 
 def whole_photographs(
-    path: Path, input_shape: Shape, input_bits: int, reading: Reading
+    listing: Listing, input_shape: Shape, input_bits: int, reading: Reading
 ) -> "Arrays":
     """The same, each read once, as `bitlight features` reads it.
 
@@ -217,9 +270,9 @@ def whole_photographs(
     """
     from bitlight.training import Arrays
 
-    with looking(path, reading) as done:
+    with looking(len(listing.files), reading) as done:
         found = FolderSource(
-            path,
+            listing,
             input_shape,
             input_bits,
             placing=reading.placing,

@@ -9,9 +9,10 @@ import click
 
 from bitlight import data
 from bitlight.cli import sources
-from bitlight.cli.paths import IMAGES, Output
+from bitlight.cli.paths import IMAGES, Output, no_images
 from bitlight.cli.reading import Reading, photograph_options
 from bitlight.cli.report import json_option, show_table, write_json
+from bitlight.data.labelled import Pixels
 from bitlight.errors import DataError, TrainingError
 from bitlight.zoo.topologies import TOPOLOGIES
 
@@ -127,10 +128,10 @@ def train(
     bitlight train vgg32 photographs build/eyes --software-head --whole --shift 4
     bitlight train alexnet imagenet/train build/alexnet --test imagenet/val --device cuda
 
-    IMAGES is a data set, or a folder with one sub-folder of images for each class, as ImageNet is
-    laid out: of each a random part is taken while training, upright, and the middle for tests;
-    with --whole all of it, which --shift and --cutout then change.
-    Files that are no images are named before the work begins. Several GPUs:
+    IMAGES is a data set (`bitlight --help` says which), or a folder with one sub-folder of images
+    for each class, as ImageNet is laid out: of each a random part is taken while training, upright,
+    and the middle for tests; with --whole all of it, which --shift and --cutout then change. Files
+    that are no images are named before the work begins. Several GPUs:
     `torchrun --nproc-per-node 4 -m bitlight.cli train …`.
     """
     import torch
@@ -177,21 +178,22 @@ def _samples(
 ) -> "Samples":
     from bitlight.training import Arrays
 
-    found = sources.named_images(name)
-    if found is not None:
-        images, labels = found[0][:number], found[1][:number]
-        pixels = data.fit(images, design.input_shape, design.bits)
-        return Arrays(pixels, labels, found[2])
+    found, form = sources.labelled(name), (design.input_shape, design.bits)
+    if found is None:
+        raise no_images(name)
+    if isinstance(found, Pixels):
+        pixels = data.fit(found.images[:number], *form)
+        return Arrays(pixels, found.labels[:number], found.names)
     if number is not None:
         raise DataError(f"--number takes the first images of a data set, not of the folder {name}")
-    if whole:
-        return sources.whole_photographs(Path(name), design.input_shape, design.bits, reading)
+    if whole or not sources.is_photographs(name):
+        return sources.whole_photographs(found, *form, reading)
     if moved:
         raise DataError(
             f"--{moved[0]} acts on whole images, not on the random parts that are taken of those "
             "in a folder: give --whole as well"
         )
-    return sources.photographs(Path(name), design.input_shape, design.bits, workers, reading)
+    return sources.photographs(found, *form, workers, reading)
 
 
 def _without(samples: "Samples", every: int) -> "Samples":

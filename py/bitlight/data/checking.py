@@ -85,7 +85,7 @@ def usable(
             wrong = refusal([*found.values()], len(files))
             raise DataError(f"{wrong}; --skip-bad leaves out what is bad")
         bad = set(found)
-        if len(bad) > SKIPPED or len(bad) == len(files):
+        if len(bad) > SKIPPED or (bad and len(bad) == len(files)):
             raise DataError(
                 f"too much of {root} is bad to leave it out, {SKIPPED} files at most: "
                 f"{refusal([*found.values()], len(files))}"

@@ -204,6 +204,8 @@ def _pillows_warnings() -> Iterator[None]:
 
 
 def _decoded(file: Path, mode: str | None, background: str) -> Image.Image:
+    if file.is_dir():
+        raise DataError(f"{file} is a folder: there should be images alone in {file.parent.name}")
     try:
         # Of a file of its own Pillow would ask for as many bytes as a length in it says.
         content = io.BytesIO(read_regular(file, LARGEST_FILE))
@@ -261,4 +263,7 @@ def _classes(root: Path) -> dict[str, list[Path]]:
 
 
 def _visible(folder: Path) -> list[Path]:
-    return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    return sorted(
+        (entry for entry in folder.iterdir() if not entry.name.startswith(".")),
+        key=lambda entry: entry.name,
+    )

@@ -9,9 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from bitlight.data.checking import Progress, usable
 from bitlight.data.fitting import fit, photograph_shape
-from bitlight.data.folder import image_files, read_images
 from bitlight.data.placing import Placing
 from bitlight.errors import DataError, reason
 from bitlight.files.npy import map_npy
@@ -172,87 +170,13 @@ class FileSource(ArraySource):
 
     def digest(self, rows: range) -> str:
         """Of the file's size and time, and how many images of it are taken."""
-        return _digest_files([self._path], self._path.parent, f"{rows}")
+        return digest_files([self._path], self._path.parent, f"{rows}")
 
     def __getstate__(self) -> Any:
         return self._path, *self._form
 
     def __setstate__(self, state: Any) -> None:
         self.__init__(*state)  # type: ignore[misc]
-
-
-class FolderSource:
-    """Images of a folder with one sub-folder for each class, opened one by one.
-
-    Files that are no images are found before any work: those that do not begin or end as one does,
-    or, where they are to be left out, all.
-
-    Parameters
-    ----------
-    path : path
-    input_shape, input_bits, codes
-        Of the network. Images are brought to (H, W, C); where it takes (n,) values, to the square
-        of as many, and flattened.
-    placing : Placing, optional
-        By default the middle of each image is taken, and the background is white.
-    skip_bad : bool
-        Leave files out that are no images.
-    known_bad : sequence of str, optional
-        Ids of those, where they are known already.
-    progress : callable
-        Called with the number of files that have been looked at.
-
-    Raises
-    ------
-    DataError
-        If there is no such folder, a class has no images, or files are none; later, if a file turns
-        out to be damaged further on.
-    """
-
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        input_shape: tuple[int, ...],
-        input_bits: int = 8,
-        codes: np.ndarray | None = None,
-        placing: Placing | None = None,
-        *,
-        skip_bad: bool = False,
-        known_bad: Sequence[str] | None = None,
-        progress: Progress = lambda files: None,
-    ) -> None:
-        self.name, self._root = str(path), Path(path).resolve()
-        self._shape, self._placing = photograph_shape(input_shape), placing or Placing()
-        self.placing: dict[str, str] | None = self._placing.record()
-        self._fit = input_shape, input_bits, codes
-        files, labels, self.classes = image_files(self._root)
-        kept, self.skipped = usable(
-            files, self._root, skip_bad=skip_bad, known=known_bad, progress=progress
-        )
-        self._files, self._labels = [files[row] for row in kept], labels[kept]
-        empty = set(range(len(self.classes))) - set(self._labels.tolist())
-        if empty:
-            raise DataError(f"{path}: the class {self.classes[min(empty)]!r} has bad files alone")
-
-    def __len__(self) -> int:
-        return len(self._files)
-
-    def images(self, rows: range) -> np.ndarray:
-        """Read the images of these numbers from their files now: uint8."""
-        files = self._files[rows.start : rows.stop]
-        return fit(read_images(files, self._shape, self._placing), *self._fit)
-
-    def labels(self, rows: range) -> np.ndarray:
-        """Index into the class names."""
-        return self._labels[rows.start : rows.stop]
-
-    def ids(self, rows: range) -> list[str]:
-        """Paths within the folder."""
-        return [self._files[row].relative_to(self._root).as_posix() for row in rows]
-
-    def digest(self, rows: range) -> str:
-        """Of each file's place in the folder, size and time."""
-        return _digest_files(self._files[rows.start : rows.stop], self._root)
 
 
 class RandomSource:
@@ -327,7 +251,8 @@ def _changes_aspect(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
     return shape[0] * width != shape[1] * height
 
 
-def _digest_files(files: Sequence[Path], root: Path, more: str = "") -> str:
+def digest_files(files: Sequence[Path], root: Path, more: str = "") -> str:
+    """64 hexadecimal digits of each file's place below a folder, size and time."""
     found = hashlib.sha256(more.encode())
     for file in files:
         try:

@@ -22,7 +22,8 @@ from bitlight.errors import BitlightError
 from bitlight.files import scratch
 
 VARIABLE = "BITLIGHT_CACHE"
-SECTIONS = ("simulators", "synthesis", "numba", "wasm", "matplotlib", "torch")
+PIXELS = "pixels"
+SECTIONS = ("simulators", "synthesis", PIXELS, "numba", "wasm", "matplotlib", "torch")
 ROOM = 128 << 20  # bytes that must be free where something is built
 OTHERS = stat.S_IWGRP | stat.S_IWOTH
 

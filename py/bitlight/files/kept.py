@@ -19,7 +19,7 @@ from pathlib import Path
 
 from bitlight.errors import BitlightError
 from bitlight.files import scratch
-from bitlight.files.cache import cache_folder, check_ours, ours, section, sections
+from bitlight.files.cache import PIXELS, cache_folder, check_ours, ours, section, sections
 
 LIMIT = "BITLIGHT_CACHE_LIMIT"
 DEFAULT_LIMIT = "4G"
@@ -27,7 +27,7 @@ MANIFEST = "content"
 LARGEST_MANIFEST = 1 << 16
 IN_USE_S = 3600.0  # an entry that was used so lately stays, however full the cache is
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
-KEPT = ("simulators", "synthesis")  # sections that are made of entries
+KEPT = ("simulators", "synthesis", PIXELS)  # sections that are made of entries
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,9 @@ def work(name: str, *, programs: bool = False) -> Iterator[Path]:
         yield path
 
 
-def keep(name: str, key: str, files: Mapping[str, Path], folder: Path) -> Entry:
+def keep(
+    name: str, key: str, files: Mapping[str, Path], folder: Path, *, evicts: bool = True
+) -> Entry:
     """Move files into an entry; of two processes that make one at once, either may win.
 
     Parameters
@@ -112,6 +114,8 @@ def keep(name: str, key: str, files: Mapping[str, Path], folder: Path) -> Entry:
     files : dict of str to Path
         Name in the entry → file in `folder`.
     folder : Path, of `work`
+    evicts : bool
+        Whether room is made afterwards, which takes a look at all entries.
 
     Raises
     ------
@@ -137,7 +141,8 @@ def keep(name: str, key: str, files: Mapping[str, Path], folder: Path) -> Entry:
         if read_checked(entry) is None:
             remove(entry)
             os.rename(made, entry)
-    evict()
+    if evicts:
+        evict()
     return Entry(entry, {title: stated for title, (stated, _) in digests.items()})
 
 
@@ -166,12 +171,16 @@ def limit() -> int:
 
 
 def evict() -> None:
-    """Remove the entries that were not used for longest while all take more than the limit."""
+    """Remove the entries that were not used for longest while all take more than the limit.
+
+    Programs that were used lately may be running; pixels are read at once.
+    """
     entries = sorted(_entries(), reverse=True)  # the last used first
     most, total = limit(), 0
     for used, path, size in entries:
         total += size
-        if total > most and time.time() - used > IN_USE_S:
+        running = path.parent.name != PIXELS and time.time() - used <= IN_USE_S
+        if total > most and not running:
             remove(path)
 
 

@@ -42,6 +42,8 @@ class Head(ClassifierMixin, BaseEstimator):
         Parameters of the optical projection behind it, of a loaded head.
     class_names_ : tuple of str or None
         Names of `classes_`, of a loaded head.
+    placing_ : dict or None
+        How photographs came into the extractor's shape, of a loaded head; see `data.Placing`.
     """
 
     device: str
@@ -52,6 +54,7 @@ class Head(ClassifierMixin, BaseEstimator):
     extractor_id_: str | None
     projection_: dict[str, Any] | None
     class_names_: tuple[str, ...] | None
+    placing_: dict[str, str] | None
     _readout: Readout | None
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -62,7 +65,7 @@ class Head(ClassifierMixin, BaseEstimator):
         """Forget what was learnt before and take the classes."""
         place_of(self.device)  # or an error
         self._readout = None
-        self.extractor_id_ = self.projection_ = self.class_names_ = None
+        self.extractor_id_ = self.projection_ = self.class_names_ = self.placing_ = None
         self.temperature_ = 1.0
         self.inputs_ = "bits"
         check_classification_targets(y)
@@ -163,6 +166,7 @@ class Head(ClassifierMixin, BaseEstimator):
         *,
         dtype: str | None = None,
         projection: Mapping[str, Any] | None = None,
+        placing: Mapping[str, str] | None = None,
     ) -> None:
         """Write a head file: safetensors with a JSON header, no pickle.
 
@@ -179,6 +183,8 @@ class Head(ClassifierMixin, BaseEstimator):
         projection : dict, optional
             Parameters of the optical projection, as feature files have them; default: those that
             were loaded.
+        placing : dict, optional
+            How photographs came into the extractor's shape, `Placing.record()`; default: as loaded.
 
         Raises
         ------
@@ -196,6 +202,7 @@ class Head(ClassifierMixin, BaseEstimator):
             )
         head.extractor_id_ = extractor_id or self.extractor_id_
         head.projection_ = self.projection_ if projection is None else dict(projection)
+        head.placing_ = self.placing_ if placing is None else dict(placing)
         headfile.write(path, headfile.describe(head), head.readout_)
 
     @classmethod

@@ -18,6 +18,7 @@ import safetensors
 import safetensors.numpy
 
 from bitlight import bits
+from bitlight.data.placing import Placing
 from bitlight.errors import HeadError, reason
 from bitlight.files.headers import ROOM, TIMES, read_safetensors
 from bitlight.files.replacing import replacing
@@ -42,6 +43,7 @@ def describe(head: Any) -> dict[str, Any]:
         "class_names": head.class_names_,
         "extractor_id": head.extractor_id_,
         "projection": head.projection_,
+        "placing": head.placing_,
         "trained": head._trained(),
     }
 
@@ -112,6 +114,7 @@ def restore(head: Any, header: Mapping[str, Any], readout: Readout) -> None:
     head.n_features_in_ = readout.weight.shape[1]
     head.class_names_ = header["class_names"] and tuple(header["class_names"])
     head.extractor_id_, head.projection_ = header["extractor_id"], header["projection"]
+    head.placing_ = header.get("placing")  # files of before have none
     head.inputs_, head.temperature_ = header["inputs"], float(header["temperature"])
     head._restore(header["trained"])
     outputs, classes = len(readout.bias), len(head.classes_)
@@ -201,6 +204,9 @@ def _check_labels(header: Mapping[str, Any], room: int) -> None:
         check_id(header["extractor_id"], "its extractor's id")
     if not isinstance(header["projection"], dict | None):
         raise HeadError("its projection is no object")
+    placing = header.get("placing")
+    if placing is not None:
+        Placing(**placing)
 
 
 def _rebuild(header: Mapping[str, Any], tensors: Tensors) -> Readout:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from bitlight import FeatureStore, Linear, Network
-from bitlight.data.source import FolderSource
+from bitlight.data.foldersource import FolderSource
 from bitlight.features.npz import FeatureFile
 
 

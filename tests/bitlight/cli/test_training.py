@@ -6,10 +6,15 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from datafiles import NAMES, cifar10_python, tiny_imagenet
 from datasets import photographs
 from PIL import Image
 
-from bitlight import Network
+from bitlight import DataError, Network, data
+from bitlight.cli.reading import Reading
+from bitlight.cli.training import _samples
+from bitlight.data.folder import read_images
+from bitlight.zoo.designs import Design
 
 torch.set_num_threads(1)
 QUICK = ["--epochs", "1", "--batch-size", "64", "--threads", "1"]
@@ -105,3 +110,23 @@ def test_a_device_that_is_not_there_is_said_before_images_are_read(run, tmp_path
     assert code == 2
     assert "device 'cuda' is not there" in err
     assert not out.exists()
+
+
+def test_data_sets_on_disk_are_taken_by_their_parts(tmp_path):
+    (images, labels), _ = cifar10_python(tmp_path / "c")
+    design = Design("cnv")
+    found = _samples(f"{tmp_path / 'c'}:train", design, 0, Reading(), whole=False)
+    assert np.array_equal(found.labels.numpy(), labels)
+    assert np.array_equal(found.pixels.numpy(), images)
+    assert found.names == tuple(NAMES[10])
+    tiny = tiny_imagenet(tmp_path / "t")
+    found = _samples(f"{tiny}:val", design, 0, Reading(), whole=False)
+    listing = data.tiny_imagenet(tiny, "val")
+    assert np.array_equal(found.labels.numpy(), listing.labels)
+    assert np.array_equal(found.pixels.numpy(), read_images(listing.files, (32, 32, 3)))
+    photographs(tmp_path / "p/train", 3, ("cat", "dog"))
+    photographs(tmp_path / "p/val", 2, ("cat", "dog"))
+    assert len(_samples(f"{tmp_path / 'p'}:val", design, 0, Reading(), whole=False)) == 4
+    for name in (tmp_path / "c", tmp_path / "p", tiny):
+        with pytest.raises(DataError, match="has the parts"):
+            _samples(str(name), design, 0, Reading(), whole=False)

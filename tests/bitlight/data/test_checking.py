@@ -6,7 +6,7 @@ from PIL import Image
 
 from bitlight import DataError
 from bitlight.data.checking import bad_images, usable
-from bitlight.data.source import FolderSource
+from bitlight.data.foldersource import FolderSource
 
 KINDS = ("png", "jpg", "gif", "bmp", "webp", "tif", "ppm")
 

@@ -8,7 +8,9 @@ from PIL import Image
 
 from bitlight import DataError, data
 from bitlight.data import Placing
-from bitlight.data.source import ArraySource, FileSource, FirstOf, FolderSource, RandomSource
+from bitlight.data.fitting import photograph_shape
+from bitlight.data.foldersource import FolderSource
+from bitlight.data.source import ArraySource, FileSource, FirstOf, RandomSource
 
 
 def photos(root):
@@ -87,7 +89,8 @@ def test_a_file_of_pixels_is_fitted_as_a_folder_is(tmp_path, shape, bits, fit):
         return  # these are codes
     assert np.array_equal(folder.images(range(6)), file.images(range(6)))
     assert folder.images(range(6)).max() < 1 << bits
-    assert (file.placing is None) == (9 * folder._shape[1] == 11 * folder._shape[0])
+    height, width, _ = photograph_shape(shape)
+    assert (file.placing is None) == (9 * width == 11 * height)
 
 
 def test_the_first_of_a_folder_say_how_they_were_read(tmp_path):

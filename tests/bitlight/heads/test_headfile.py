@@ -277,3 +277,21 @@ def test_an_id_that_is_none_is_not_written(head, tmp_path):
     with pytest.raises(HeadError, match="extractor_id must be 64 hexadecimal digits, not 'mine'"):
         head.save(tmp_path / "head", extractor_id="mine")
     assert not (tmp_path / "head").exists()
+
+
+def test_placing_goes_along_and_older_files_have_none(head, file, tmp_path):
+    assert Head.load(file).placing_ is None
+    placing = {"fit": "pad", "background": "black"}
+    head.save(tmp_path / "a", placing=placing)
+    again = Head.load(tmp_path / "a")
+    assert again.placing_ == placing
+    again.save(tmp_path / "b")
+    assert (tmp_path / "b").read_bytes() == (tmp_path / "a").read_bytes()
+    older = header_of(file)
+    del older["placing"]
+    sign(file, older)
+    assert Head.load(file).placing_ is None
+    for wrong in ({"fit": "wide"}, {"fit": "pad", "more": 1}, ["pad"], "pad", {"fit": ["pad"]}):
+        rewrite(file, {"placing": wrong})
+        with pytest.raises(HeadError, match="is not a whole head file"):
+            Head.load(file)

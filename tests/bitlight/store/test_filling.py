@@ -12,7 +12,8 @@ from PIL import Image
 from stores import CHUNK, SAMPLES, chunk_files, empty_store, filled_store, small_network
 
 from bitlight import DataError, FeatureStore, Linear, Network, SimulationError, StoreError
-from bitlight.data.source import ArraySource, FileSource, FirstOf, FolderSource
+from bitlight.data.foldersource import FolderSource
+from bitlight.data.source import ArraySource, FileSource, FirstOf
 from bitlight.store import audit, chunk_for, completing, fill, filling, manifest_for
 
 CHILD = """
