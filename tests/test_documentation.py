@@ -74,6 +74,8 @@ def test_python_runs_as_it_is_written(page, tmp_path):
         return
     if name(page) == "docs/scale.md":
         prepare(tmp_path)
+    if name(page) == "README.md":
+        photographs(tmp_path / "photos", 30, ("cat", "dog"))
     warnings = ["-W", "error", "-W", "ignore::DeprecationWarning", "-W", "ignore::UserWarning"]
     subprocess.run(
         [sys.executable, *warnings, "-c", FEWER + code], cwd=tmp_path, check=True, timeout=300

@@ -22,7 +22,7 @@ import torch
 
 from bitlight import Network, RidgeHead, extractors
 from bitlight.console.progress import steps
-from bitlight.data.source import FolderSource
+from bitlight.data.foldersource import FolderSource
 from bitlight.files.replacing import replacing
 from bitlight.freezing.freeze import freeze
 from bitlight.nn import pixels_to_floats
