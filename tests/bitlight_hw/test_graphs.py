@@ -18,9 +18,10 @@ from bitlight import (
     Threshold,
 )
 from bitlight_hw import Accelerator, fold
+from bitlight_hw.depths import keeps
 from bitlight_hw.layerplans import layers
 from bitlight_hw.pipeline import Beats, Pipeline, circuit, without
-from bitlight_hw.timing import Buffer, keeps, run, with_depth
+from bitlight_hw.timing import Buffer, run, with_depth
 from bitlight_hw.units import Fork
 
 
