@@ -57,19 +57,49 @@ def tight_depths(
         enough = found.held
         return max(found.held[index], part.least_depth)
 
+    def guess(place: int) -> int | None:
+        part = circuit.parts[rings[place]]
+        assert isinstance(part, Buffer)
+        known = guesses[place] if guesses else None
+        beyond = alike.get(_form(part))
+        return part.least_depth + beyond if known is None and beyond is not None else known
+
+    def try_together(places: range) -> bool:
+        """Whether rings are deep enough at once as they are guessed to be."""
+        nonlocal enough
+        smaller = circuit
+        for place in places:
+            part, depth = circuit.parts[rings[place]], guess(place)
+            if isinstance(part, Buffer) and depth is not None:
+                smaller = smaller.with_part(rings[place], with_depth(part, depth))
+        found = _kept((beats_in, beats_out, interval, images), smaller)
+        enough = enough if found is None else found.held
+        return found is not None
+
     rings = [index for index, part in enumerate(circuit.parts) if isinstance(part, Buffer)]
     alike: dict[tuple[int, ...], int] = {}  # what the last one like it needed beyond a window
+    many = 1
     for place, index in enumerate(rings):
         part = circuit.parts[index]
         assert isinstance(part, Buffer)
-        form = part.least_depth, len(part.offsets), part.repeats, len(part.releases), part.images
-        guess = guesses[place] if guesses else None
-        beyond = alike.get(form) if guess is None else guess - part.least_depth
+        wanted = guess(place)
         most = max(enough[index], part.least_depth)
+        if wanted is not None and many > 1 and wanted < most:
+            if try_together(range(place, min(place + many, len(rings)))):
+                most, many = max(enough[index], part.least_depth), 2 * many
+            else:
+                many //= 2
+        beyond = None if wanted is None else wanted - part.least_depth
         depth = _least(part.least_depth, most, beyond, partial(suffices, index, part))
-        alike[form] = depth - part.least_depth
+        many = max(many, 2) if depth == wanted else many
+        alike[_form(part)] = depth - part.least_depth
         circuit = circuit.with_part(index, with_depth(part, depth))
     return [part.depth for part in circuit.parts if isinstance(part, Buffer)]
+
+
+def _form(part: Buffer) -> tuple[int, ...]:
+    """Rings of one form mostly need as much beyond their windows."""
+    return part.least_depth, len(part.offsets), part.repeats, len(part.releases), part.images
 
 
 def _least(low: int, high: int, beyond: int | None, suffices: Callable[[int], int | None]) -> int:
