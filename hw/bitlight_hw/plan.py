@@ -3,9 +3,7 @@
 Everything here is known before any hardware is: a plan needs no elaboration.
 """
 
-import itertools
 from collections import OrderedDict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -21,11 +19,10 @@ from bitlight_hw.estimate import Estimate
 from bitlight_hw.folding import Folding
 from bitlight_hw.optics import Projection
 from bitlight_hw.pipeline import Beats, Pipeline, Stage, circuit, without
+from bitlight_hw.settling import named, settle
 from bitlight_hw.units import Unit, Window
 from bitlight_hw.units.matvec import Dataflow
 
-# Images that a chain is tried with before it is stepped until it settles.
-TRIALS = (3, 16, 64)
 # What the last chains settled to, so that a folding that was asked for its area is at hand: the
 # depth of each unit that a chain kept, None where it is no ring.
 _Kept = dict[str, int | None]
@@ -181,7 +178,7 @@ def _as_known(
     """The stages as they settle, from memory where the same ones have settled before."""
     key = (net.id, tuple(folding), tuple(flows), projection)
     if key not in _known:
-        settled = _settled(pipeline, cycles)
+        settled = settle(pipeline, cycles)
         if settled is None:
             raise SimulationError(
                 f"the chain of {net!r} with folding {folding} does not keep its interval of "
@@ -197,57 +194,9 @@ def _as_known(
     kept = pipeline.stages
     for stage in pipeline.stages:
         if stage.name not in _known[key]:
-            kept = without(kept, _named(kept, stage.name))
+            kept = without(kept, named(kept, stage.name))
     for stage in kept:
         depth = _known[key][stage.name]
         if isinstance(stage.unit, Window) and depth is not None:
             stage.unit.depth = depth
     return kept
-
-
-def _settled(pipeline: Pipeline, cycles: int) -> list[Stage] | None:
-    """The stages that keep the interval for ever, with no queue or word too many; None if none do.
-
-    A few images mostly tell; where a ring fills up later, more are tried.
-    """
-    counts = pipeline.beats_in.count, pipeline.beats.count
-
-    for images in TRIALS:
-        stages = pipeline.stages
-        if not timing.keeps(timing.with_ample_depths(circuit(stages)), *counts, cycles, images):
-            continue  # it takes more of them to fill
-        for some in _spare_together(pipeline.stages):
-            fewer = stages
-            if not {stage.name for stage in stages}.issuperset(some):
-                continue
-            for name in some:
-                fewer = without(fewer, _named(fewer, name))
-            ample = timing.with_ample_depths(circuit(fewer))
-            if timing.keeps(ample, *counts, cycles, images):
-                stages = fewer
-        depths = timing.tight_depths(circuit(stages), *counts, cycles, images)
-        rings = [stage.unit for stage in stages if isinstance(stage.unit, Window)]
-        for ring, depth in zip(rings, depths, strict=True):
-            ring.depth = depth
-        if timing.run(circuit(stages), *counts).interval == cycles:
-            return stages
-    return None
-
-
-def _spare_together(stages: list[Stage]) -> Iterator[list[str]]:
-    """Queues that may not be needed: of each node all at once, and each by itself.
-
-    Of ways that meet after as many cycles, none needs a queue, but one that has none waits for the
-    others' queues.
-    """
-    spare = [stage for stage in stages if stage.spare]
-    for _, group in itertools.groupby(spare, lambda stage: stage.node):
-        names = [stage.name for stage in group]
-        if len(names) > 1:
-            yield names
-        yield from ([name] for name in names)
-
-
-def _named(stages: list[Stage], name: str) -> Stage:
-    """The stage of that name, as it is wired now."""
-    return next(stage for stage in stages if stage.name == name)

@@ -7,14 +7,14 @@ the source always has the next beat and the sink is always ready, as in the nati
 whole image of a large network takes well under a second.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 
 from bitlight import SimulationError
-from bitlight.kernels.compiled import compiled
+from bitlight_hw.stepping import NEVER, divide, step_through
 
 TAKE, GIVE, AWAIT = 1, 2, 4
 
@@ -179,10 +179,13 @@ class Trace:
     ----------
     first_taken : int array, cycle in which the first beat of each image was taken
     completed : int array, cycle in which the last beat of each image was given
+    held : dict from the index of each Buffer to how many places it used
+        With so many all would have been the same.
     """
 
     first_taken: np.ndarray
     completed: np.ndarray
+    held: dict[int, int]
 
     @property
     def latency(self) -> int:
@@ -199,7 +202,6 @@ class Trace:
 MOST_CYCLES = 1 << 22
 # The source of an endless stream stops here even if the chain has not settled.
 MOST_IMAGES = 100
-NEVER = 1 << 62
 
 
 def run(
@@ -227,7 +229,8 @@ def run(
     SimulationError
         If they stand still before that, or take longer than `most` for one of the last two images.
     """
-    given, circuit = parts, _with_registers_in_rings(circuit_of(parts))
+    given = circuit_of(parts)
+    circuit = _with_registers_in_rings(given)
     parts = circuit.parts
     kind = np.array([(*KINDS, _Ring).index(type(part)) for part in parts], np.int64)
     takes, gives = _streams(circuit.takes), _streams(circuit.gives)
@@ -256,13 +259,20 @@ def run(
     wires = takes, gives, circuit.output
     limit = NEVER if most is None or endless else most
     counts = beats_in, beats_out, endless, limit
-    stuck, count = _run(kind, wires, size, repeats, spans, flat, counts, first, done)
+    streams = 1 + max(circuit.output, int(takes.max(initial=0)), int(gives.max(initial=0)))
+    groups = divide(kind, takes, gives, streams)
+    held = np.zeros(len(parts), np.int64)
+    stuck, count = step_through(
+        kind, wires, size, repeats, spans, flat, groups, counts, first, done, held
+    )
     if count < 0:
         raise SimulationError(f"an image takes more than {limit} cycles")
     if stuck >= 0:
-        count = len(circuit_of(given).parts)
+        count = len(given.parts)
         raise SimulationError(f"the chain of {count} parts stands still from cycle {stuck}")
-    return Trace(first[:count], done[:count])
+    rings = [index for index, part in enumerate(given.parts) if isinstance(part, Buffer)]
+    used = held[[isinstance(part, Buffer) for part in parts]].tolist()
+    return Trace(first[:count], done[:count], dict(zip(rings, used, strict=True)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -309,176 +319,6 @@ def _streams(of_parts: Sequence[tuple[int, ...]]) -> np.ndarray:
     )
 
 
-# A `Split`'s position has a bit for each stream that has taken the present beat; a `Merge`'s turn
-# has one for each stream from which a beat is taken.
-
-
-@compiled(keep=False)
-def _offer(valid, there, streams, have):
-    for k in range(streams.size):
-        if streams[k] >= 0:
-            valid[streams[k]] = there and not have >> k & 1
-
-
-@compiled(keep=False)
-def _all_take(ready, streams, have):
-    for k in range(streams.size):
-        if streams[k] >= 0 and not (ready[streams[k]] or have >> k & 1):
-            return False
-    return True
-
-
-@compiled(keep=False)
-def _taken(valid, ready, streams):
-    have = 0
-    for k in range(streams.size):
-        if streams[k] >= 0 and valid[streams[k]] and ready[streams[k]]:
-            have |= 1 << k
-    return have
-
-
-@compiled(keep=False)
-def _all_there(valid, streams, turn):
-    for k in range(streams.size):  # noqa: SIM110, Numba has no all() of a generator
-        if turn >> k & 1 and not valid[streams[k]]:
-            return False
-    return True
-
-
-@compiled(keep=False)
-def _take(ready, streams, turn):
-    for k in range(streams.size):
-        if streams[k] >= 0:
-            ready[streams[k]] = turn >> k & 1
-
-
-@compiled
-def _run(kind, wires, size, repeats, spans, flat, counts, first, done):  # noqa: PLR0912, PLR0915
-    beats_in, beats_out, endless, limit = counts
-    takes, gives, output = wires
-    inward, outward = takes[:, 0].copy(), gives[:, 0].copy()
-    parts = kind.size
-    streams = max(output, takes.max() if parts else 0, gives.max() if parts else 0) + 1
-    position = np.zeros(parts, np.int64)  # Step: action; Queue: due beats; Buffer: word in window
-    repeat = np.zeros(parts, np.int64)
-    window = np.zeros(parts, np.int64)
-    filled = np.zeros(parts, np.int64)  # words from the base on; negative: to be skipped
-    stages = np.zeros(parts, np.uint64)  # Delay, Queue: one bit for each register
-    valid = np.zeros(streams, np.bool_)
-    ready = np.zeros(streams, np.bool_)
-    state = np.zeros((2, 5 * parts + 1), np.int64)
-    taken, given, cycle, alike, end = 0, 0, 0, 0, NEVER
-    while given < done.size * beats_out:
-        valid[0] = endless or taken < done.size * beats_in
-        for p in range(parts):
-            i, o = inward[p], outward[p]
-            if kind[p] == 0:
-                action = flat[spans[p, 0] + position[p]]
-                valid[o] = action & 2 and (valid[i] or not action & 5)
-            elif kind[p] == 1:
-                valid[o] = (stages[p] >> np.uint64(size[p] - 1)) & np.uint64(1)
-            elif kind[p] == 2:
-                valid[o] = position[p] > 0
-            elif kind[p] == 3:
-                valid[o] = flat[spans[p, 0] + position[p]] < filled[p]
-            elif kind[p] == 6:
-                valid[o] = stages[p] != 0
-            elif kind[p] == 4:
-                _offer(valid, valid[i], gives[p], position[p])
-            else:
-                valid[o] = _all_there(valid, takes[p], flat[spans[p, 0] + position[p]])
-        ready[output] = True
-        for p in range(parts - 1, -1, -1):
-            i, o = inward[p], outward[p]
-            if kind[p] == 0:
-                action = flat[spans[p, 0] + position[p]]
-                ready[i] = action & 1 and (ready[o] or not action & 2)
-            elif kind[p] == 1:
-                ready[i] = ready[o] or not valid[o]
-            elif kind[p] < 4 or kind[p] == 6:
-                ready[i] = filled[p] < size[p]
-            elif kind[p] == 4:
-                ready[i] = _all_take(ready, gives[p], position[p])
-            else:
-                turn = flat[spans[p, 0] + position[p]] * (valid[o] and ready[o])
-                _take(ready, takes[p], turn)
-        moved = False
-        for p in range(parts):
-            i, o = inward[p], outward[p]
-            if kind[p] == 0:
-                action = flat[spans[p, 0] + position[p]]
-                if (valid[i] or not action & 5) and (ready[o] or not action & 2):
-                    position[p] = (position[p] + 1) % spans[p, 1]
-                    moved = True
-            elif kind[p] == 1:
-                if ready[i]:
-                    moved = moved or stages[p] != 0 or valid[i]
-                    stages[p] = (stages[p] << np.uint64(1)) | np.uint64(valid[i])
-                    stages[p] &= (np.uint64(1) << np.uint64(size[p])) - np.uint64(1)
-            elif kind[p] == 2:
-                comes, goes = valid[i] and ready[i], valid[o] and ready[o]
-                moved = moved or comes or goes or stages[p] != 0
-                last = np.uint64(repeats[p] - 1)
-                stages[p] = (stages[p] << np.uint64(1)) | np.uint64(comes)
-                position[p] += np.int64(stages[p] >> last) - goes
-                stages[p] &= (np.uint64(1) << last) - np.uint64(1)
-                filled[p] += np.int64(comes) - goes
-            elif kind[p] == 3 or kind[p] == 6:
-                if kind[p] == 3:
-                    goes = valid[o] and ready[o]
-                else:  # what is read goes into the register
-                    free = ready[o] or not valid[o]
-                    goes = free and flat[spans[p, 0] + position[p]] < filled[p]
-                    moved = moved or (free and stages[p] != 0)
-                    stages[p] = goes if free else stages[p]
-                if valid[i] and ready[i]:
-                    filled[p] += 1
-                    moved = True
-                if goes:
-                    moved = True
-                    position[p] += 1
-                    if position[p] == spans[p, 1]:
-                        position[p] = 0
-                        repeat[p] += 1
-                    if repeat[p] == repeats[p]:
-                        repeat[p] = 0
-                        filled[p] -= flat[spans[p, 2] + window[p]]
-                        window[p] = (window[p] + 1) % spans[p, 3]
-            elif kind[p] == 4:
-                have = position[p] | _taken(valid, ready, gives[p])
-                moved = moved or have != position[p]
-                position[p] = 0 if valid[i] and ready[i] else have
-            elif valid[o] and ready[o]:
-                position[p] = (position[p] + 1) % spans[p, 1]
-                moved = True
-        if valid[0] and ready[0]:
-            moved = True
-            if taken % beats_in == 0 and taken // beats_in < first.size:
-                first[taken // beats_in] = cycle
-            taken += 1
-        if valid[output]:
-            given += 1
-            if given % beats_out == 0:
-                count = given // beats_out
-                done[count - 1] = cycle
-                if count >= done.size - 2:
-                    end = cycle + limit
-                now, before = state[count % 2], state[1 - count % 2]
-                now[:parts], now[parts : 2 * parts] = position, repeat
-                now[2 * parts : 3 * parts], now[3 * parts : 4 * parts] = window, filled
-                now[4 * parts : -1] = stages
-                now[-1] = taken - count * beats_in
-                alike = alike + 1 if count > 1 and np.array_equal(now, before) else 0
-                if endless and alike == 2:
-                    return -1, count
-        if not moved:
-            return cycle, 0
-        if cycle >= end:
-            return cycle, -1
-        cycle += 1
-    return -1, done.size
-
-
 def with_ample_depths(parts: Parts) -> Circuit:
     """The parts with buffers of their ample depths."""
     circuit = circuit_of(parts)
@@ -492,69 +332,3 @@ def with_ample_depths(parts: Parts) -> Circuit:
 def with_depth(part: Buffer, depth: int) -> Buffer:
     """The same buffer with another depth."""
     return replace(part, depth=depth)
-
-
-def tight_depths(
-    parts: Parts, beats_in: int, beats_out: int, interval: int, images: int = 4
-) -> list[int]:
-    """The least depth of each Buffer, in order, with which `images` images keep the interval.
-
-    Each in turn is made as small as the interval allows while
-    the later ones are still ample, so that in the end one word less in any of them costs cycles or
-    does not hold a window.
-
-    Raises
-    ------
-    SimulationError
-        If no depths give that interval.
-    """
-    circuit = with_ample_depths(parts)
-    reached = run(circuit, beats_in, beats_out, images).interval
-    if reached != interval:
-        raise SimulationError(f"the chain needs {reached} cycles per image, not {interval}")
-
-    def suffices(index: int, part: Buffer, depth: int) -> bool:
-        circuit.parts[index] = with_depth(part, depth)
-        return keeps(circuit, beats_in, beats_out, interval, images)
-
-    alike: dict[tuple[int, ...], int] = {}  # what the last one like it needed beyond a window
-    for index, part in enumerate(circuit.parts):
-        if not isinstance(part, Buffer):
-            continue
-        form = part.least_depth, len(part.offsets), part.repeats, len(part.releases), part.images
-        guess = min(part.least_depth + alike.get(form, 0), part.depth)
-        depth = _least(part, guess, partial(suffices, index, part))
-        alike[form] = depth - part.least_depth
-        circuit.parts[index] = with_depth(part, depth)
-    return [part.depth for part in circuit.parts if isinstance(part, Buffer)]
-
-
-def _least(part: Buffer, guess: int, suffices: Callable[[int], bool]) -> int:
-    """The least depth that suffices, which the present one does: in growing steps from a guess."""
-    low, high = part.least_depth, part.depth
-    step = 1
-    if guess == high or suffices(guess):
-        high = guess
-        while low < high and suffices(max(high - step, low)):
-            high, step = max(high - step, low), 2 * step
-        low = max(high - step + 1, low)
-    else:
-        low = guess + 1
-        while low < high and not suffices(min(low + step - 1, high)):
-            low, step = min(low + step - 1, high) + 1, 2 * step
-        high = min(low + step - 1, high)
-    while low < high:
-        middle = (low + high) // 2
-        if suffices(middle):
-            high = middle
-        else:
-            low = middle + 1
-    return high
-
-
-def keeps(parts: Parts, beats_in: int, beats_out: int, interval: int, images: int) -> bool:
-    """Whether the last of so many images follow each other in that interval."""
-    try:
-        return run(parts, beats_in, beats_out, images, most=interval).interval == interval
-    except SimulationError:  # or some stand still
-        return False

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from amaranth import ClockSignal, ResetSignal, Value
-from amaranth.back import rtlil
 from amaranth.hdl import Instance
 from amaranth.lib import wiring
 
 from bitlight import BitlightError
 from bitlight_hw import family as families
+from bitlight_hw.elaboration import to_rtlil
 from bitlight_hw.family import Family
 from bitlight_hw.tools import environment
 from bitlight_hw.units.rom import Words
@@ -93,7 +93,7 @@ class Conversion:
 
     def make(self, component: Any) -> str:
         """The RTLIL of a component, and of the modules that are in it, added to `modules`."""
-        text = rtlil.convert(component, name=self.name, emit_src=False, platform=self)
+        text = to_rtlil(component, self.name, self)
         text = NUMBERED.sub(lambda name: INSIDE.join(filter(None, name.groups())), text)
         for found in MODULE.findall(text):  # without a component there is a point in its name
             if "." in found:

@@ -83,7 +83,7 @@ def _simulate(pixels: np.ndarray, processes: int) -> tuple[dict[str, Any], np.nd
 
     accelerator = Accelerator(extractors.features())
     sliced = _run(Simulator(accelerator, processes, engine="sliced"), pixels)
-    verilated = _run(Simulator(accelerator, processes), pixels[:VERILATED])
+    verilated = _run(Simulator(accelerator, processes, engine="verilator"), pixels[:VERILATED])
     return {
         "network": accelerator.net.id,
         "folding": accelerator.folding,

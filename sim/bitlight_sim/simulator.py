@@ -20,7 +20,9 @@ from bitlight_sim.native import build as native
 from bitlight_sim.runner import broken_rule
 from bitlight_sim.sliced import build as sliced
 
-Engine = Literal["verilator", "sliced", "cxxrtl"]
+Engine = Literal["auto", "verilator", "sliced", "cxxrtl"]
+# Images of a process from which on the bit-sliced engine is the quicker one: docs/performance.md.
+MANY = 20
 # As the harness's `Status`.
 COUNTERS = (
     "cycle",
@@ -82,7 +84,8 @@ class Simulator:
     acc : Accelerator
     processes : int
         Simulations that run side by side, each with its share of the images.
-    engine : "verilator", "sliced" or "cxxrtl"
+    engine : "auto", "verilator", "sliced" or "cxxrtl"
+        "auto" is the quicker one of the next two for as many images as are run.
         Verilator's C++ of the Verilog, an image at a time, with the stream rules watched; or the
         same RTL as single gates, whose words are one wire for as many images as they have bits:
         for data sets, since a few images take as long as some hundred. CXXRTL is there to compare.
@@ -111,14 +114,17 @@ class Simulator:
         acc: Accelerator,
         processes: int = 1,
         *,
-        engine: Engine = "verilator",
+        engine: Engine = "auto",
         patience: int | None = None,
         program: Path | None = None,
     ) -> None:
         if processes < 1:
             raise SimulationError(f"processes must be at least 1, not {processes}")
-        if engine not in BUILDS:
-            raise SimulationError(f"engine must be one of {', '.join(BUILDS)}, not {engine!r}")
+        if engine != "auto" and engine not in BUILDS:
+            known = ", ".join(["auto", *BUILDS])
+            raise SimulationError(f"engine must be one of {known}, not {engine!r}")
+        if engine == "auto" and program is not None:
+            raise SimulationError("a program is that of one engine: say which, not 'auto'")
         self.acc = acc
         self.processes = processes
         self.engine = engine
@@ -127,10 +133,11 @@ class Simulator:
         self.least_rounds = 2 * (acc.plan.unsettled + 1)
         self.build_seconds = 0.0
         self.built_before = program is not None
-        self._program = program
+        self._programs = {} if program is None else {str(engine): program}
 
     def __enter__(self) -> "Simulator":
-        self.build()
+        if self.engine != "auto":
+            self.build()
         return self
 
     def __exit__(
@@ -139,18 +146,27 @@ class Simulator:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._program = None
+        self._programs.clear()
 
-    def build(self) -> Path:
-        """Compile the simulator, or take it from the cache; gives the program's path.
+    def engine_for(self, images: int) -> str:
+        """The engine that so many images are run in."""
+        if self.engine != "auto":
+            return self.engine
+        return "verilator" if images < MANY * self.processes else "sliced"
+
+    def build(self, images: int = 1) -> Path:
+        """Compile the simulator for so many images, or take it from the cache; its path.
 
         One that was changed since it was compiled is compiled again.
         """
-        if self._program is None or not is_intact(self._program):
+        engine = self.engine_for(images)
+        program = self._programs.get(engine)
+        if program is None or not is_intact(program):
             started = time.perf_counter()
-            self._program, self.built_before = BUILDS[self.engine](self.acc)
+            program, self.built_before = BUILDS[engine](self.acc)
             self.build_seconds = time.perf_counter() - started
-        return self._program
+        self._programs[engine] = program
+        return program
 
     def run(self, images: np.ndarray, progress: Callable[[int], None] | None = None) -> Run:
         """Simulate the images, back to back within each process.
@@ -171,7 +187,7 @@ class Simulator:
         self.acc.net.check_images(images)
         if len(images) == 0:
             raise SimulationError("there are no images to simulate")
-        program = self.build()
+        program = self.build(len(images))
         with shared.folder(self._bytes(len(images))) as folder:
             started = time.perf_counter()
             results, status = self._simulate(program, folder, images, progress)
@@ -225,7 +241,8 @@ class Simulator:
                 )
             )
         try:
-            links = [*zip(acc.links, acc.takers, strict=True)] if self.engine == "verilator" else []
+            watched = self.engine_for(len(images)) == "verilator"
+            links = [*zip(acc.links, acc.takers, strict=True)] if watched else []
             _watch(running, statuses, progress, links)
         finally:
             for process in running:

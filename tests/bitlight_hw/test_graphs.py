@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from graphs import draw_graph
 from networks import draw_folding
+from plainsteps import run_plainly
 
 from bitlight import (
     Add,
@@ -18,9 +19,10 @@ from bitlight import (
     Threshold,
 )
 from bitlight_hw import Accelerator, fold
+from bitlight_hw.depths import keeps
 from bitlight_hw.layerplans import layers
 from bitlight_hw.pipeline import Beats, Pipeline, circuit, without
-from bitlight_hw.timing import Buffer, keeps, run, with_depth
+from bitlight_hw.timing import Buffer, run, with_ample_depths, with_depth
 from bitlight_hw.units import Fork
 
 
@@ -78,6 +80,33 @@ def test_one_place_less_costs_cycles_or_stands_still(seed):
         if stage.spare and stage.unit.depth == 2:
             fewer = replace(acc.plan, stages=without(acc.plan.stages, stage)).circuit
             assert not any(keeps(fewer, *counts, images) for images in (4, 16, 64))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_groups_that_rest_and_images_that_are_not_stepped_change_nothing(seed):
+    """The compiled loop gives what plain steps give, with depths as they are and ample ones."""
+    acc = drawn(seed)
+    counts = acc.beats_in.count, acc.beats_out.count, 5
+    for parts in (acc.plan.circuit, with_ample_depths(acc.plan.circuit)):
+        trace = run(parts, *counts)
+        first, done, held = run_plainly(parts, *counts)
+        assert trace.completed.tolist() == done
+        assert trace.first_taken.tolist() == first
+        assert trace.held == held
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_with_the_places_that_were_used_all_is_the_same(seed):
+    acc = drawn(seed)
+    counts = acc.beats_in.count, acc.beats_out.count, 4
+    ample = with_ample_depths(acc.plan.circuit)
+    trace = run(ample, *counts)
+    smaller = ample
+    for index, depth in trace.held.items():
+        smaller = smaller.with_part(index, with_depth(ample.parts[index], depth))
+    again = run(smaller, *counts)
+    assert again.completed.tolist() == trace.completed.tolist()
+    assert again.first_taken.tolist() == trace.first_taken.tolist()
 
 
 def test_the_shorter_way_waits_in_a_queue():

@@ -8,7 +8,8 @@ import pytest
 from networks import draw_accelerator, draw_network
 
 from bitlight import SimulationError
-from bitlight_hw.timing import AWAIT, GIVE, TAKE, Buffer, Delay, Step, run, tight_depths
+from bitlight_hw.depths import tight_depths
+from bitlight_hw.timing import AWAIT, GIVE, TAKE, Buffer, Delay, Step, run
 
 
 def step(*actions):

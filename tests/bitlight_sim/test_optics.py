@@ -1,7 +1,6 @@
 """Image in, optical features out: the twin behind generated networks and the shipped extractor."""
 
 from dataclasses import replace
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from bitlight_hw.axi import AxiAccelerator
 from bitlight_hw.family import FAMILIES
 from bitlight_sim import Simulator
 from bitlight_sim.cosimulation import cosimulate
-from bitlight_sim.simulator import Engine
+from bitlight_sim.simulator import BUILDS
 
 
 def drawn(seed, count):
@@ -77,7 +76,7 @@ def test_axi(seed, data_bits, tmp_path):
     cosimulate_axi(axi, images, expected, "icarus", tmp_path, seed=seed, rounds=2)
 
 
-@pytest.mark.parametrize("engine", get_args(Engine))
+@pytest.mark.parametrize("engine", [*BUILDS])
 @pytest.mark.parametrize("seed", [20, pytest.param(21, marks=pytest.mark.slow)])
 def test_native_simulators(seed, engine):
     _, acc, images, expected = drawn(seed, 30)

@@ -20,7 +20,7 @@ from bitlight_hw import Accelerator
 from bitlight_sim import Simulator
 images = np.zeros((400_000, 12), np.uint8)
 slow = Accelerator(small_network(), [(1, 1)])  # minutes
-with Simulator(slow) as simulator:
+with Simulator(slow, engine="verilator") as simulator:
     simulator.run(images, lambda done: print("runs", flush=True))
 """
 

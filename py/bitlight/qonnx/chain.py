@@ -335,10 +335,10 @@ class Chain:
                 "the graph ends in a MaxPool before a batch norm of negative gain, whose bits are "
                 "turned over: no layer is left to take that back"
             )
-        if self.pending is None:
-            assert self.code is not None
+        if self.code is not None:
             return self.code
         pending = self.pending
+        assert pending is not None  # floats of the input are refused before
         if len(self.layout.shape) > 1:
             raise refusal(
                 pending.node, "its sums are not quantised, and only MatMul and Gemm give scores"

@@ -55,7 +55,7 @@ def import_qonnx(path: str | os.PathLike[str], *, body: bool = False) -> Importe
     graph = read_graph(path)
     try:
         with np.errstate(all="ignore"):  # what overflows is infinite here as it is in torch
-            return _imported(_read(graph, body))
+            return _imported(_read(graph, body), graph.output[0].name)
     except ExchangeError as error:
         raise ExchangeError(f"{path}: {error}") from error
 
@@ -168,12 +168,14 @@ def _check(chains: dict[str, Chain], node: onnx.NodeProto, taken: list[str]) -> 
         raise refusal(node, "must give one output of its own")
 
 
-def _imported(chain: Chain) -> Imported:
+def _imported(chain: Chain, name: str) -> Imported:
     if chain.padding is not None:
         raise refusal(chain.padding.node, "must stand before a Conv")
     found = chain.building.input
     if found is None:
         raise ExchangeError("the graph has no layer of ±1 weights behind a quantiser")
+    if chain.code is None and chain.pending is None:
+        raise ExchangeError(f"no layer gives the output {shorten(name)}")
     output = chain.output()
     scale = output.scale_of_scores() if isinstance(output, Sums) else None
     try:

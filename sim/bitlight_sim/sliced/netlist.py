@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from amaranth.back import rtlil
 
 from bitlight import SimulationError
 from bitlight_hw import family
+from bitlight_hw.elaboration import to_rtlil
 from bitlight_hw.family import Family
 from bitlight_hw.units.rom import Words
 from bitlight_hw.verilog import run_yosys
@@ -101,7 +101,7 @@ def read(component: Any) -> Netlist:
         If it has a cell that cannot be taken bit by bit.
     """
     contents = Contents()
-    text = rtlil.convert(component, name="top", emit_src=False, platform=contents)
+    text = to_rtlil(component, "top", contents)
     answer = json.loads(run_yosys(text, SCRIPT))
     return _Reader(answer["modules"]["top"], contents.roms).netlist()
 

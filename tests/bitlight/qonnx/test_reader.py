@@ -304,3 +304,13 @@ def test_what_torchscript_writes(tmp_path):
     with torch.no_grad():
         sums = module(torch.where(torch.from_numpy(x) >= 0, 1.0, -1.0)).numpy()
     np.testing.assert_array_equal(imported(x), np.where(sums >= 0, 1, -1))
+
+
+@pytest.mark.parametrize("at", [0, 1], ids=["the input", "floats of it"])
+def test_an_output_that_no_layer_gives_is_refused(at, tmp_path):
+    graph = Graph(1, 8).node("Mul", np.float32(0.5)).bipolar()
+    graph.node("MatMul", np.ones((8, 4), np.float32)).bipolar()
+    graph.last = ("x", "y0")[at]
+    message = f"no layer gives the output '{graph.last}'"
+    with pytest.raises(ExchangeError, match=re.escape(message)):
+        import_qonnx(graph.save(tmp_path / "a.onnx"))

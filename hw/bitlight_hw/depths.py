@@ -1,0 +1,122 @@
+"""The least depth of each ring and queue of a circuit with which it keeps its interval."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from bitlight import SimulationError
+from bitlight_hw.timing import Buffer, Parts, Trace, run, with_ample_depths, with_depth
+
+
+def keeps(parts: Parts, beats_in: int, beats_out: int, interval: int, images: int) -> bool:
+    """Whether the last of so many images follow each other in that interval."""
+    return _kept((beats_in, beats_out, interval, images), parts) is not None
+
+
+def _kept(form: tuple[int, int, int, int], parts: Parts) -> Trace | None:
+    """What happens in a run that keeps the interval."""
+    beats_in, beats_out, interval, images = form
+    try:
+        trace = run(parts, beats_in, beats_out, images, most=interval)
+    except SimulationError:  # or some stand still
+        return None
+    return trace if trace.interval == interval else None
+
+
+def tight_depths(
+    parts: Parts,
+    beats_in: int,
+    beats_out: int,
+    interval: int,
+    images: int = 4,
+    guesses: Sequence[int | None] | None = None,
+) -> list[int]:
+    """The least depth of each Buffer, in order, with which `images` images keep the interval.
+
+    Each in turn is made as small as the interval allows while the later ones are still ample, so
+    that in the end one word less in any of them costs cycles or does not hold a window. Where a run
+    keeps the interval, no ring needs more than it used there. What one ring needed beyond its
+    window is tried first for the next one of its form; `guesses` are tried before that.
+
+    Raises
+    ------
+    SimulationError
+        If no depths give that interval.
+    """
+    circuit = with_ample_depths(parts)
+    trace = run(circuit, beats_in, beats_out, images)
+    if trace.interval != interval:
+        raise SimulationError(f"the chain needs {trace.interval} cycles per image, not {interval}")
+    enough = trace.held
+
+    def suffices(index: int, part: Buffer, depth: int) -> int | None:
+        nonlocal enough
+        smaller = circuit.with_part(index, with_depth(part, depth))
+        found = _kept((beats_in, beats_out, interval, images), smaller)
+        if found is None:
+            return None
+        enough = found.held
+        return max(found.held[index], part.least_depth)
+
+    def guess(place: int) -> int | None:
+        part = circuit.parts[rings[place]]
+        assert isinstance(part, Buffer)
+        known = guesses[place] if guesses else None
+        beyond = alike.get(_form(part))
+        return part.least_depth + beyond if known is None and beyond is not None else known
+
+    def try_together(places: range) -> bool:
+        """Whether rings are deep enough at once as they are guessed to be."""
+        nonlocal enough
+        smaller = circuit
+        for place in places:
+            part, depth = circuit.parts[rings[place]], guess(place)
+            if isinstance(part, Buffer) and depth is not None:
+                smaller = smaller.with_part(rings[place], with_depth(part, depth))
+        found = _kept((beats_in, beats_out, interval, images), smaller)
+        enough = enough if found is None else found.held
+        return found is not None
+
+    rings = [index for index, part in enumerate(circuit.parts) if isinstance(part, Buffer)]
+    alike: dict[tuple[int, ...], int] = {}  # what the last one like it needed beyond a window
+    many = 1
+    for place, index in enumerate(rings):
+        part = circuit.parts[index]
+        assert isinstance(part, Buffer)
+        wanted = guess(place)
+        most = max(enough[index], part.least_depth)
+        if wanted is not None and many > 1 and wanted < most:
+            if try_together(range(place, min(place + many, len(rings)))):
+                most, many = max(enough[index], part.least_depth), 2 * many
+            else:
+                many //= 2
+        beyond = None if wanted is None else wanted - part.least_depth
+        depth = _least(part.least_depth, most, beyond, partial(suffices, index, part))
+        many = max(many, 2) if depth == wanted else many
+        alike[_form(part)] = depth - part.least_depth
+        circuit = circuit.with_part(index, with_depth(part, depth))
+    return [part.depth for part in circuit.parts if isinstance(part, Buffer)]
+
+
+def _form(part: Buffer) -> tuple[int, ...]:
+    """Rings of one form mostly need as much beyond their windows."""
+    return part.least_depth, len(part.offsets), part.repeats, len(part.releases), part.images
+
+
+def _least(low: int, high: int, beyond: int | None, suffices: Callable[[int], int | None]) -> int:
+    """The least depth from `low` on that suffices, as `high` does; low + beyond is tried first.
+
+    `suffices` gives the depth that is enough if the one that it is asked for is, else None.
+    """
+    guess = low if beyond is None else min(low + beyond, high - 1)
+    step = 1
+    while low < high:
+        found = suffices(guess)
+        if found is None:
+            low, step = guess + 1, 0
+        else:
+            high = found
+        if step:  # not far below, where one like it was not
+            guess, step = max(high - step, low), 2 * step
+        else:
+            guess = (low + high) // 2
+    return high
