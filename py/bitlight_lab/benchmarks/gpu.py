@@ -138,7 +138,9 @@ def one_process() -> Iterator[Row]:
     team = _environment(WORLD_SIZE="1", RANK="0", LOCAL_RANK="0", **where)
     with team, team_of_torchrun("cuda") as device:
         history = train(together, samples, recipe, device=device)
-    ours, theirs = (torch.cat([p.flatten() for p in m.parameters()]) for m in (alone, together))
+    ours, theirs = (
+        torch.cat([p.detach().flatten() for p in m.parameters()]) for m in (alone, together)
+    )
     difference = float((ours - theirs).norm() / ours.norm())
     yield _row("DDP of one process, NCCL", {"cuda": history[0].seconds}, difference, OF_TRAINING)
 

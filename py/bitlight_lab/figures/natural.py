@@ -20,7 +20,7 @@ import click
 import numpy as np
 import torch
 
-from bitlight import Network, RidgeHead, extractors
+from bitlight import Network, OpticalFeatures, RidgeHead, extractors
 from bitlight.console.progress import steps
 from bitlight.data.foldersource import FolderSource
 from bitlight.files.replacing import replacing
@@ -40,6 +40,9 @@ EVERY = 4
 FEW = (1, 5, 20)
 SEEDS = (0, 1, 2)
 BATCH = 1000
+# Components of the optical projection, where images are few enough for all of them.
+COMPONENTS = (4_096, 16_384, 65_536)
+FEW_IMAGES = 2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +129,23 @@ def _scores(task: Task, bits: np.ndarray, tests: np.ndarray) -> dict[str, Any]:
     return found
 
 
+def _optical(task: Task, bits: np.ndarray, tests: np.ndarray) -> dict[str, Any]:
+    """Ridge on optical random features of the bits, three media each, on all images."""
+    found: dict[str, Any] = {}
+    for components in COMPONENTS:
+        right, seconds = [], 0.0
+        for seed in SEEDS:
+            started = time.perf_counter()
+            optics = OpticalFeatures(components, "structured", random_state=seed).fit(bits)
+            head = RidgeHead(selection="leave-one-out").fit(optics.transform(bits), task.labels)
+            seconds += time.perf_counter() - started
+            right.append(head.predict(optics.transform(tests)) == task.test_labels)
+        accuracy, low, high = bootstrap(np.array(right))
+        row = {"accuracy": accuracy, "interval": [low, high], "seconds": seconds / len(SEEDS)}
+        found[str(components)] = row
+    return found
+
+
 def measure(task: Task, rtl: int | None) -> dict[str, Any]:
     """Accuracies of every extractor on one task, and the comparison of its test images in RTL."""
     net = extractors.features("natural32")
@@ -142,6 +162,9 @@ def measure(task: Task, rtl: int | None) -> dict[str, Any]:
             say(f"{task.name}: {name}")
             bits, tests = _bits(used, task.images), _bits(used, task.tests)
             found[name] = {"values": bits.shape[1], **_scores(task, bits, tests)}
+            if used is net and len(task.images) < FEW_IMAGES:
+                say(f"{task.name}: optical features of {name}")
+                found["optical"] = _optical(task, bits, tests)
         say(f"{task.name}: test images in RTL")
         simulated = simulate(net, task.tests, most=rtl)
     found["rtl"] = simulated.figures
@@ -163,6 +186,8 @@ def main(data: Path, rtl: int | None, only: str | None) -> None:
         for name in ("natural32", "random weights", "fashion32", "pixels"):
             cells = [_cell(figures[name][number]) for number in (*map(str, FEW), "all")]
             print(f"| {task.name} | {name} | {' | '.join(cells)} |")
+        for components, row in figures.get("optical", {}).items():
+            print(f"| {task.name} | {components} optical components, all | {_cell(row)} |")
         print(figures["rtl"])
 
 
