@@ -12,7 +12,7 @@ NETWORK ?= cnv
 FOLDING ?= $(if $(filter cnv,$(NETWORK)),published)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow fuzz topologies sim verilog pretrain pretrain32 pretrain-natural training bench synth board waves optics reproduce gpu-check package coverage lint format clean
+.PHONY: help setup demo test test-slow fuzz topologies sim verilog pretrain pretrain32 pretrain-natural pretrain-cifar training bench synth board waves optics reproduce gpu-check package coverage lint format clean
 
 help:  ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -82,13 +82,25 @@ TAUGHT = --whole --shift 4 --distill 0.6 --temperature 3 --estimator approx-sign
 DEVICE ?= cuda
 
 pretrain-natural: $(READY)  ## natural32 again, from PHOTOS=build/data (tiny-imagenet-32); DEVICE=cuda.
-	@$(BIN)/bitlight train resnet20 $(PHOTOS)/tiny-imagenet-32/train build/pretrain/natural32-twin \
-	  --test $(PHOTOS)/tiny-imagenet-32/val --leave-out 4 --software-head --float-twin --epochs 22 \
+	@$(BIN)/bitlight train resnet20 $(PHOTOS)/tiny-imagenet-32:train build/pretrain/natural32-twin \
+	  --test $(PHOTOS)/tiny-imagenet-32:val --leave-out 4 --software-head --float-twin --epochs 22 \
 	  --dropout 0.2 $(TEACHING) --device $(DEVICE)
-	@$(BIN)/bitlight train vgg32 $(PHOTOS)/tiny-imagenet-32/train build/pretrain/natural32 \
-	  --test $(PHOTOS)/tiny-imagenet-32/val --leave-out 4 --software-head --epochs 45 \
+	@$(BIN)/bitlight train vgg32 $(PHOTOS)/tiny-imagenet-32:train build/pretrain/natural32 \
+	  --test $(PHOTOS)/tiny-imagenet-32:val --leave-out 4 --software-head --epochs 45 \
 	  --dropout 0.1 $(TAUGHT) --teacher build/pretrain/natural32-twin --device $(DEVICE)
 	@cp build/pretrain/natural32/network.bnn py/bitlight/extractors/natural32.bnn
+
+pretrain-cifar: $(READY)  ## cifar32 again, from PHOTOS=build/data (cifar10); DEVICE=cuda.
+	@$(BIN)/bitlight train resnet20 $(PHOTOS)/cifar10:train build/pretrain/cifar-twin \
+	  --test $(PHOTOS)/cifar10:test --float-twin --epochs 26 $(TEACHING) --device $(DEVICE)
+	@$(BIN)/bitlight train cnv $(PHOTOS)/cifar10:train build/pretrain/cifar32-taught \
+	  --test $(PHOTOS)/cifar10:test --epochs 68 $(TAUGHT) --teacher build/pretrain/cifar-twin \
+	  --device $(DEVICE)
+	@$(BIN)/bitlight train cnv $(PHOTOS)/cifar10:train build/pretrain/cifar32 \
+	  --test $(PHOTOS)/cifar10:test --epochs 14 --whole --shift 4 --estimator approx-sign \
+	  --learning-rate 1e-3 --label-smoothing 0.05 --seed 1 --start build/pretrain/cifar32-taught \
+	  --device $(DEVICE)
+	@cp build/pretrain/cifar32/network.bnn py/bitlight/extractors/cifar32.bnn
 
 training: $(READY)  ## Every run of docs/training.md; hours, and it goes on where it stopped.
 	@$(BIN)/python -m bitlight_lab.figures.training build/training

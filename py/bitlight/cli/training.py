@@ -70,6 +70,11 @@ def _recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="The folder of a float twin's run, whose answers this one learns.",
 )
+@click.option(
+    "--start",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The folder of a run of the same network, with whose weights this one begins.",
+)
 @click.option("--width", type=float, default=1, help="Factor of channels, but for the last.")
 @click.option(
     "--software-head",
@@ -102,6 +107,7 @@ def train(
     curve: bool,
     float_twin: bool,
     teacher: Path | None,
+    start: Path | None,
     width: float,
     software_head: bool,
     whole: bool,
@@ -158,7 +164,7 @@ def train(
         samples = _without(samples, leave_out)
         tests = None if tests is None else _without(tests, leave_out)
     with team_of_torchrun(device) as own:
-        session = Session(design, recipe, folder, own, float_twin, teacher)
+        session = Session(design, recipe, folder, own, float_twin, teacher, start)
         result = session.train(samples, tests, curve=curve)
     if result is not None:
         shown = [[name, value] for name, value in result.items() if name != "classes"]

@@ -45,6 +45,8 @@ class Session:
         Train the float network of the same shape; there is nothing to freeze then.
     teacher : Path or None
         The folder of a float twin's run; of another design of the zoo where it says so.
+    start : Path or None
+        The folder of a run of the same design, with whose weights this one begins.
     """
 
     design: Design
@@ -53,6 +55,7 @@ class Session:
     device: str = "cpu"
     float_twin: bool = False
     teacher: Path | None = None
+    start: Path | None = None
 
     def train(
         self, samples: Samples, tests: Samples | None = None, *, curve: bool = False
@@ -82,8 +85,8 @@ class Session:
         """
         if tests is not None:
             tests = tests.renumber(samples.names)
-        self._check_teacher(samples.names)
-        module = self._module(samples.classes)
+        self._check_classes(self.teacher, samples.names)
+        module = self._module(samples.classes, samples.names)
         history = train(
             module,
             samples,
@@ -116,10 +119,14 @@ class Session:
             file.write((json.dumps(content, indent=2) + "\n").encode())
         return result
 
-    def _module(self, classes: int) -> nn.Module:
+    def _module(self, classes: int, names: tuple[str, ...]) -> nn.Module:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.recipe.seed)
-            return self._build(self.design, classes, twin=self.float_twin)
+            module = self._build(self.design, classes, twin=self.float_twin)
+        if self.start is not None:
+            self._check_classes(self.start, names)
+            weights_of(self.start, module)
+        return module
 
     def _build(self, design: Design, classes: int, *, twin: bool) -> nn.Module:
         return design.build(
@@ -130,26 +137,27 @@ class Session:
             twin=twin,
         )
 
-    def _of_teacher(self) -> dict[str, Any]:
-        """What the teacher's run says of itself; nothing if it was never finished."""
-        path = None if self.teacher is None else Path(self.teacher) / "result.json"
+    @staticmethod
+    def _of_run(folder: Path | None) -> dict[str, Any]:
+        """What a run says of itself; nothing if it was never finished."""
+        path = None if folder is None else Path(folder) / "result.json"
         if path is None or not path.is_file():
             return {}
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return content
 
-    def _check_teacher(self, names: tuple[str, ...]) -> None:
-        """See that a teacher's outputs stand for the same classes, as far as that is recorded."""
-        theirs = self._of_teacher().get("classes") or list(names)
+    def _check_classes(self, folder: Path | None, names: tuple[str, ...]) -> None:
+        """See that a run's outputs stand for the same classes, as far as that is recorded."""
+        theirs = self._of_run(folder).get("classes") or list(names)
         if theirs != list(names):
             raise TrainingError(
-                f"the teacher in {self.teacher} knows other classes, or in another order: {theirs}"
+                f"the network in {folder} knows other classes, or in another order: {theirs}"
             )
 
     def _teacher(self, classes: int) -> nn.Module | None:
         if self.teacher is None:
             return None
-        described = self._of_teacher().get("design")
+        described = self._of_run(self.teacher).get("design")
         design = self.design if described is None else Design.from_json(described)
         with torch.random.fork_rng(devices=[]):
             module = self._build(design, classes, twin=True)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from bitlight import FreezingError, Network
+from bitlight import FreezingError, Network, TrainingError
 from bitlight.training import Arrays, Photographs, Recipe
 from bitlight.training.session import Session, accuracy
 from bitlight.zoo.designs import Design
@@ -110,3 +110,17 @@ def test_a_network_with_shortcuts_ends_on_the_grid_of_integers(tmp_path):
     assert Design.from_json(result["design"]) == design
     net = Network.load(tmp_path / "pupil" / "network.bnn")
     assert (net.output_shape, net.gives_scores) == ((2,), True)
+
+
+def test_a_run_goes_on_from_another_ones_weights(tmp_path):
+    first = Session(SMALL, RECIPE, tmp_path / "first").train(halves())
+    still = Recipe(**(vars(RECIPE) | {"epochs": 1, "learning_rate": 1e-9}))
+    again = Session(SMALL, still, tmp_path / "again", start=tmp_path / "first").train(halves())
+    fresh = Session(SMALL, still, tmp_path / "fresh").train(halves())
+    assert again["loss"] < first["loss"] + 0.05 < fresh["loss"]
+    named = halves()
+    named.names = ("lower", "upper")
+    Session(SMALL, still, tmp_path / "named").train(named)
+    named.names = ("upper", "lower")
+    with pytest.raises(TrainingError, match="knows other classes, or in another order"):
+        Session(SMALL, still, tmp_path / "more", start=tmp_path / "named").train(named)
