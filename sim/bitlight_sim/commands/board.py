@@ -288,7 +288,7 @@ def _serial(name: str, network: str, clock: float | None, cycles: int | None) ->
 
 def _program(serial: Any, of: str, folder: Path) -> Path:
     """The simulator of a design, or of what became of it."""
-    from bitlight_hw.boards.flow import netlist
+    from bitlight_hw.boards.flow import FLOWS, netlist
     from bitlight_hw.boards.readback import read_back
     from bitlight_sim.board.build import build as compile
     from bitlight_sim.board.build import build_cells
@@ -307,7 +307,7 @@ def _program(serial: Any, of: str, folder: Path) -> Path:
                 )
             text = read_back(bitstream, serial.board)
         step("compiling the simulator of its cells")
-        return build_cells(serial.board.size.family.name, text)[0]
+        return build_cells(FLOWS[serial.board.name].family, text)[0]
 
 
 def _folder(serial: Any, network: str) -> Path:
