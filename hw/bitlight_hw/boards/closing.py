@@ -8,7 +8,7 @@ from bitlight import BitlightError, Network
 from bitlight_hw.boards.board import Board
 from bitlight_hw.boards.choosing import serial_for
 from bitlight_hw.boards.flow import Built, TooSlow, synthesise
-from bitlight_hw.boards.top import MOST_BAUD_ERROR, SerialAccelerator
+from bitlight_hw.boards.top import SerialAccelerator, bit_cycles
 from bitlight_hw.link.uart import LEAST_DIVISOR
 
 # Clocks between multiples of this are not tried.
@@ -89,11 +89,8 @@ def clocks(board: Board) -> list[int]:
 
 
 def _possible(board: Board, clock_hz: int) -> bool:
-    divisor = round(clock_hz / board.baud)
-    if divisor < LEAST_DIVISOR or abs(clock_hz / divisor / board.baud - 1) > MOST_BAUD_ERROR:
-        return False
     try:
         board.pll(board.oscillator_hz, clock_hz)
+        return bit_cycles(board, clock_hz) >= LEAST_DIVISOR
     except BitlightError:
         return False
-    return True

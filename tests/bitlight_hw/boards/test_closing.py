@@ -6,7 +6,7 @@ import pytest
 from bitlight import Linear, Network, SynthesisError
 from bitlight_hw.boards import NAMES, board, closing
 from bitlight_hw.boards.choosing import serial_for
-from bitlight_hw.boards.closing import close, clocks
+from bitlight_hw.boards.closing import clocks, close
 from bitlight_hw.boards.flow import Built, TooSlow
 
 
