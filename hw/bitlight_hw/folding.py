@@ -60,9 +60,17 @@ def layer_interval(net: Network, index: int, pe: int, simd: int) -> int:
 
 
 def layer_cost(net: Network, index: int, pe: int, simd: int) -> int:
-    """XNOR lanes of one layer, and the bits of a window where it must be held in registers."""
-    sliding = _windows(net, index) > 1 and net.takes(index).channels % simd
-    return pe * simd + (net.depth(index) * matrix(net, index)[1] if sliding else 0)
+    """XNOR lanes of one layer, and the bits of a window that SIMD does not cut into whole parts.
+
+    Such a window must be held in registers; where it is the only one, a pixel of it at a time, of
+    which any part may be wanted.
+    """
+    lanes = pe * simd
+    layer, channels = net.layers[index], net.takes(index).channels
+    if not isinstance(layer, Conv2d) or channels % simd == 0:
+        return lanes
+    held = matrix(net, index)[1] if _windows(net, index) > 1 else channels
+    return lanes + net.depth(index) * held
 
 
 def slowest_layer(net: Network, folding: Folding) -> int:

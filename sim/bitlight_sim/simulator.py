@@ -163,10 +163,14 @@ class Simulator:
         program = self._programs.get(engine)
         if program is None or not is_intact(program):
             started = time.perf_counter()
-            program, self.built_before = BUILDS[engine](self.acc)
+            program, self.built_before = self._compile(engine)
             self.build_seconds = time.perf_counter() - started
         self._programs[engine] = program
         return program
+
+    def _compile(self, engine: str) -> tuple[Path, bool]:
+        """Compile an engine's program, or find it: (its path, whether it was found)."""
+        return BUILDS[engine](self.acc)
 
     def run(self, images: np.ndarray, progress: Callable[[int], None] | None = None) -> Run:
         """Simulate the images, back to back within each process.

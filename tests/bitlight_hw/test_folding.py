@@ -100,10 +100,19 @@ def choices(net, index):
 
 
 def cost(net, index, pe, simd):
-    """Lanes, and the bits of a window where the channels cannot be cut into SIMD elements."""
+    """Lanes, and what is held of a window whose channels cannot be cut into SIMD elements."""
+    layer, channels = net.layers[index], net.shapes[index][-1]
+    if not isinstance(layer, Conv2d) or channels % simd == 0:
+        return pe * simd
     several_windows = prod(net.shapes[index + 1][:-1]) > 1
-    held = several_windows and net.shapes[index][-1] % simd
-    return pe * simd + (net.depth(index) * net.layers[index].fan_in if held else 0)
+    return pe * simd + net.depth(index) * (layer.fan_in if several_windows else channels)
+
+
+def test_a_single_window_is_not_cut_across_its_pixels():
+    # 6 lanes would be fewer than 8, but give a choice of any 6 of 256 channels.
+    weight = np.random.default_rng(0).random((16, 3, 3, 256)) < 0.5
+    net = Network((3, 3, 256), 1, [Conv2d(weight, np.zeros(16, np.int32))])
+    assert fold(net, 16 * 2304 // 6) == [(1, 8)]
 
 
 def intervals(net, rng):

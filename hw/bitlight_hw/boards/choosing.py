@@ -4,18 +4,22 @@ from typing import Any
 
 from bitlight import FoldingError, Network
 from bitlight_hw.accelerator import Accelerator
+from bitlight_hw.axi.frames import Frames
 from bitlight_hw.boards.board import Board
-from bitlight_hw.boards.top import SerialAccelerator
+from bitlight_hw.boards.top import SerialAccelerator, bit_cycles
 from bitlight_hw.estimate import Estimate
-from bitlight_hw.family import Family
-from bitlight_hw.link.design import JOBS, LinkedAccelerator
+from bitlight_hw.family import FAMILIES, Family
+from bitlight_hw.link.design import JOBS, LinkedAccelerator, line_cycles
 from bitlight_hw.link.intake import JOB
 from bitlight_hw.link.ring import depth_for
+from bitlight_hw.link.uart import BITS
+from bitlight_hw.pipeline import Beats
 from bitlight_hw.search import fold, minimum_cycles
 
 # Places for look-up tables that the link takes beside the accelerator, as counted after placing.
 LINK_CELLS = 1_400
-# The share of the link's time that an image may take: the rest is between its first and last layer.
+# The share of the link's time that an image may take: the rest is between its first and last layer;
+# and of a part's places that tables may have where what carries take is not known.
 SHARE = 3 / 4
 
 
@@ -55,8 +59,10 @@ def serial_for(
 
 
 def _line_cycles(net: Network, board: Board, clock_hz: int | None) -> int:
-    quickest = Accelerator(net, fold(net, None))
-    return SerialAccelerator(quickest, board, clock_hz).linked.line_cycles
+    """What an image takes on the link; its frames are the same in every folding."""
+    values = net.input, net.nodes[-1].value
+    image, result = (Frames(Beats.of(value, 1), 8).bytes for value in values)
+    return line_cycles(image, result, BITS * bit_cycles(board, clock_hz or board.clock_hz))
 
 
 def _fitting(net: Network, board: Board, clock_hz: int | None, cycles: int) -> SerialAccelerator:
@@ -65,15 +71,14 @@ def _fitting(net: Network, board: Board, clock_hz: int | None, cycles: int) -> S
     over = excess(serial)
     if over is None:
         return serial
-    size = board.size
-    link = link_blocks(serial.linked, size.family)
+    size, family = board.size, _predicted_as(board)
+    room = (size.cells or 0) - LINK_CELLS
+    target = size.name
+    if family is not size.family:  # a family has no places to be full of: carries want some too
+        target, room = family.name, int(SHARE * room)
+    blocks = (size.blocks or 0) - link_blocks(serial.linked, family)
     try:
-        folding = fold(
-            net,
-            luts=(size.cells or 0) - LINK_CELLS,
-            target=size.name,
-            blocks=(size.blocks or 0) - link,
-        )
+        folding = fold(net, luts=room, target=target, blocks=blocks)
     except FoldingError as error:
         raise FoldingError(
             f"{net!r} does not fit {board.title}: {over}, and no folding does; take a larger "
@@ -90,19 +95,26 @@ def _fitting(net: Network, board: Board, clock_hz: int | None, cycles: int) -> S
 
 def excess(serial: SerialAccelerator) -> str | None:
     """What the design is predicted to need more than its board has, or None."""
-    size = serial.board.size
-    if not size.family.block:
-        return None  # what the tools make of it is known after synthesis
-    taken: Any = Estimate.total(serial.acc.estimate(size.family.name).values())
-    cells = size.family.occupied(taken) + LINK_CELLS
-    blocks = taken.blocks + link_blocks(serial.linked, size.family)
+    size, family = serial.board.size, _predicted_as(serial.board)
+    taken: Any = Estimate.total(serial.acc.estimate(family.name).values())
+    cells = family.occupied(taken) + LINK_CELLS
+    blocks = taken.blocks + link_blocks(serial.linked, family)
     for what, used, there in (
         (size.family.cell_name or "look-up tables", cells, size.cells),
-        (size.family.block_name, blocks, size.blocks),
+        (size.family.block_name or "block RAMs", blocks, size.blocks),
     ):
         if there is not None and used > there:
             return f"it takes about {used:,} {what}, {used / there:.0%} of {there:,}"
     return None
+
+
+def _predicted_as(board: Board) -> Family:
+    """Whose prediction is taken: the board's own family or, where it has none, one alike.
+
+    Gowin's look-up tables have four inputs and its block RAMs 18 Kbit, as ECP5's have.
+    """
+    family = board.size.family
+    return family if family.block else FAMILIES["ecp5"]
 
 
 def link_blocks(linked: LinkedAccelerator, family: Family) -> int:

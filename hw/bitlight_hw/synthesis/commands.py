@@ -64,6 +64,12 @@ def pack(layout: Path, target: Target, placer: Placer) -> Step:
     )
 
 
+def netlist(design: Path, label: str) -> Step:
+    """Yosys on what it made, a design in JSON: netlist.v, its cells as Verilog."""
+    script = "read_json design.json; write_verilog -noattr -noexpr netlist.v"
+    return _yosys("netlist", label, {"design.json": design}, script, ("netlist.v",))
+
+
 def _design(name: str, label: str, verilog: str, command: str, outputs: tuple[str, ...]) -> Step:
     script = f"read_verilog -sv design.sv; {command}"
     return _yosys(name, label, {"design.sv": verilog}, script, outputs)

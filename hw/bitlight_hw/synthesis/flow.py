@@ -98,6 +98,20 @@ def synthesise(
     return Report(target, total, cells, units, placed, run.logs, run.seconds, run.cached)
 
 
+def netlist(
+    folder: Path, target: Target, *, native: bool = False, say: Callable[[str], None]
+) -> str:
+    """Verilog of the cells that `synthesise` counted, from the netlist that it left in a folder.
+
+    Raises
+    ------
+    SynthesisError
+        If a tool is missing or fails.
+    """
+    made = steps.run(commands.netlist(folder / NETLIST, f"{target.name}: netlist"), say, native)
+    return (made.folder / "netlist.v").read_text(encoding="utf-8")
+
+
 @dataclass
 class _Run:
     """The steps of one call, and what becomes of their files."""

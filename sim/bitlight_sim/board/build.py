@@ -1,35 +1,12 @@
 """Compiling a board's design into a program, once for each content."""
 
-import os
-import shlex
-import shutil
 from importlib import resources
 from pathlib import Path
 
-from bitlight.files.cache import digest
 from bitlight_hw.boards.top import TOP, SerialAccelerator
-from bitlight_sim import programs, toolchain
-from bitlight_sim.board.cells import models
-from bitlight_sim.native.build import COMPILE, copy_runtime, keep_runtime, runtime_key
-from bitlight_sim.programs import Work
-
-VERILATE = [
-    *("--cc", "--exe", "--prefix", f"V{TOP}", "--top-module", TOP, "-O3"),
-    *("--x-assign", "fast", "--x-initial", "fast", "--no-timing", "--assert"),
-]
-
-
-# A netlist is thousands of small cells: lint says much of vendors' models, and the compiler takes
-# minutes to make fast what runs for seconds.
-VERILATE_CELLS = [
-    "--timescale",
-    "1ns/1ps",
-    "-Wno-fatal",
-    "-Wno-lint",
-    "-Wno-MODDUP",
-    "-Wno-MULTIDRIVEN",
-]
-COMPILE_CELLS = ["OPT_FAST=-O1", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1"]
+from bitlight_sim import toolchain
+from bitlight_sim.cells.build import compile_cells
+from bitlight_sim.native.build import COMPILE, VERILATE, compiled
 
 
 def build(serial: SerialAccelerator) -> tuple[Path, bool]:
@@ -44,12 +21,13 @@ def build(serial: SerialAccelerator) -> tuple[Path, bool]:
     SimulationError
         If a tool is missing or fails; the message names the log that is kept.
     """
+    toolchain.verilator()  # missing, it is told of before the Verilog is written
     sources = {"serial.sv": serial.verilog("simulation"), "top.v": serial.top(simulated=True)}
-    return _compiled(sources, VERILATE, COMPILE)
+    return compiled(TOP, sources | _harness(), VERILATE, COMPILE)
 
 
 def build_cells(family: str, netlist: str) -> tuple[Path, bool]:
-    """Compile what became of the design: a netlist of a family's cells, with Yosys' models of them.
+    """Compile what became of the design: a netlist of a family's cells, with models of them.
 
     Parameters
     ----------
@@ -62,28 +40,9 @@ def build_cells(family: str, netlist: str) -> tuple[Path, bool]:
     SimulationError
         If a tool or a model is missing, or fails.
     """
-    sources = models(family) | {"netlist.v": netlist}
-    return _compiled(sources, [*VERILATE, *VERILATE_CELLS], COMPILE_CELLS)
+    return compile_cells(TOP, family, netlist, _harness())
 
 
-def _compiled(sources: dict[str, str], verilate: list[str], flags: list[str]) -> tuple[Path, bool]:
-    verilator, environment = toolchain.verilator()
-    harness = resources.files("bitlight_sim.board").joinpath("virtual.cpp")
-    sources = sources | {"virtual.cpp": harness.read_text(encoding="utf-8")}
-    identity = f"{toolchain.identity()}\n{toolchain.verilator_identity()}"
-    compiler = shlex.join(toolchain.compiler())
-    flags = [*flags, f"CXX={compiler}", f"LINK={compiler}"]
-    runtime = runtime_key(*flags, identity)
-
-    def compile(given: Work) -> Path:
-        with programs.plain(given) as work:
-            root = toolchain.link_root(environment, work.folder)
-            read = [name for name in sources if not name.endswith(".vh")]
-            work.call([verilator, *verilate, "--Mdir", ".", *read], root)
-            copy_runtime(runtime, work.folder)
-            jobs = f"-j{len(os.sched_getaffinity(0))}"
-            work.call(["make", jobs, "-f", f"V{TOP}.mk", *flags], root)
-            keep_runtime(runtime, work.folder)
-            return Path(shutil.copy(work.folder / f"V{TOP}", given.folder / "compiled"))
-
-    return programs.make(digest(*sources.values(), *verilate, *flags, identity), sources, compile)
+def _harness() -> dict[str, str]:
+    file = resources.files("bitlight_sim.board").joinpath("virtual.cpp")
+    return {"virtual.cpp": file.read_text(encoding="utf-8")}

@@ -87,9 +87,11 @@ def build(
     """Make the bitstream of NETWORK for BOARD.
 
     The folding is the smallest that keeps up with the link and fits. If the placed design does not
-    reach its clock nothing is written that could be loaded. For a board whose tools pip cannot
-    install, a project for them is written instead.
+    reach the clock, it is made again for a lower one that the board's loop makes; a --clock that is
+    asked for is kept, and if it is not reached nothing is written that could be loaded. For a board
+    whose tools pip cannot install, a project for them is written instead.
     """
+    from bitlight_hw.boards.closing import Closed, close
     from bitlight_hw.boards.flow import FLOWS, synthesise
     from bitlight_hw.boards.vivado import write_project
 
@@ -103,15 +105,26 @@ def build(
         write_json(json_file, figures | {"script": str(script)})
         return
     with steps() as step:
-        built = synthesise(serial, place, seed=seed, say=step)
+        if clock is None:
+            made = close(serial.acc.net, serial, place, cycles=cycles, seed=seed, say=step)
+        else:
+            made = Closed(serial, synthesise(serial, place, seed=seed, say=step), {})
+    built = made.built
+    if made.missed:
+        _show(made.serial, network)
+        figures = _figures(made.serial)
     rows = [
         [resource, used, there, f"{used / there:.0%}"]
         for resource, (used, there) in built.utilisation.items()
     ]
     show_table("placed", ["", "used", "there are", ""], rows)
+    for asked, reached in made.missed.items():
+        console.print(f"not reached: {asked:g} MHz, but {reached:g}", soft_wrap=True)
     console.print(
         f"clock: {built.fmax_mhz:.1f} MHz reached, {built.clock_mhz:g} MHz made", soft_wrap=True
     )
+    if made.missed:
+        console.print(f"for its virtual board: --clock {built.clock_mhz:g}", soft_wrap=True)
     console.print(f"bitstream: {built.bitstream}", soft_wrap=True)
     write_json(
         json_file,
@@ -119,6 +132,7 @@ def build(
         | {
             "bitstream": str(built.bitstream),
             "fmax_mhz": round(built.fmax_mhz, 2),
+            "clocks_missed": made.missed,
             "utilisation": built.utilisation,
             "seconds": built.seconds,
         },
@@ -288,7 +302,7 @@ def _serial(name: str, network: str, clock: float | None, cycles: int | None) ->
 
 def _program(serial: Any, of: str, folder: Path) -> Path:
     """The simulator of a design, or of what became of it."""
-    from bitlight_hw.boards.flow import netlist
+    from bitlight_hw.boards.flow import FLOWS, netlist
     from bitlight_hw.boards.readback import read_back
     from bitlight_sim.board.build import build as compile
     from bitlight_sim.board.build import build_cells
@@ -307,7 +321,7 @@ def _program(serial: Any, of: str, folder: Path) -> Path:
                 )
             text = read_back(bitstream, serial.board)
         step("compiling the simulator of its cells")
-        return build_cells(serial.board.size.family.name, text)[0]
+        return build_cells(FLOWS[serial.board.name].family, text)[0]
 
 
 def _folder(serial: Any, network: str) -> Path:

@@ -14,10 +14,6 @@ from bitlight_sim.programs import Work
 VERILATE = [
     "--cc",
     "--exe",
-    "--prefix",
-    "Vaccelerator",
-    "--top-module",
-    "accelerator",
     "-O3",
     "--x-assign",
     "fast",
@@ -50,31 +46,59 @@ def build(acc: Accelerator) -> tuple[Path, bool]:
     SimulationError
         If a tool is missing or fails; the message names the log that is kept.
     """
-    verilator, environment = toolchain.verilator()
+    toolchain.verilator()  # missing, it is told of before the Verilog is written
+    sources = {"visible.vlt": VISIBLE, "accelerator.sv": acc.verilog("simulation")}
+    return compiled("accelerator", sources | harness(), VERILATE, COMPILE)
+
+
+def harness() -> dict[str, str]:
+    """What drives an accelerator, by file name."""
     here = resources.files("bitlight_sim.native")
-    sources = {
-        "visible.vlt": VISIBLE,
-        "accelerator.sv": acc.verilog("simulation"),
-        "harness.cpp": here.joinpath("harness.cpp").read_text(encoding="utf-8"),
-        "drive.hpp": here.joinpath("drive.hpp").read_text(encoding="utf-8"),
-    }
+    names = ("harness.cpp", "drive.hpp")
+    return {name: here.joinpath(name).read_text(encoding="utf-8") for name in names}
+
+
+def compiled(
+    top: str, sources: dict[str, str], verilate: list[str], flags: list[str]
+) -> tuple[Path, bool]:
+    """Compile module `top` and its harness by Verilator, or find what was compiled before.
+
+    Parameters
+    ----------
+    top : str
+    sources : dict of str to str
+        File name → content. Headers, .hpp and .vh, are there to be included.
+    verilate, flags : list of str
+        Options of Verilator, and of the make that follows.
+
+    Returns
+    -------
+    (path of the program, whether it was found)
+
+    Raises
+    ------
+    SimulationError
+        If a tool is missing or fails; the message names the log that is kept.
+    """
+    verilator, environment = toolchain.verilator()
+    verilate = ["--prefix", f"V{top}", "--top-module", top, *verilate]
     identity = f"{toolchain.identity()}\n{toolchain.verilator_identity()}"
     compiler = shlex.join(toolchain.compiler())
-    flags = [*COMPILE, f"CXX={compiler}", f"LINK={compiler}"]
+    flags = [*flags, f"CXX={compiler}", f"LINK={compiler}"]
     runtime = runtime_key(*flags, identity)
 
     def compile(given: Work) -> Path:
         with programs.plain(given) as work:
             root = toolchain.link_root(environment, work.folder)
-            read = [name for name in sources if not name.endswith(".hpp")]
-            work.call([verilator, *VERILATE, "--Mdir", ".", *read], root)
+            read = [name for name in sources if not name.endswith((".hpp", ".vh"))]
+            work.call([verilator, *verilate, "--Mdir", ".", *read], root)
             copy_runtime(runtime, work.folder)
             jobs = f"-j{len(os.sched_getaffinity(0))}"
-            work.call(["make", jobs, "-f", "Vaccelerator.mk", *flags], root)
+            work.call(["make", jobs, "-f", f"V{top}.mk", *flags], root)
             keep_runtime(runtime, work.folder)
-            return Path(shutil.copy(work.folder / "Vaccelerator", given.folder / "compiled"))
+            return Path(shutil.copy(work.folder / f"V{top}", given.folder / "compiled"))
 
-    key = digest(*sources.values(), *VERILATE, *flags, identity)
+    key = digest(*sources.values(), *verilate, *flags, identity)
     return programs.make(key, sources, compile)
 
 

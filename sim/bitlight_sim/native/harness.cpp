@@ -1,4 +1,5 @@
-// Verilator's model of an accelerator, with the stream rules and every link watched.
+// Verilator's model of an accelerator, with the stream rules and every link watched. A netlist, for
+// which UNWATCHED is defined, has lost the signals for that.
 
 #include <memory>
 #include <type_traits>
@@ -32,7 +33,57 @@ void read(const Port& port, uint32_t* words, uint64_t count) {
     }
 }
 
-class Model {
+// The beats that passed each link.
+class Watched {
+  public:
+    void watch(const std::vector<uint64_t>& links) {
+        per_image_ = links;
+        counts_.resize(links.size());
+    }
+    // The first link that did not carry so many images, or their number.
+    size_t miscounted(uint64_t images) const {
+        size_t link = 0;
+        while (link < counts_.size() && counts_[link] == images * per_image_[link]) ++link;
+        return link;
+    }
+    uint64_t counted(size_t link) const { return counts_[link]; }
+
+  protected:
+    // Those of a cycle, a bit for each link.
+    template <typename Root>
+    void count(const Root& root) {
+        constexpr size_t words = (sizeof root.accelerator__DOT__moved + 3) / 4;
+        uint32_t moved[words];
+        read(root.accelerator__DOT__moved, moved, words);
+        for (size_t word = 0; word < words; ++word)
+            for (uint32_t left = moved[word]; left; left &= left - 1)
+                ++counts_[32 * word + __builtin_ctz(left)];
+    }
+    template <typename Root>
+    void waits(const Root& root, uint32_t* words) const {
+        const auto& waiting = root.accelerator__DOT__waiting;
+        read(waiting, words, (sizeof waiting + 3) / 4);
+    }
+
+  private:
+    std::vector<uint64_t> per_image_, counts_;
+};
+
+class Blind : public Unwatched {
+  protected:
+    template <typename Root>
+    void count(const Root&) {}
+    template <typename Root>
+    void waits(const Root&, uint32_t*) const {}
+};
+
+#ifdef UNWATCHED
+using Watch = Blind;
+#else
+using Watch = Watched;
+#endif
+
+class Model : public Watch {
   public:
     static constexpr uint64_t LANES = 1;
 
@@ -56,7 +107,7 @@ class Model {
         top_->clk = 1;
         top_->eval();
         if (resets_) return true;
-        count(top_->rootp->accelerator__DOT__moved);
+        count(*top_->rootp);
         return !context_.gotError();
     }
 
@@ -67,38 +118,12 @@ class Model {
         if (image < images.count) read(top_->o___05Fpayload, beat.of(image), beat.words);
     }
 
-    void watch(const std::vector<uint64_t>& links) {
-        per_image_ = links;
-        counts_.resize(links.size());
-    }
-    // The first link that did not carry so many images, or their number.
-    size_t miscounted(uint64_t images) const {
-        size_t link = 0;
-        while (link < counts_.size() && counts_[link] == images * per_image_[link]) ++link;
-        return link;
-    }
-    uint64_t counted(size_t link) const { return counts_[link]; }
-    void waiting(uint32_t* words) const {
-        const auto& waiting = top_->rootp->accelerator__DOT__waiting;
-        read(waiting, words, (sizeof waiting + 3) / 4);
-    }
+    void waiting(uint32_t* words) const { waits(*top_->rootp, words); }
 
   private:
-    // The beats that passed in a cycle, a bit for each link.
-    template <typename Port>
-    void count(const Port& port) {
-        constexpr size_t words = (sizeof port + 3) / 4;
-        uint32_t moved[words];
-        read(port, moved, words);
-        for (size_t word = 0; word < words; ++word)
-            for (uint32_t left = moved[word]; left; left &= left - 1)
-                ++counts_[32 * word + __builtin_ctz(left)];
-    }
-
     VerilatedContext context_;
     std::unique_ptr<Vaccelerator> top_;
     bool resets_ = false;
-    std::vector<uint64_t> per_image_, counts_;
 };
 
 }  // namespace

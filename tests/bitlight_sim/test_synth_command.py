@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from bitlight import Linear, Network
+from bitlight import Linear, Network, SimulationError
 from bitlight.cli.main import cli
 from bitlight.files.cache import section
-from bitlight_hw import synthesis
-from bitlight_hw.commands import synth as fpga
+from bitlight_hw import Accelerator, synthesis
+from bitlight_sim.cells.simulator import NetlistSimulator
+from bitlight_sim.commands import synth as fpga
 
 
 @pytest.fixture
@@ -33,6 +34,38 @@ def run(monkeypatch, tmp_path):
 
 def test_the_targets_are_those_of_the_flow():
     assert list(synthesis.TARGETS) == fpga.TARGETS
+
+
+def test_the_netlist_is_compared_with_the_golden_model(run, tmp_path):
+    arguments = ("--target", "ice40-up5k", "--no-place", "--cycles", 16)
+    out, figures = run(*arguments, "--verify", "--images", "random:20")
+    assert "latency measured" in out
+    found = figures["verified"]
+    assert (found["images"], found["bits_compared"], found["bits_different"]) == (20, 80, 0)
+    assert found["cycles_measured"] == found["cycles_predicted"] == 16
+    assert found["passed"] is True
+    # A comparison that cannot fail is none: a netlist with one weight turned over must differ.
+    net = Network.load(tmp_path / "net.bnn")
+    weight = net.layers[0].weight.copy()
+    weight[2, 5] ^= True
+    other = Network((16,), 1, [Linear(weight, net.layers[0].threshold)])
+    report = tmp_path / "other"
+    target = synthesis.target("ice40-up5k")
+    text = Accelerator(other, figures["folding"]).verilog("ice40")
+    synthesis.synthesise(text, target, report, place=False)
+    cells = synthesis.netlist(report, target, say=lambda label: None)
+    images = np.random.default_rng(1).integers(0, 2, (64, 16)).astype(np.uint8)
+    given = NetlistSimulator(Accelerator(net, figures["folding"]), "ice40", cells).run(images)
+    differs = (given.features != net.forward(images)).any(axis=0)
+    assert differs.tolist() == [False, False, True, False]
+    assert np.array_equal(given.features, other.forward(images))
+
+
+def test_7_series_cannot_be_verified(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(cli, ["synth", "small28", "--target", "xc7", "--verify"])
+    assert isinstance(result.exception, SimulationError)
+    assert "no model of the cells of xc7; a netlist can be simulated for" in str(result.exception)
 
 
 def test_synth_places_and_says_where_everything_is(run, tmp_path):

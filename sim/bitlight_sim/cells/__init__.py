@@ -1,0 +1,1 @@
+"""Netlists of a family's cells, simulated in models of these."""
