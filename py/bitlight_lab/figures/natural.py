@@ -11,7 +11,7 @@ themselves. The test images go through natural32's RTL as well, every bit of whi
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,13 @@ from bitlight.files.replacing import replacing
 from bitlight.freezing.freeze import freeze
 from bitlight.nn import pixels_to_floats
 from bitlight.training import Arrays
+from bitlight.training.run import weights_of
 from bitlight.zoo.designs import Design
 from bitlight_lab.benchmarks.harness import machine
 from bitlight_lab.figures.record import DOCS
 from bitlight_lab.papers.intervals import bootstrap
 from bitlight_lab.papers.leroux.hardware import simulate
+from bitlight_lab.papers.leroux.networks import logits
 
 RAW = DOCS / "raw" / "natural"
 SHAPE = (32, 32, 3)
@@ -146,6 +148,31 @@ def _optical(task: Task, bits: np.ndarray, tests: np.ndarray) -> dict[str, Any]:
     return found
 
 
+def _answers(folder: Path, task: Task) -> np.ndarray:
+    """What a network that was trained on the task itself says of the test images: right or not."""
+    if (folder / "network.bnn").is_file():
+        net = Network.load(folder / "network.bnn")
+        return np.asarray(net.classify(task.tests) == task.test_labels)
+    design = Design.from_json(json.loads((folder / "result.json").read_text())["design"])
+    module = design.build(int(task.labels.max()) + 1, twin=True)
+    weights_of(folder, module)
+    return np.asarray(logits(module.eval(), task.tests).argmax(1) == task.test_labels)
+
+
+def compare(task: Task, folders: Sequence[Path]) -> dict[str, Any]:
+    """natural32's ridge head on all images beside networks that know the task's images alone."""
+    net = extractors.features("natural32")
+    head = RidgeHead(selection="leave-one-out")
+    head.fit(_bits(net, task.images), task.labels)
+    ours = (head.predict(_bits(net, task.tests)) == task.test_labels)[np.newaxis]
+    found = {}
+    for folder in folders:
+        theirs = _answers(folder, task)[np.newaxis]
+        values = {"accuracy": bootstrap(theirs), "natural32 above it": bootstrap(ours, theirs)}
+        found[folder.name] = values
+    return found
+
+
 def measure(task: Task, rtl: int | None) -> dict[str, Any]:
     """Accuracies of every extractor on one task, and the comparison of its test images in RTL."""
     net = extractors.features("natural32")
@@ -175,10 +202,22 @@ def measure(task: Task, rtl: int | None) -> dict[str, Any]:
 @click.argument("data", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--rtl", type=click.IntRange(1), help="Test images in RTL; all by default.")
 @click.option("--only", type=click.Choice(["flowers12", "unseen50", "cifar10"]))
-def main(data: Path, rtl: int | None, only: str | None) -> None:
+@click.option(
+    "--beside",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of `bitlight train` on the task itself; may be repeated. Nothing else is done.",
+)
+def main(data: Path, rtl: int | None, only: str | None, beside: tuple[Path, ...]) -> None:
     """Measure, write docs/raw/natural and print the table."""
     RAW.mkdir(parents=True, exist_ok=True)
     for task in _tasks(data, only):
+        if beside:
+            found = compare(task, beside)
+            with replacing(RAW / f"{task.name}-scratch.json") as file:
+                file.write((json.dumps(found, indent=2) + "\n").encode())
+            print(json.dumps(found, indent=2))
+            continue
         about = {"network": extractors.load("natural32").id, "machine": machine()}
         figures = about | measure(task, rtl)
         with replacing(RAW / f"{task.name}.json") as file:
