@@ -52,6 +52,6 @@ def test_features_are_the_first_layers():
 
 
 def test_refuses_an_unknown_name():
-    message = "name must be one of fashion28, fashion32, natural32, not '../x'"
+    message = "name must be one of cifar32, fashion28, fashion32, natural32, not '../x'"
     with pytest.raises(NetworkError, match=re.escape(message)):
         load("../x")

@@ -7,7 +7,7 @@ from bitlight.network.network import Network
 
 # How many layers of each network give the features. Those behind know the training classes and
 # transfer worse; natural32 has none.
-CUTS = {"fashion28": 7, "fashion32": 6, "natural32": 8}
+CUTS = {"fashion28": 7, "fashion32": 6, "natural32": 8, "cifar32": 6}
 FOLDER = Path(__file__).parent
 
 
