@@ -2,23 +2,14 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from pathlib import Path
 
 import torch
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.progress import Progress as Bar
 from torch import nn
 from torch.nn import functional as F
 
-from bitlight.console.telling import describe_progress, describe_time, say, told
 from bitlight.devices import check_device
 from bitlight.errors import TrainingError
 from bitlight.nn import clip_latent, fine_tune, pixels_to_floats
@@ -27,6 +18,7 @@ from bitlight.training.distributed import Team
 from bitlight.training.recipes import Recipe
 from bitlight.training.run import Epoch, Run, uninterrupted
 from bitlight.training.samples import Arrays, Batch, Samples, seed_of
+from bitlight.training.showing import Shown
 
 PRECISIONS = {
     "float32": torch.float32,
@@ -88,7 +80,7 @@ def train(
     run = Run(folder, recipe, len(samples), trainer.parts, samples.names)
     state = run.resume()
     devices = [torch.device(device)] if torch.device(device).type == "cuda" else []
-    shown = _Shown(progress and trainer.team.leads, recipe.epochs, trainer.steps, state.step)
+    shown = Shown(progress and trainer.team.leads, recipe.epochs, trainer.steps, state.step)
     with torch.random.fork_rng(devices), _quickest_convolutions(device), shown:
         while state.step < recipe.epochs * trainer.steps:
             epoch, first = divmod(state.step, trainer.steps)
@@ -295,62 +287,3 @@ def evaluate(
         logits = module(pixels_to_floats(pixels.to(device)))
         right += int((logits.argmax(1).cpu() == labels).sum())
     return right / len(samples)
-
-
-class _Shown:
-    """How far a run has come: a bar on a terminal, lines elsewhere, or nothing.
-
-    Parameters
-    ----------
-    show : bool
-    epochs, steps : int
-        Of the run, and of each epoch.
-    begun : int
-        Steps that were done before.
-    """
-
-    def __init__(self, show: bool, epochs: int, steps: int, begun: int) -> None:
-        self.epochs, self.total, self.begun = epochs, epochs * steps, begun
-        self.done = begun
-        console = Console(stderr=True)
-        self.lines = show and not console.is_terminal
-        self.bar = Bar(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("loss {task.fields[loss]:.3f}"),
-            console=console,
-            disable=not show or self.lines,
-        )
-        self.task = self.bar.add_task("training", total=self.total, loss=float("nan"))
-        self.open = ExitStack()
-
-    def __enter__(self) -> None:
-        self.open.enter_context(self.bar)
-        if self.lines:
-            self.open.enter_context(told(self._describe))
-
-    def __exit__(self, *error: object) -> None:
-        self.open.close()
-
-    def step(self, done: int) -> None:
-        """So many steps are done now."""
-        self.done = done
-        self.bar.update(self.task, completed=done)
-
-    def epoch(self, history: list[Epoch]) -> None:
-        """An epoch is over, the last of these."""
-        last = history[-1]
-        self.bar.update(self.task, loss=last.loss)
-        if self.lines:
-            accuracy = "" if last.accuracy is None else f", accuracy {last.accuracy:.2%}"
-            left = describe_time((self.epochs - len(history)) * last.seconds)
-            say(
-                f"epoch {len(history)} of {self.epochs}: loss {last.loss:.4f}{accuracy}, "
-                f"{last.seconds:.1f} s; about {left} left"
-            )
-
-    def _describe(self, seconds: float) -> str:
-        fresh = self.done - self.begun
-        return describe_progress("training, steps", self.done, self.total, fresh, seconds)
