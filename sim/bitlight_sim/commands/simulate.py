@@ -45,8 +45,7 @@ def simulate(
     from bitlight_sim import Simulator, toolchain
     from bitlight_sim.mismatch import compare, describe
 
-    if engine != "auto":
-        toolchain.check(engine)
+    toolchain.check("sliced" if engine == "auto" else engine)  # either needs a compiler
     acc = accelerator(network, **choice)
     batch = sources.images(images, acc.net, number, reading)[0]
     acc.net.check_images(batch)
