@@ -1,6 +1,7 @@
 """The command line as a user meets it: tables, JSON, and errors of one line with exit code 2."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -358,9 +359,10 @@ def test_debug_shows_the_trace(run):
 
 def test_a_missing_simulator_is_one_line(run, net, images, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    code, _, err = run("simulate", net, images)
-    assert code == 2
-    assert "perl is not installed" in err
+    for engine, missing in (("verilator", "perl"), ("auto", r"g\+\+")):
+        code, _, err = run("simulate", net, images, "--engine", engine)
+        assert code == 2
+        assert re.search(f"{missing} is not installed", err)
 
 
 def test_plan_marks_the_slowest_layer(run, net, tmp_path):
