@@ -14,14 +14,11 @@ from bitlight.cli.reading import Reading, photograph_options
 from bitlight.cli.report import json_option, show_table, write_json
 from bitlight.data.labelled import Pixels
 from bitlight.errors import DataError, TrainingError
-from bitlight.zoo.topologies import TOPOLOGIES
+from bitlight.zoo.topologies import DESIGNS
 
 if TYPE_CHECKING:
     from bitlight.training import Samples
     from bitlight.zoo.designs import Design
-
-# Names of the zoo's designs, without importing torch for them.
-DESIGNS = (*TOPOLOGIES, "resnet20")
 
 RECIPE_OPTIONS = {
     "epochs": click.option("--epochs", type=click.IntRange(1)),

@@ -11,10 +11,8 @@ from bitlight.network.values import Shape
 from bitlight.nn import Estimator, float_twin
 from bitlight.zoo import modules
 from bitlight.zoo.residual import resnet20
-from bitlight.zoo.topologies import TOPOLOGIES, Topology
+from bitlight.zoo.topologies import DESIGNS, RESNET20, TOPOLOGIES, Topology
 
-RESNET20 = "resnet20"
-DESIGNS = (*TOPOLOGIES, RESNET20)
 RESNET20_WIDTH = 32
 # Places of the image, in rows and columns, that a software head tells apart.
 GRID = 2
@@ -27,7 +25,7 @@ class Design:
     Attributes
     ----------
     name : str
-        One of `DESIGNS`.
+        One of `bitlight.zoo.topologies.DESIGNS`.
     width : float
         Factor of channels; `Topology.widened` says of which.
     input_bits : int, optional

@@ -245,3 +245,8 @@ TOPOLOGIES: dict[str, Topology] = {
     "fashion28": FASHION28,
     "sampler": SAMPLER,
 }
+
+# Networks with shortcuts, which are no chains of steps: `bitlight.zoo.residual` has their modules.
+RESNET20 = "resnet20"
+# What can be trained by its name.
+DESIGNS = (*TOPOLOGIES, RESNET20)
