@@ -8,7 +8,7 @@ from bitlight_hw.boards import board as find
 from bitlight_hw.boards.top import SerialAccelerator
 from bitlight_sim import VirtualBoard
 
-TIMEOUT = 4.0  # seconds of silence after which a host begins anew; the machine may be busy
+TIMEOUT = 1.0  # seconds of silence after which a host begins anew
 
 
 def network(seed=5):

@@ -23,6 +23,9 @@ from bitlight_sim.simulator import Run
 BAUD = 3_000_000
 TIMEOUT_S = 5.0
 TRIES = 5
+# Times in that silence that a question is put again: its answer waits for no image. One that comes
+# late, to an earlier time, answers it as well, for the requests keep their order on the line.
+ASKED_AGAIN = 5
 PATIENCE = 6  # times the silence that is borne, until a line that takes nothing is gone
 WRAP = 1 << 32  # of the board's cycle counter
 
@@ -191,12 +194,14 @@ class Board:
     def _ask(self, kind: Kind) -> bytes:
         """The payload of the answer to a request that may be made again."""
         given_up = time.monotonic() + TRIES * self.timeout
+        asked: set[int] = set()
         while time.monotonic() < given_up:
             sequence = self.next_sequence()
+            asked.add(sequence)
             self.line.send(encode(kind, sequence))
-            deadline = time.monotonic() + self.timeout
+            deadline = time.monotonic() + self.timeout / ASKED_AGAIN
             while (frame := self.line.hear(deadline)) is not None:
-                if frame.kind == kind + ANSWER and frame.sequence == sequence:
+                if frame.kind == kind + ANSWER and frame.sequence in asked:
                     return frame.payload
                 if frame.kind == Kind.DAMAGED + ANSWER and kind != Kind.RESET:
                     break  # it may have been this one

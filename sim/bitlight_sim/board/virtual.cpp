@@ -1,9 +1,11 @@
 // Verilator's model of a board, clock and pins, whose serial line is a pseudo-terminal.
 //
-//   board TERMINAL DIVISOR QUIET
+//   board TERMINAL DIVISOR QUIET RESET
 //
 // TERMINAL is a descriptor of the terminal's other side; a bit of the line lasts DIVISOR cycles.
-// After QUIET cycles in which neither line moved, time stands still until a byte comes.
+// After QUIET cycles in which neither line moved, time stands still until a byte comes. The first
+// byte comes no earlier than RESET cycles after the start: a board in reset hears nothing, and a
+// host that finds its port cannot know that it is.
 
 #include <errno.h>
 #include <fcntl.h>
@@ -117,13 +119,14 @@ int main(int argc, char** argv) {
 #ifdef __linux__
     prctl(PR_SET_PDEATHSIG, SIGKILL);
 #endif
-    if (argc != 4) {
-        fprintf(stderr, "%s: three arguments are wanted\n", argv[0]);
+    if (argc != 5) {
+        fprintf(stderr, "%s: four arguments are wanted\n", argv[0]);
         return 2;
     }
     const int terminal = atoi(argv[1]);
     const uint64_t divisor = strtoull(argv[2], nullptr, 10);
     const uint64_t quiet = strtoull(argv[3], nullptr, 10);
+    uint64_t reset = strtoull(argv[4], nullptr, 10);
     fcntl(terminal, F_SETFL, fcntl(terminal, F_GETFL) | O_NONBLOCK);
     VerilatedContext context;
     context.fatalOnError(false);
@@ -132,7 +135,12 @@ int main(int argc, char** argv) {
     Listener listener(divisor);
     uint64_t still = 0;
     for (;;) {
-        board->rx = line.step();
+        if (reset) {
+            --reset;
+            board->rx = 1;
+        } else {
+            board->rx = line.step();
+        }
         board->clk = 0;
         board->eval();
         board->clk = 1;

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 from bitlight import SimulationError
-from bitlight_hw.boards.top import SerialAccelerator
+from bitlight_hw.boards.top import RESET_BITS, SerialAccelerator
 from bitlight_sim.board.build import build
 
 
@@ -60,7 +60,8 @@ class VirtualBoard:
         self._descriptors = [ours, theirs]
         tty.setraw(theirs)
         self.port = os.ttyname(theirs)
-        arguments = [str(ours), str(self.serial.divisor), str(self.quiet)]
+        reset = 2 << RESET_BITS  # cycles, and as many again for the clock to be called stable
+        arguments = [str(n) for n in (ours, self.serial.divisor, self.quiet, reset)]
         try:
             self._process = subprocess.Popen([self.program, *arguments], pass_fds=[ours])
         except OSError as error:

@@ -42,6 +42,27 @@ def test_features_and_cycles(virtual):
     assert (told.board, told.network) == ("icebreaker", network().id)
 
 
+def test_the_first_question_is_answered():
+    """A board is in reset when its port is there already."""
+    started = time.monotonic()
+    with virtual_board() as opened, Board(opened.port, network(), timeout=100):
+        assert time.monotonic() - started < 15  # it is asked again after 20 s
+
+
+def test_a_question_is_put_again_and_a_late_answer_counts(virtual):
+    class Slow(FaultyPort):
+        """What it hears comes after the question was put again."""
+
+        def read(self, size=1):
+            data = self.port.read(size)
+            time.sleep(0.15 if data else 0)
+            return data
+
+    port = Slow(pyserial.Serial(virtual.port, timeout=0.01), 0)
+    with Board(port, network(), timeout=0.5) as board:  # asked again after 0.1 s
+        assert board.identity.network == network().id
+
+
 @pytest.mark.slow
 def test_the_link_is_kept_busy():
     """With images that take long to simulate, so that a busy machine's host is never late."""
