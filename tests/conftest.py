@@ -1,6 +1,11 @@
 """The command line as a user meets it."""
 
+import os
 import sys
+
+# Several processes test at once: threads of torch that wait in a loop would take the processors
+# from each other, which made the heads' tests take four times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import pytest
 

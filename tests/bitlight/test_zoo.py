@@ -46,9 +46,9 @@ def differences(name, images, seed=0):
     return count_differences(module, net, pixels)
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", [name for name in MODULES if name != "alexnet"])
 def test_frozen_is_torch(name):
-    images = {"alexnet": 2, "cnv": 40}.get(name, 200)
+    images = {"cnv": 40}.get(name, 200)
     assert not any(differences(name, images))
 
 

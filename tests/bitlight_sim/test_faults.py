@@ -44,7 +44,12 @@ def check(acc, faults, candidates, folder, simulator, target):
 
 @icarus
 @pytest.mark.parametrize(
-    ("dataflow", "target"), [("output", "simulation"), ("input", "xc7"), ("output", "ecp5")]
+    ("dataflow", "target"),
+    [
+        pytest.param("output", "simulation", marks=pytest.mark.slow),
+        ("input", "xc7"),
+        ("output", "ecp5"),
+    ],
 )
 def test_every_bit_of_a_small_network(dataflow, target, tmp_path):
     acc = small(dataflow)
@@ -77,7 +82,7 @@ def graph():
 
 
 @icarus
-@pytest.mark.parametrize("target", ["simulation", "xc7"])
+@pytest.mark.parametrize("target", [pytest.param("simulation", marks=pytest.mark.slow), "xc7"])
 def test_every_bit_of_a_small_graph(target, tmp_path):
     acc = graph()
     faults = all_faults(acc)

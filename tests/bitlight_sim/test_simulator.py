@@ -102,7 +102,9 @@ def test_a_hundred_generated_networks(seed):
     test_generated_networks(seed, "sliced")
 
 
-@engines
+@pytest.mark.parametrize(
+    "engine", ["verilator", "sliced", pytest.param("cxxrtl", marks=pytest.mark.slow)]
+)
 def test_the_shipped_extractor(engine):
     net = extractors.features()
     images = np.random.default_rng(0).integers(0, 256, (64, *net.input_shape), dtype=np.uint8)

@@ -82,7 +82,17 @@ def test_fits_give_other_features(run, net, photos, tmp_path):
 
 
 def test_simulations_take_the_same_options(run, net, photos, tmp_path):
-    arguments = ("simulate", tmp_path / "net.bnn", photos, "-n", 3, "--engine", "sliced")
+    arguments = (
+        "simulate",
+        tmp_path / "net.bnn",
+        photos,
+        "-n",
+        3,
+        "--engine",
+        "sliced",
+        "--cycles",
+        7840,
+    )
     assert run(*arguments)[0] == 2
     code, _, err = run(*arguments, "--skip-bad", "--fit", "pad")
     assert code == 0, err

@@ -47,8 +47,11 @@ def test_the_extended_network_gives_its_scores(digits, head):
     assert np.array_equal(head.classes_[scores.argmax(axis=1)], head.predict(net.forward(test)))
 
 
-def test_the_hardware_gives_its_scores(digits, head):
-    net, _, test, _, _ = digits
+def test_the_hardware_gives_its_scores(digits):
+    whole, train, test, y_train, _ = digits
+    (layer,) = whole.layers
+    net = Network((64,), 5, [Linear(layer.weight[:48], layer.threshold[:48])])
+    head = BinaryHead(epochs=5).fit(net.forward(train), y_train)
     accelerator = Accelerator(head.extend(net))
     with Simulator(accelerator, engine="sliced") as simulator:
         out = simulator.run(test[:100])

@@ -57,7 +57,13 @@ def test_every_score_of_1000_images_is_brevitas_own(name, exported):
     np.testing.assert_allclose(imported.decode(found), output, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", FEW_BITS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name == "CNV_1W2A" else name
+        for name in FEW_BITS
+    ],
+)
 def test_every_score_of_activations_and_weights_of_two_bits(name, exported):
     """The scores are those of the graph, whatever a unit of the network's integers stands for."""
     module, path = exported(name)
