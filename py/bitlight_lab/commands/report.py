@@ -97,7 +97,7 @@ def report(
     batch, labels, names = _read(images, acc.net, number, reading)
     more: dict[str, str] = {}
     classes = None
-    if head_file is not None and images is not None:
+    if head_file is not None and batch is not None and images is not None:
         classes = _head(head_file, acc.net, batch, labels, names, images)
         more = origins.of_file("head", head_file)
     elif batch is not None and images is not None and acc.net.gives_scores:
@@ -153,7 +153,7 @@ def _labels(labels: np.ndarray, images: str) -> None:
 def _head(
     head_file: str,
     net: Network,
-    batch: np.ndarray | None,
+    batch: np.ndarray,
     labels: np.ndarray,
     names: tuple[str, ...],
     images: str,

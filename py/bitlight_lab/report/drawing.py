@@ -1,5 +1,6 @@
 """Places on the page's pictures: boxes and ways of the network, and scales of charts."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -123,7 +124,7 @@ def bits(count: int) -> str:
 def _path(places: Sequence[tuple[float, float]]) -> str:
     """Straight along bends, and curved between them."""
     path = [f"M{_short(places[0][0])} {_short(places[0][1])}"]
-    for (x, y), (to, end) in zip(places, places[1:], strict=False):
+    for (x, y), (to, end) in itertools.pairwise(places):
         if abs(x - to) < 0.5:
             path.append(f"V{_short(end)}")
             continue

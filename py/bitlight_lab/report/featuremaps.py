@@ -1,4 +1,4 @@
-"""What each layer makes of some images, as pictures: bits black and white, levels and integers grey.
+"""What each layer makes of some images, as pictures: bits black and white, all else grey.
 
 A picture has the channels side by side, row after row, as in a contact sheet.
 """
@@ -110,7 +110,8 @@ def _image(net: Network, values: np.ndarray, top: int) -> Picture:
     if len(shape) == 3 and shape[2] == 3:
         colours = (values.astype(np.int64) * 255 // top).astype(np.uint8)
         url = _url(Image.fromarray(colours))
-        return Picture("input", "image", _times(shape), 3, 3, 1, *colours.shape[1::-1], url, "")
+        height, width = shape[:2]
+        return Picture("input", "image", _times(shape), 3, 3, 1, width, height, url, "")
     return _picture("input", "image", shape, values, 0, top, "")
 
 

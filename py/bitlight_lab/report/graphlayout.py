@@ -1,11 +1,12 @@
 """Where the boxes of a network's picture stand: in layers, after Sugiyama, Tagawa and Toda (1981).
 
 Each node's layer is the longest way from the image to it. An edge that passes a layer has a bend
-there. Within a layer what stands where follows from the means of its neighbours, above and below in
-turn; then positions move as close to these means as the order and the distances between boxes allow,
-which is an isotonic regression.
+there. Within a layer what stands where follows from the means of its neighbours, above and below
+in turn; then positions move as close to these means as the order and the distances between boxes
+allow, which is an isotonic regression.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ import numpy as np
 from scipy.optimize import isotonic_regression
 
 SWEEPS = 8
-# Of a bend beside a box: how much of a box's room it takes, and how much more it wants to be straight.
+# Of a bend beside a box: how much of a box's room it takes, and how much more it is to be straight.
 BEND_ROOM = 0.28
 BEND_WEIGHT = 4.0
 
@@ -66,7 +67,7 @@ def lay_out(takes: Mapping[str, Sequence[str]]) -> Layout:
         for at, bend in enumerate(own, layer[a] + 1):
             rows[at].append(bend)
         way = [a, *own, b]
-        links += zip(way[:-1], way[1:], strict=True)
+        links += itertools.pairwise(way)
         bends.append(own)
     column = _columns(rows, links)
     lowest = min(column[name] for name in takes)
@@ -96,7 +97,7 @@ def _columns(rows: list[list[object]], links: list[tuple[object, object]]) -> di
     for sweep in range(SWEEPS):
         beside = below if sweep % 2 else above
         for row in rows[::-1] if sweep % 2 else rows:
-            row.sort(key=lambda item: mean(item, beside))  # noqa: B023, used at once
+            row.sort(key=lambda item: mean(item, beside))
             for place, item in enumerate(row):
                 column[item] = float(place)
     for sweep in range(SWEEPS):
@@ -109,7 +110,7 @@ def _columns(rows: list[list[object]], links: list[tuple[object, object]]) -> di
 def _spread(row: list[object], wanted: list[float], column: dict[object, float]) -> None:
     """Move what stands in a row to where it wants to be, in its order and with room between."""
     rooms = [1.0 if isinstance(item, str) else BEND_ROOM for item in row]
-    offsets = np.cumsum([0.0, *((a + b) / 2 for a, b in zip(rooms, rooms[1:], strict=False))])
+    offsets = np.cumsum([0.0, *((a + b) / 2 for a, b in itertools.pairwise(rooms))])
     weights = [1.0 if isinstance(item, str) else BEND_WEIGHT for item in row]
     found = isotonic_regression(np.array(wanted) - offsets, weights=weights).x + offsets
     column.update(zip(row, found.tolist(), strict=True))
