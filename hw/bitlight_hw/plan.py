@@ -101,6 +101,11 @@ class Plan:
         """Cycles from the first beat taken to the last beat given, in an idle pipeline."""
         return self._trace.latency
 
+    @property
+    def first_completed(self) -> int:
+        """The cycle, from the first on, in which the last beat of the first image is given."""
+        return int(self._trace.completed[0])
+
     @cached_property
     def _trace(self) -> timing.Trace:
         # A second image, because features of padding alone may leave before a pixel is taken.

@@ -126,13 +126,17 @@ def _extend(first, done, taken, count):
 
 
 @compiled(nogil=True)
-def step_through(kind, wires, size, repeats, spans, flat, groups, counts, first, done, held):  # noqa: PLR0912, PLR0915
+def step_through(  # noqa: PLR0912, PLR0915
+    kind, wires, size, repeats, spans, flat, groups, counts, first, done, held, record
+):
     """Step until all images have left; the cycle from which nothing moves or −1, and how many left.
 
     `first` and `done` become the cycles in which the first beat of each image was taken and the
     last one given, `held` the places that each ring used; −1 images where one of the last
-    two distances is beyond the limit.
+    two distances is beyond the limit. `record` is (cycles of a bin, beats of each stream in each
+    bin, the most that each ring held in it); bins of no cycles record nothing.
     """
+    span, beats, most = record
     beats_in, beats_out, endless, limit = counts
     takes, gives, output = wires
     group, begin, members, beside, edges = groups
@@ -258,6 +262,12 @@ def step_through(kind, wires, size, repeats, spans, flat, groups, counts, first,
                 called[p] = cycle + 1
                 asks[n_asks] = p
                 n_asks += 1
+        if span:
+            at = min(cycle // span, beats.shape[1] - 1)
+            for s in range(streams):
+                beats[s, at] += valid[s] and ready[s]
+            for p in edges:
+                most[p, at] = max(most[p, at], filled[p])
         if valid[0] and ready[0]:
             moved = True
             if taken % beats_in == 0 and taken // beats_in < first.size:

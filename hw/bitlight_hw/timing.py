@@ -230,6 +230,80 @@ def run(
         If they stand still before that, or take longer than `most` for one of the last two images.
     """
     given = circuit_of(parts)
+    limit = NEVER if most is None or images is None else most
+    nothing = np.zeros((0, 1), np.int64)
+    first, done, held = _step(given, (beats_in, beats_out), images, limit, (0, nothing, nothing))
+    return Trace(first, done, held[0])
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """What moved and what waited over time, in bins of as many cycles each.
+
+    Attributes
+    ----------
+    bin_cycles : int
+    beats : int array (streams, bins)
+        How many beats moved on each stream; its row is the stream's number.
+    held : dict from the index of each Buffer to an int array (bins,)
+        The most words that it held.
+    completed : int array, cycle in which the last beat of each image was given
+    """
+
+    bin_cycles: int
+    beats: np.ndarray
+    held: dict[int, np.ndarray]
+    completed: np.ndarray
+
+
+def watch(
+    parts: Parts, beats_in: int, beats_out: int, images: int, cycles: int, bins: int
+) -> Record:
+    """Step so many images through the parts, and record what happens in so many cycles.
+
+    It ends early where the images that are still to come do as the last ones did.
+
+    Parameters
+    ----------
+    parts : Circuit, or a sequence of parts, which is a chain
+    beats_in, beats_out : int, of an image
+    images : int
+    cycles : int
+        How long it will take at most; what comes later counts for the last bin.
+    bins : int
+        How many at most.
+
+    Raises
+    ------
+    SimulationError
+        If they stand still before that.
+    """
+    given = circuit_of(parts)
+    span = max(1, -(-cycles // bins))
+    streams = 1 + max(given.output, *(n for gives in (*given.takes, *given.gives) for n in gives))
+    beats = np.zeros((streams, -(-cycles // span)), np.int64)
+    most = np.zeros((len(given.parts), beats.shape[1]), np.int64)
+    _, done, held = _step(given, (beats_in, beats_out), images, NEVER, (span, beats, most))
+    return Record(span, beats, {ring: most[row] for ring, row in held[1].items()}, done)
+
+
+_Stepped = tuple[np.ndarray, np.ndarray, tuple[dict[int, int], dict[int, int]]]
+
+
+def _step(
+    given: Circuit,
+    beats: tuple[int, int],
+    images: int | None,
+    limit: int,
+    record: tuple[int, np.ndarray, np.ndarray],
+) -> _Stepped:
+    """When each image was begun and done; of each Buffer the places used, and its row in a record.
+
+    Raises
+    ------
+    SimulationError
+        If the parts stand still, or one of the last two images takes longer than the limit.
+    """
     circuit = _with_registers_in_rings(given)
     parts = circuit.parts
     kind = np.array([(*KINDS, _Ring).index(type(part)) for part in parts], np.int64)
@@ -255,15 +329,13 @@ def run(
     flat = np.concatenate(tables) if tables else np.zeros(0, np.int64)
     first = np.zeros(images or MOST_IMAGES, np.int64)
     done = np.zeros(images or MOST_IMAGES, np.int64)
-    endless = images is None
     wires = takes, gives, circuit.output
-    limit = NEVER if most is None or endless else most
-    counts = beats_in, beats_out, endless, limit
+    counts = *beats, images is None, limit
     streams = 1 + max(circuit.output, int(takes.max(initial=0)), int(gives.max(initial=0)))
     groups = divide(kind, takes, gives, streams)
     held = np.zeros(len(parts), np.int64)
     stuck, count = step_through(
-        kind, wires, size, repeats, spans, flat, groups, counts, first, done, held
+        kind, wires, size, repeats, spans, flat, groups, counts, first, done, held, record
     )
     if count < 0:
         raise SimulationError(f"an image takes more than {limit} cycles")
@@ -271,8 +343,9 @@ def run(
         count = len(given.parts)
         raise SimulationError(f"the chain of {count} parts stands still from cycle {stuck}")
     rings = [index for index, part in enumerate(given.parts) if isinstance(part, Buffer)]
-    used = held[[isinstance(part, Buffer) for part in parts]].tolist()
-    return Trace(first[:count], done[:count], dict(zip(rings, used, strict=True)))
+    rows = [index for index, part in enumerate(parts) if isinstance(part, Buffer)]
+    places = dict(zip(rings, held[rows].tolist(), strict=True))
+    return first[:count], done[:count], (places, dict(zip(rings, rows, strict=True)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -160,3 +160,31 @@ def _sum_pool(rng):
 def draw_values(rng, net, count):
     """Images that a network takes."""
     return rng.integers(0, 1 << net.input_bits, (count, *net.input_shape), dtype=np.uint8)
+
+
+def shortcut28(channels=16):
+    """A stem, a block with a shortcut around it, and features, with random weights."""
+    rng = np.random.default_rng(0)
+
+    def convolution(inputs, **options):
+        return Conv2d(rng.random((channels, 3, 3, inputs)) < 0.5, None, **options)
+
+    def scale(low, high, shift):
+        factors, offsets = rng.integers(low, high, channels), rng.integers(-500, 500, channels)
+        return Affine(factors, offsets, shift, -2048, 2047)
+
+    def sign(reach):
+        return Threshold(rng.integers(-reach, reach, channels))
+
+    nodes = {
+        "stem": (convolution(1, stride=(2, 2), padding=(1, 1), pad_value=128), "input"),
+        "norm": (scale(3, 9, 6), "stem"),
+        "sign": (sign(60), "norm"),
+        "conv": (convolution(channels, padding=(1, 1)), "sign"),
+        "scaled": (scale(20, 60, 4), "conv"),
+        "sum": (Add(), "scaled", "norm"),
+        "sign2": (sign(60), "sum"),
+        "conv2": (convolution(channels, stride=(2, 2), padding=(1, 1)), "sign2"),
+        "out": (sign(8), "conv2"),
+    }
+    return Network((28, 28, 1), 8, nodes)

@@ -13,25 +13,28 @@ from bitlight_hw.commands.folding import accelerator, bus_option, folding_option
 # The names that `bitlight_hw.parts.part` knows, which is slow to import.
 TARGETS = ["xc7", "ecp5", "ice40", "ecp5-25k", "ecp5-45k", "ecp5-85k", "ice40-up5k"]
 
-
-@click.command()
-@click.argument("network", type=NETWORK)
-@folding_options
-@click.option(
+target_option = click.option(
     "--target",
     metavar=f"[{'|'.join(TARGETS)}]",
     default="xc7",
     show_default=True,
     help="Family of FPGAs, or one of them, whose look-up tables and block RAM are counted.",
 )
-@bus_option
-@click.option(
+mhz_option = click.option(
     "--mhz",
     type=click.FloatRange(0, min_open=True),
     default=100.0,
     show_default=True,
     help="Clock, for images/s.",
 )
+
+
+@click.command()
+@click.argument("network", type=NETWORK)
+@folding_options
+@target_option
+@bus_option
+@mhz_option
 @json_option
 def plan(
     network: str, target: str, bus: str, mhz: float, json_file: str | None, **choice: Any

@@ -1,7 +1,7 @@
 """Commands around heads: train, score, show and export the small last layer."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import numpy as np
@@ -14,12 +14,8 @@ from bitlight.cli.paths import FEATURES_OR_IMAGES, NETWORK, Input, Output
 from bitlight.cli.reading import Reading, reading_options, split_options
 from bitlight.cli.report import json_option, show_table, write_json
 from bitlight.console.progress import format_value
-from bitlight.data.classes import translate
 from bitlight.errors import DataError, HeadError
 from bitlight.files.replacing import size_of
-
-if TYPE_CHECKING:
-    from bitlight.store.samples import Samples
 
 
 @click.group()
@@ -169,6 +165,7 @@ def score(head_file: str, features_file: str, json_file: str | None) -> None:
     Classes are matched by name. FEATURES may lack classes that HEAD knows, not the other way round.
     """
     from bitlight.heads import Head
+    from bitlight.heads.matching import check_numbers, class_places
     from bitlight.store.samples import open_features
 
     samples = open_features(features_file)
@@ -176,13 +173,13 @@ def score(head_file: str, features_file: str, json_file: str | None) -> None:
     sources.tell_whole(samples.source)
     if bool(samples.classes) != bool(head.class_names_):
         nameless = head_file if samples.classes else features_file
-        _check_numbers(head, samples, nameless)
+        check_numbers(head, samples.classes, samples.labels(), nameless)
         click.echo(f"{nameless} has no class names: labels are compared by their numbers", err=True)
     images, right, losses = 0, 0, 0.0
     for features, theirs in samples.batches:
         if (theirs < 0).any():
             raise DataError(f"{features_file} has no labels to compare with")
-        places = _places(head, theirs, samples.classes, features_file)
+        places = class_places(head, theirs, samples.classes, features_file)
         logs = head.predict_log_proba(features)
         images += len(theirs)
         right += int((head.predict(features) == head.classes_[places]).sum())
@@ -195,29 +192,6 @@ def score(head_file: str, features_file: str, json_file: str | None) -> None:
     }
     show_table(head_file, ["", "value"], [[k, v] for k, v in figures.items()])
     write_json(json_file, figures)
-
-
-def _places(head: Any, labels: np.ndarray, names: tuple[str, ...], what: str) -> np.ndarray:
-    """Which of the head's classes each label is, by name, or by number where neither has names."""
-    if names and head.class_names_:
-        return translate(labels, names, head.class_names_, what)
-    places = np.searchsorted(head.classes_, labels).clip(max=len(head.classes_) - 1)
-    unknown = head.classes_[places] != labels
-    if unknown.any():
-        raise DataError(f"{what} has the label {labels[unknown][0]}, which the head does not know")
-    return places
-
-
-def _check_numbers(head: Any, samples: "Samples", nameless: str) -> None:
-    """Refuse labels whose numbers may not be the head's: a lacking class shifts the others."""
-    known, found = len(head.classes_), len(samples.classes)
-    if not found:
-        found = int(samples.labels().max(initial=-1)) + 1
-    if found != known:
-        raise DataError(
-            f"{nameless} has no class names, and there are {known} classes in the head and {found} "
-            "in the features: labels could only be matched by name"
-        )
 
 
 @head.command()
