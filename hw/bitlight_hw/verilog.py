@@ -4,17 +4,15 @@ import importlib.util
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from amaranth import ClockSignal, ResetSignal, Value
 from amaranth.hdl import Instance
-from amaranth.lib import wiring
 
 from bitlight import BitlightError
 from bitlight_hw import family as families
-from bitlight_hw.elaboration import to_rtlil
+from bitlight_hw.elaboration import flat_ports, to_rtlil
 from bitlight_hw.family import Family
 from bitlight_hw.tools import environment
 from bitlight_hw.units.rom import Words
@@ -85,7 +83,7 @@ class Conversion:
         """Make a component's module, called after this one; an instance of it, with these ports."""
         inner = replace(self, name=f"{self.name}{INSIDE}{name}")
         clocked = CLOCK.search(inner.make(component))
-        connections: list[Any] = [*_connections(component.signature, ports)]
+        connections: list[Any] = [*flat_ports(component.signature, ports)]
         if clocked:
             reset = ResetSignal() if restart is None else ResetSignal() | restart
             connections += [("i", "clk", ClockSignal()), ("i", "rst", reset)]
@@ -94,7 +92,7 @@ class Conversion:
     def make(self, component: Any) -> str:
         """The RTLIL of a component, and of the modules that are in it, added to `modules`."""
         text = to_rtlil(component, self.name, self)
-        text = NUMBERED.sub(lambda name: INSIDE.join(filter(None, name.groups())), text)
+        text = NUMBERED.sub(_numbered, text)
         for found in MODULE.findall(text):  # without a component there is a point in its name
             if "." in found:
                 text = text.replace(f"\\{found}", "\\" + found.replace(".", INSIDE))
@@ -106,10 +104,13 @@ class Conversion:
         return text
 
 
-def _connections(signature: wiring.Signature, ports: Any) -> Iterator[tuple[str, str, Value]]:
-    for path, member, value in signature.flatten(ports):
-        way = "i" if member.flow == wiring.In else "o"
-        yield way, INSIDE.join(map(str, path)), Value.cast(value)
+def verilog_name(name: str) -> str:
+    """What a signal or an instance of Amaranth's is called in the Verilog."""
+    return NUMBERED.sub(_numbered, "\\" + name)[1:]
+
+
+def _numbered(name: re.Match[str]) -> str:
+    return INSIDE.join(filter(None, name.groups()))
 
 
 def convert(component: Any, name: str, target: str = "xc7", heading: str = "") -> str:

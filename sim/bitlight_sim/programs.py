@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,7 +112,21 @@ def make(
 
 
 def compile_harness(sources: Mapping[str, str | bytes], *flags: str) -> tuple[Path, bool]:
-    """The program of harness.cpp, which includes the other sources, by one call of the compiler.
+    """The program of harness.cpp, which includes the other sources; see `compile_files`."""
+    return compile_files(sources, {"harness.cpp": []}, *flags)
+
+
+def compile_files(
+    sources: Mapping[str, str | bytes], files: Mapping[str, list[str]], *flags: str
+) -> tuple[Path, bool]:
+    """The program of C++ files, which are compiled side by side.
+
+    Parameters
+    ----------
+    sources : dict of str to content
+        The files, and what they include.
+    files : dict of str to list of str
+        Flags of each file beside those of all.
 
     Returns
     -------
@@ -123,13 +138,22 @@ def compile_harness(sources: Mapping[str, str | bytes], *flags: str) -> tuple[Pa
         If there is no compiler or it fails.
     """
     compiler = toolchain.compiler()
+    environment = toolchain.environment()
 
     def compile(work: Work) -> Path:
-        work.call([*compiler, *flags, "-o", PROGRAM, "harness.cpp"], toolchain.environment())
+        objects = [str(Path(name).with_suffix(".o")) for name in files]
+
+        def one(name: str, to: str) -> None:
+            work.call([*compiler, *flags, *files[name], "-c", "-o", to, name], environment)
+
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            list(pool.map(one, files, objects))
+        work.call([*compiler, *flags, "-o", PROGRAM, *objects], environment)
         return work.folder / PROGRAM
 
     contents = [part if isinstance(part, str) else part.hex() for part in sources.values()]
-    return make(digest(*contents, toolchain.identity(), *flags), sources, compile)
+    given = [f"{name}: {' '.join(more)}" for name, more in files.items()]
+    return make(digest(*contents, toolchain.identity(), *flags, *given), sources, compile)
 
 
 def parts(key: str, folder: Path) -> None:

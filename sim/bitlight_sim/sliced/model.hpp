@@ -3,10 +3,9 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 
-#ifdef __AVX512F__
-#include <immintrin.h>
+#if defined(__AVX512F__) && (!defined(__GNUC__) || defined(__clang__))
+#include <immintrin.h>  // takes half a second to read, in each file
 #endif
 
 namespace {
@@ -33,7 +32,12 @@ constexpr int A = 0xf0, B = 0xcc, C = 0xaa;
 
 template <int TABLE>
 Vector ternary(Vector a, Vector b, Vector c) {
+#if defined(__GNUC__) && !defined(__clang__)
+    using Long = long long __attribute__((vector_size(64)));
+    return (Vector)__builtin_ia32_pternlogq512_mask((Long)a, (Long)b, (Long)c, TABLE, 0xff);
+#else
     return (Vector)_mm512_ternarylogic_epi64((__m512i)a, (__m512i)b, (__m512i)c, TABLE);
+#endif
 }
 inline Vector mux(Vector select, Vector zero, Vector one) {
     return ternary<(A & C) | (~A & B & 0xff)>(select, zero, one);
@@ -59,16 +63,8 @@ inline void copy(Vector* to, const Vector* from, unsigned width) {
     for (unsigned n = 0; n < width; ++n) to[n] = from[n];
 }
 
-asm(R"(
-    .pushsection .rodata
-    .balign 64
-rows_of_memories:
-    .incbin "rows.bin"
-    .popsection
-)");
-extern "C" const uint64_t rows_of_memories[];
-const uint64_t* const rows = rows_of_memories;
+}  // namespace
+
+extern "C" const uint64_t rows[];  // of the read-only memories
 
 #include "model.inc"
-
-}  // namespace

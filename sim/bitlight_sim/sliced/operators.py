@@ -1,201 +1,191 @@
-"""Yosys' cells of whole words, as gates."""
+"""Amaranth's cells of whole words, as gates."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
+
+from amaranth.hdl import _nir
 
 from bitlight import SimulationError
 from bitlight_sim.sliced.gates import ONE, ZERO, Gates, Word
 
-Bits = Sequence[int | str]
+# Of an operand: the nets that drive it, lowest bit first.
+Operands = Sequence[Word]
 
 
-class Design(Protocol):
-    """What a cell is part of."""
+def lower(gates: Gates, cell: Any, operands: Operands) -> list[int]:
+    """The output of a cell without memory, lowest bit first, from `inputs(cell)`.
 
-    gates: Gates
-    cells: dict[str, Any]
-    driver: dict[int | str, str]
-    uses: Counter[int | str]
-
-    def word(self, bits: Bits) -> tuple[int, ...]:
-        """Numbers of the nets that drive these bits, lowest bit first."""
-
-
-class Cell:
-    """A cell without memory; its output is the port Y.
+    Sums are not among them: see `total`.
 
     Raises
     ------
     SimulationError
-        If its type is not known.
+        If the cell's kind is not known.
     """
-
-    def __init__(self, cell: dict[str, Any], design: Design) -> None:
-        self.design = design
-        self.gates = design.gates
-        self.type: str = cell["type"]
-        self.ports: dict[str, list[int | str]] = cell["connections"]
-        self.parameters = cell["parameters"]
-        self.width = len(self.ports["Y"])
-
-    def output(self) -> list[int]:
-        """Numbers of the nets of the output Y, lowest bit first."""
-        if self.type in SUMS:
-            return self.gates.add(self.addends(), self.width)
-        if self.type not in WORDS and self.type not in TRUTHS:
-            raise SimulationError(f"cells of type {self.type} cannot be taken bit by bit")
-        if self.type in TRUTHS:
-            return [TRUTHS[self.type](self), *[ZERO] * (self.width - 1)]
-        return WORDS[self.type](self)
-
-    def nets(self, port: str) -> tuple[int, ...]:
-        """An operand as it is."""
-        return self.design.word(self.ports[port])
-
-    def wide(self, port: str, width: int | None = None) -> list[int]:
-        """An operand, by its sign, as wide as the output or as `width`; 0 if it has no bits."""
-        nets = self.nets(port)
-        width = self.width if width is None else width
-        filler = nets[-1] if nets and self.signed(port) else ZERO
-        return [*nets[:width], *[filler] * (width - len(nets))]
-
-    def signed(self, port: str) -> bool:
-        """Whether an operand has a sign."""
-        return bool(self.parameters.get(f"{port}_SIGNED"))
-
-    def pair(self) -> tuple[list[int], list[int]]:
-        """Both operands of a comparison, equally wide."""
-        width = max(len(self.ports["A"]), len(self.ports["B"]))
-        return self.wide("A", width), self.wide("B", width)
-
-    def addends(self) -> list[Word]:
-        """What the output of a sum is the sum of: sums that nothing else uses are taken apart."""
-        if self.type == "$mul":
-            return self._products()
-        found: list[Word] = [] if self.type == "$neg" else self._apart("A")
-        if self.type == "$add":
-            return found + self._apart("B")
-        inverted = [self.gates.inverse(net) for net in self.wide("A" if not found else "B")]
-        return [*found, inverted, [ONE]]
-
-    def _products(self) -> list[Word]:
-        """The rows of a product, by Baugh and Wooley (1973) where its operands have signs.
-
-        The highest digit of each weighs −2^(n−1). Products of one such digit count as their
-        inverses, with what that adds put right by a constant, so that no row is extended.
-        """
-        a, b = self.nets("A"), self.nets("B")
-        has_sign = self.signed("A")
-        highest_a, highest_b = (len(a) - 1, len(b) - 1) if has_sign else (-1, -1)
-
-        def product(i: int, j: int) -> int:
-            both = self.gates.both(a[i], b[j])
-            return self.gates.inverse(both) if (i == highest_a) != (j == highest_b) else both
-
-        rows: list[Word] = [
-            [*[ZERO] * j, *(product(i, j) for i in range(len(a)))][: self.width]
-            for j in range(len(b))
-        ]
-        if has_sign:
-            constant = (1 << highest_a) + (1 << highest_b) - (1 << (len(a) + len(b) - 1))
-            rows.append([constant >> place & 1 for place in range(self.width)])
-        return rows
-
-    def _apart(self, port: str) -> list[Word]:
-        bits = self.ports[port]
-        inner = self.design.cells.get(self.design.driver.get(bits[0], "")) if bits else None
-        if (
-            inner is not None
-            and inner["type"] == "$add"
-            and inner["connections"]["Y"] == bits
-            and all(self.design.uses[bit] == 1 for bit in bits)
-            and not self.signed(port)
-        ):
-            words = Cell(inner, self.design).addends()
-            if len(bits) >= self.width or sum(2 ** len(word) - 1 for word in words) < 2 ** len(
-                bits
-            ):
-                return words
-        return [self.wide(port)]
+    if isinstance(cell, _nir.Operator):
+        if cell.operator not in OPERATORS:
+            raise SimulationError(f"an operator {cell.operator} cannot be taken bit by bit")
+        return OPERATORS[cell.operator](gates, *operands)
+    if isinstance(cell, _nir.Part):
+        return _part(gates, cell, *operands)
+    if isinstance(cell, _nir.Matches):
+        return [gates.any([_match(gates, pattern, *operands) for pattern in cell.patterns])]
+    raise SimulationError(f"cells of kind {type(cell).__name__} cannot be taken bit by bit")
 
 
-def _bitwise(operation: Callable[[Gates, int, int], int]) -> Callable[[Cell], list[int]]:
-    return lambda cell: [
-        operation(cell.gates, a, b) for a, b in zip(cell.wide("A"), cell.wide("B"), strict=True)
-    ]
+def inputs(cell: Any) -> list[Any]:
+    """The operands of such a cell."""
+    if isinstance(cell, _nir.Operator):
+        return list(cell.inputs)
+    return [cell.value, cell.offset] if isinstance(cell, _nir.Part) else [cell.value]
 
 
-def _equal(cell: Cell) -> int:
-    return cell.gates.inverse(
-        cell.gates.any([cell.gates.differ(a, b) for a, b in zip(*cell.pair(), strict=True)])
-    )
+def total(gates: Gates, words: Sequence[Word], width: int) -> list[int]:
+    """Sum of words, modulo 2^width; digits that it cannot reach are 0."""
+    most = sum((1 << len(word)) - 1 for word in words)
+    digits = min(width, most.bit_length())
+    return [*gates.add(words, digits), *[ZERO] * (width - digits)]
 
 
-def _not_less(cell: Cell, swapped: bool) -> int:
-    a, b = cell.pair()
-    if cell.signed("A"):  # with the sign turned over, the order is that without signs
-        a[-1], b[-1] = cell.gates.inverse(a[-1]), cell.gates.inverse(b[-1])
-    return cell.gates.not_less(b, a) if swapped else cell.gates.not_less(a, b)
+def trimmed(word: Word) -> Word:
+    """A word without the zeros at its top."""
+    length = len(word)
+    while length and word[length - 1] == ZERO:
+        length -= 1
+    return word[:length]
 
 
-def _choose(cell: Cell) -> list[int]:
-    """$mux, and $pmux, whose selects are at most one at a time."""
-    found = list(cell.nets("A"))
-    words = cell.nets("B")
-    for index, select in enumerate(cell.nets("S")):
-        word = words[index * cell.width : (index + 1) * cell.width]
-        found = [cell.gates.choose(select, a, b) for a, b in zip(found, word, strict=True)]
+def first(gates: Gates, enable: int, choices: Word, apart: bool) -> list[int]:
+    """Which of the choices is the first that is 1, if it is enabled.
+
+    Parameters
+    ----------
+    apart : bool
+        Whether at most one of them is, but for one that always is and comes last.
+    """
+    found, before = [], ZERO
+    for choice in choices:
+        alone = choice if apart and choice != ONE else gates.both(choice, gates.inverse(before))
+        found.append(gates.both(enable, alone))
+        before = gates.either(before, choice)
     return found
 
 
-def _shift_right(cell: Cell) -> list[int]:
-    if cell.signed("B"):
-        raise SimulationError(f"a {cell.type} in both directions cannot be taken bit by bit")
-    word = cell.wide("A", max(len(cell.ports["A"]), cell.width))
-    for place, select in enumerate(cell.nets("B")):
-        far = [*word[1 << place :], *[ZERO] * min(1 << place, len(word))]
-        word = [cell.gates.choose(select, a, b) for a, b in zip(word, far, strict=True)]
-    return word[: cell.width]
+def _match(gates: Gates, pattern: str, word: Word) -> int:
+    """Whether a word is as a pattern of 0, 1 and - says, highest bit first."""
+    wanted = [
+        net if digit == "1" else gates.inverse(net)
+        for net, digit in zip(word, reversed(pattern), strict=True)
+        if digit != "-"
+    ]
+    return gates.every(wanted)
 
 
-def _shift_left(cell: Cell) -> list[int]:
-    word = cell.wide("A")
-    for place, select in enumerate(cell.nets("B")):
-        far = [*[ZERO] * (1 << place), *word][: len(word)]
-        word = [cell.gates.choose(select, a, b) for a, b in zip(word, far, strict=True)]
-    return word
+def _shortened(word: Word) -> tuple[Word, Word]:
+    """The word without repetitions of its top bit, as it has a sign, and without zeros there."""
+    length = len(word)
+    while length > 1 and word[length - 1] == word[length - 2]:
+        length -= 1
+    return word[:length], trimmed(word)
 
 
-SUMS = ("$add", "$sub", "$neg", "$mul")
-WORDS: dict[str, Callable[[Cell], list[int]]] = {
-    "$pos": lambda cell: cell.wide("A"),
-    "$not": lambda cell: [cell.gates.inverse(net) for net in cell.wide("A")],
-    "$and": _bitwise(Gates.both),
-    "$or": _bitwise(Gates.either),
-    "$xor": _bitwise(Gates.differ),
-    "$xnor": _bitwise(lambda gates, a, b: gates.inverse(gates.differ(a, b))),
-    "$mux": _choose,
-    "$pmux": _choose,
-    "$shr": _shift_right,
-    "$shift": _shift_right,
-    "$shiftx": _shift_right,
-    "$shl": _shift_left,
+def _multiplied(gates: Gates, a: Word, b: Word) -> list[int]:
+    """The product of two operands that are as wide as it, by Baugh and Wooley (1973).
+
+    Where they have signs, the highest digit of each weighs −2^(n−1). Products of one such digit
+    count as their inverses, with what that adds put right by a constant, so that no row is
+    extended.
+    """
+    width = len(a)
+    (signed_a, plain_a), (signed_b, plain_b) = _shortened(a), _shortened(b)
+    has_sign = len(plain_a) == width or len(plain_b) == width
+    a, b = (signed_a, signed_b) if has_sign else (plain_a, plain_b)
+    highest_a, highest_b = (len(a) - 1, len(b) - 1) if has_sign else (-1, -1)
+
+    def product(i: int, j: int) -> int:
+        both = gates.both(a[i], b[j])
+        return gates.inverse(both) if (i == highest_a) != (j == highest_b) else both
+
+    rows: list[Word] = [
+        [*[ZERO] * j, *(product(i, j) for i in range(len(a)))][:width] for j in range(len(b))
+    ]
+    if has_sign:
+        constant = (1 << highest_a) + (1 << highest_b) - (1 << (len(a) + len(b) - 1))
+        rows.append([constant >> place & 1 for place in range(width)])
+    return gates.add(rows, width)
+
+
+def _part(gates: Gates, cell: Any, value: Word, offset: Word) -> list[int]:
+    """So many bits of a word, from offset·stride on."""
+    filler = value[-1] if cell.value_signed and value else ZERO
+    stride = cell.stride
+    rows = [[*[ZERO] * n, *offset] for n in range(stride.bit_length()) if stride >> n & 1]
+    place = gates.add(rows, len(offset) + stride.bit_length())
+    wide = [*value, *[filler] * (cell.width - len(value))]
+    return _right(gates, wide, place, filler)[: cell.width]
+
+
+def _right(gates: Gates, word: Word, offset: Word, filler: int) -> list[int]:
+    found = list(word)
+    for place, select in enumerate(offset):
+        if select != ZERO:
+            step = min(1 << place, len(found))
+            far = [*found[step:], *[filler] * step]
+            found = [gates.choose(select, a, b) for a, b in zip(found, far, strict=True)]
+    return found
+
+
+def _left(gates: Gates, word: Word, offset: Word) -> list[int]:
+    return _right(gates, word[::-1], offset, ZERO)[::-1]
+
+
+def _bitwise(
+    operation: Callable[[Gates, int, int], int],
+) -> Callable[[Gates, Word, Word], list[int]]:
+    return lambda gates, left, right: [
+        operation(gates, a, b) for a, b in zip(left, right, strict=True)
+    ]
+
+
+def _differ(gates: Gates, a: Word, b: Word) -> int:
+    return gates.any([gates.differ(left, right) for left, right in zip(a, b, strict=True)])
+
+
+def _turned(gates: Gates, word: Word) -> Word:
+    """With the sign turned over: then the order is that without signs."""
+    return [*word[:-1], gates.inverse(word[-1])]
+
+
+def _signed(
+    operation: Callable[[Gates, Word, Word], list[int]],
+) -> Callable[[Gates, Word, Word], list[int]]:
+    return lambda gates, a, b: operation(gates, _turned(gates, a), _turned(gates, b))
+
+
+ORDERS: dict[str, Callable[[Gates, Word, Word], list[int]]] = {
+    ">=": lambda gates, a, b: [gates.not_less(a, b)],
+    "<=": lambda gates, a, b: [gates.not_less(b, a)],
+    "<": lambda gates, a, b: [gates.inverse(gates.not_less(a, b))],
+    ">": lambda gates, a, b: [gates.inverse(gates.not_less(b, a))],
 }
-TRUTHS: dict[str, Callable[[Cell], int]] = {
-    "$reduce_and": lambda cell: cell.gates.every(cell.nets("A")),
-    "$reduce_or": lambda cell: cell.gates.any(cell.nets("A")),
-    "$reduce_bool": lambda cell: cell.gates.any(cell.nets("A")),
-    "$reduce_xor": lambda cell: cell.gates.parity(cell.nets("A")),
-    "$logic_not": lambda cell: cell.gates.inverse(cell.gates.any(cell.nets("A"))),
-    "$logic_and": lambda cell: cell.gates.both(
-        cell.gates.any(cell.nets("A")), cell.gates.any(cell.nets("B"))
-    ),
-    "$logic_or": lambda cell: cell.gates.any([*cell.nets("A"), *cell.nets("B")]),
-    "$eq": _equal,
-    "$ne": lambda cell: cell.gates.inverse(_equal(cell)),
-    "$ge": lambda cell: _not_less(cell, swapped=False),
-    "$le": lambda cell: _not_less(cell, swapped=True),
-    "$lt": lambda cell: cell.gates.inverse(_not_less(cell, swapped=False)),
-    "$gt": lambda cell: cell.gates.inverse(_not_less(cell, swapped=True)),
+OPERATORS: dict[str, Callable[..., list[int]]] = {
+    "~": lambda gates, a: [gates.inverse(net) for net in a],
+    "b": lambda gates, a: [gates.any(a)],
+    "r|": lambda gates, a: [gates.any(a)],
+    "r&": lambda gates, a: [gates.every(a)],
+    "r^": lambda gates, a: [gates.parity(a)],
+    "&": _bitwise(Gates.both),
+    "|": _bitwise(Gates.either),
+    "^": _bitwise(Gates.differ),
+    "*": _multiplied,
+    "==": lambda gates, a, b: [gates.inverse(_differ(gates, a, b))],
+    "!=": lambda gates, a, b: [_differ(gates, a, b)],
+    "<<": _left,
+    "u>>": lambda gates, a, b: _right(gates, a, b, ZERO),
+    "s>>": lambda gates, a, b: _right(gates, a, b, a[-1]),
+    "m": lambda gates, s, one, zero: [
+        gates.choose(s[0], b, a) for a, b in zip(one, zero, strict=True)
+    ],
+    **{f"u{name}": order for name, order in ORDERS.items()},
+    **{f"s{name}": _signed(order) for name, order in ORDERS.items()},
 }

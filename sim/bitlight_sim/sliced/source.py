@@ -1,6 +1,7 @@
 """A netlist as C++: nets that differ between images are vectors, all others single words."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from bitlight_sim.sliced.netlist import Move, Netlist
 from bitlight_sim.sliced.schedule import Turn, schedule, split, varying
 
 STATEMENTS = 150  # of one function: more take the compiler longer, and are no faster
+FUNCTIONS = 16  # of one file: files are compiled side by side
 FORMS = {
     "not": "~{}",
     "and": "{} & {}",
@@ -21,8 +23,26 @@ FORMS = {
 }
 
 
-def write(netlist: Netlist) -> tuple[str, bytes]:
-    """C++ for the harness to include, and the rows of the read-only memories behind one another.
+@dataclass(frozen=True)
+class Source:
+    """A netlist as C++.
+
+    Attributes
+    ----------
+    declared : str
+        What all files include: ports, where nets are, and names of functions.
+    files : list of str
+    rows : bytes
+        The read-only memories one after the other.
+    """
+
+    declared: str
+    files: list[str]
+    rows: bytes
+
+
+def write(netlist: Netlist) -> Source:
+    """C++ for the harness to include.
 
     A vector is a local of the function that computes it, or `V[n]`: a register, or used elsewhere.
     A word, all ones or all zeros, is a local of `settle`, or `W[n]`. Memories of vectors are in M.
@@ -34,7 +54,19 @@ def write(netlist: Netlist) -> tuple[str, bytes]:
         o__valid, o__payload. Only the payload may differ between images.
     """
     writer = _Writer(netlist)
-    return "\n".join(writer.lines()) + "\n", writer.rows
+    functions = dict(writer.functions_of_c())
+    names = [*functions]
+    cuts = [names[n : n + FUNCTIONS] for n in range(0, len(names), FUNCTIONS)]
+    arrays = [f"{array};" for array in writer.arrays()]
+    files = [
+        "\n".join(
+            ['#include "model.hpp"', *(arrays if n == 0 else ()), *(functions[m] for m in cut)]
+        )
+        for n, cut in enumerate(cuts)
+    ]
+    declared = [*(f"extern {array}" for array in arrays), *writer.ports()]
+    declared += [f"void {name}();" for name in names]
+    return Source("\n".join(declared) + "\n", [f"{file}\n" for file in files], writer.rows)
 
 
 class _Writer:
@@ -102,22 +134,29 @@ class _Writer:
                 rows += np.pad(packed, [(0, 0), (0, -packed.shape[1] % 8)]).tobytes()
         return rows, vectors
 
-    def lines(self) -> Iterator[str]:
-        yield f"static Vector V[{self.sizes[True] + 1}], M[{self.vector_rows + 1}];"
-        yield f"static Vector O[{len(self.netlist.outputs['o__payload'])}];"
-        yield f"static Word W[{self.sizes[False] + 1}];"
+    def arrays(self) -> Iterator[str]:
+        """Everything that is kept from cycle to cycle."""
+        yield f"Vector V[{self.sizes[True] + 1}], M[{self.vector_rows + 1}]"
+        yield f"Vector O[{len(self.netlist.outputs['o__payload'])}]"
+        yield f"Word W[{self.sizes[False] + 1}]"
+
+    def ports(self) -> Iterator[str]:
+        """Where ports are, in V or W."""
         for name, nets in (*self.netlist.inputs.items(), *self.netlist.outputs.items()):
             places = ", ".join(str(self.places.get(net, 0)) for net in nets)
             yield f"constexpr unsigned {name}[] = {{{places}}};"
-        yield from _function("start", self._start())
-        yield from _function("settle", self._settle())
+
+    def functions_of_c(self) -> Iterator[tuple[str, str]]:
+        """Names and texts."""
+        yield _function("start", self._start())
+        yield _function("settle", self._settle())
         for n, turns in enumerate(self.functions):
-            yield from _function(f"part{n}", self._part(turns))
-        yield from _function("output", self._part(self._output()))
-        yield from _function("late", self._late())
-        yield from _function("commit", self._commit())
+            yield _function(f"part{n}", self._part(turns))
+        yield _function("output", self._part(self._output()))
+        yield _function("late", self._late())
+        yield _function("commit", self._commit())
         calls = [f"part{n}();" for n in range(len(self.functions))]
-        yield from _function("advance", iter([*calls, "late();", "commit();"]))
+        yield _function("advance", iter([*calls, "late();", "commit();"]))
 
     def _start(self) -> Iterator[str]:
         """What is there before the first cycle."""
@@ -242,10 +281,8 @@ class _Writer:
         return self._at(net) if net in self.vectors else f"spread({self._at(net)})"
 
 
-def _function(name: str, body: Iterator[str]) -> Iterator[str]:
-    yield f"[[gnu::noinline]] static void {name}() {{"
-    yield from (f"  {line}" for line in body)
-    yield "}"
+def _function(name: str, body: Iterator[str]) -> tuple[str, str]:
+    return name, "\n".join([f"void {name}() {{", *(f"  {line}" for line in body), "}"])
 
 
 def _cut(turns: Sequence[Turn]) -> Iterator[list[Turn]]:

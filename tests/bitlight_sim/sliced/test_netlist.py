@@ -8,7 +8,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from bitlight import SimulationError
-from bitlight_sim.sliced import netlist
+from bitlight_sim.sliced import reading
 from bitlight_sim.sliced.gates import ONE
 from bitlight_sim.sliced.schedule import varying
 
@@ -78,7 +78,7 @@ def integer(value, shape):
 @pytest.mark.parametrize("left", [unsigned(5), signed(4)])
 @pytest.mark.parametrize("right", [unsigned(3), signed(6)])
 def test_operators(name, left, right):
-    found = netlist.read(Apply(name, left, right))
+    found = reading.read(Apply(name, left, right))
     rng = np.random.default_rng(0)
     for a, b in rng.integers(-64, 64, (60, 2)).tolist():
         given = evaluate(found, a=a & (1 << left.width) - 1, b=b & (1 << right.width) - 1)["y"]
@@ -114,7 +114,7 @@ class Words(wiring.Component):
 
 
 def test_words():
-    found = netlist.read(Words())
+    found = reading.read(Words())
     for a in (*range(0, 4096, 37), 4095):
         for s in range(8):
             given = evaluate(found, a=a, s=s)
@@ -131,7 +131,7 @@ def test_words():
 
 
 def test_a_sum_of_bits_is_made_of_full_adders():
-    kinds = netlist.read(Words()).gates.kinds
+    kinds = reading.read(Words()).gates.kinds
     assert kinds.count("xor3") < 40
 
 
@@ -150,15 +150,65 @@ class Table(wiring.Component):
 
 
 def test_data_that_steers_is_refused():
-    found = netlist.read(Table())
+    found = reading.read(Table())
     with pytest.raises(SimulationError, match="control depends on its data"):
         varying(found, found.inputs["i__payload"])
 
 
 def test_memories():
-    found = netlist.read(Table())
+    found = reading.read(Table())
     (words,) = found.memories
     assert (words @ (1 << np.arange(4))).tolist() == list(range(8))
     (read,) = found.moves
     assert read.enable == ONE
     assert read.q == found.outputs["o__payload"]
+
+
+class Kept(wiring.Component):
+    """A register that keeps its value, bit for bit, and one that data steers."""
+
+    def __init__(self):
+        ports = {"d": In(4), "en": In(1), "clear": In(1), "half": In(1)}
+        super().__init__(ports | {"q": Out(4, init=5), "own": Out(2)})
+
+    def elaborate(self, platform):
+        m = Module()
+        with m.If(self.en):
+            m.d.sync += self.q.eq(self.d)
+            with m.If(self.half):
+                m.d.sync += self.q[2:].eq(~self.d[2:])
+        with m.If(self.clear):
+            m.d.sync += self.q.eq(0)
+        # Bits of one signal that depend on one another, without a loop.
+        m.d.comb += [self.own[0].eq(self.d[0]), self.own[1].eq(~self.own[0])]
+        return m
+
+
+def test_registers_have_enables_and_resets():
+    found = reading.read(Kept())
+    assert sum(len(move.q) for move in found.moves) == 4
+    assert all(move.reset == found.inputs["rst"][0] for move in found.moves)
+    assert all(move.enable != ONE for move in found.moves)
+    assert {value for move in found.moves for value in move.value} == {0, 1}
+    assert len(found.raised) == 2
+    (first, second), own = found.inputs["d"][:2], found.outputs["own"]
+    assert own[0] == first
+    assert found.gates.inputs[own[1]] == (first,)
+    assert second not in own
+
+
+class Loop(wiring.Component):
+    """Two nets that are each other's inverse."""
+
+    def __init__(self):
+        super().__init__({"a": Out(1), "b": Out(1)})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.comb += [self.a.eq(~self.b), self.b.eq(~self.a)]
+        return m
+
+
+def test_loops_are_refused():
+    with pytest.raises(SimulationError, match="a loop without a register"):
+        reading.read(Loop())
