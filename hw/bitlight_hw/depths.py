@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from bitlight import SimulationError
-from bitlight_hw.timing import Buffer, Parts, Trace, run, with_ample_depths, with_depth
+from bitlight_hw.regions import Known, Regions
+from bitlight_hw.timing import Buffer, Circuit, Parts, Trace, run, with_ample_depths
 
 
 def keeps(parts: Parts, beats_in: int, beats_out: int, interval: int, images: int) -> bool:
@@ -29,13 +30,16 @@ def tight_depths(
     interval: int,
     images: int = 4,
     guesses: Sequence[int | None] | None = None,
+    known: Known | None = None,
 ) -> list[int]:
     """The least depth of each Buffer, in order, with which `images` images keep the interval.
 
-    Each in turn is made as small as the interval allows while the later ones are still ample, so
+    What the neighbourhood of each ring shows that it needs mostly is enough. Where it is not, each
+    in turn is made as small as the interval allows while the later ones are still ample, so
     that in the end one word less in any of them costs cycles or does not hold a window. Where a run
     keeps the interval, no ring needs more than it used there. What one ring needed beyond its
-    window is tried first for the next one of its form; `guesses` are tried before that.
+    window is tried first for the next one of its form; `guesses` are tried before that. `known` is
+    what regions have shown before, and is added to.
 
     Raises
     ------
@@ -47,10 +51,14 @@ def tight_depths(
     if trace.interval != interval:
         raise SimulationError(f"the chain needs {trace.interval} cycles per image, not {interval}")
     enough = trace.held
+    regions = Regions(circuit, beats_in, interval, known)
+    least = _needed(regions, circuit, enough) if regions.pay else {}
+    if least and keeps(circuit.with_depths(least), beats_in, beats_out, interval, images):
+        return [*least.values()]
 
     def suffices(index: int, part: Buffer, depth: int) -> int | None:
         nonlocal enough
-        smaller = circuit.with_part(index, with_depth(part, depth))
+        smaller = circuit.with_depths({index: depth})
         found = _kept((beats_in, beats_out, interval, images), smaller)
         if found is None:
             return None
@@ -67,12 +75,9 @@ def tight_depths(
     def try_together(places: range) -> bool:
         """Whether rings are deep enough at once as they are guessed to be."""
         nonlocal enough
-        smaller = circuit
-        for place in places:
-            part, depth = circuit.parts[rings[place]], guess(place)
-            if isinstance(part, Buffer) and depth is not None:
-                smaller = smaller.with_part(rings[place], with_depth(part, depth))
-        found = _kept((beats_in, beats_out, interval, images), smaller)
+        guessed = {rings[place]: guess(place) for place in places}
+        depths = {index: depth for index, depth in guessed.items() if depth is not None}
+        found = _kept((beats_in, beats_out, interval, images), circuit.with_depths(depths))
         enough = enough if found is None else found.held
         return found is not None
 
@@ -90,11 +95,50 @@ def tight_depths(
             else:
                 many //= 2
         beyond = None if wanted is None else wanted - part.least_depth
-        depth = _least(part.least_depth, most, beyond, partial(suffices, index, part))
+        low = min(least.get(index, part.least_depth), most)
+        beyond = None if beyond is None else max(0, part.least_depth + beyond - low)
+        depth = _least(low, most, beyond, partial(suffices, index, part))
         many = max(many, 2) if depth == wanted else many
         alike[_form(part)] = depth - part.least_depth
-        circuit = circuit.with_part(index, with_depth(part, depth))
+        circuit = circuit.with_depths({index: depth})
     return [part.depth for part in circuit.parts if isinstance(part, Buffer)]
+
+
+def _needed(regions: Regions, circuit: Circuit, enough: dict[int, int]) -> dict[int, int]:
+    """A depth of each ring below which a region around it shows that the interval is lost.
+
+    First by its closest neighbours alone; then, where ways part and meet again, by all that is
+    between, in which earlier rings are as deep as was found and later ones as was enough.
+    """
+    least: dict[int, int] = {}
+    alike: dict[tuple[int, ...], int] = {}
+    for index, held in enough.items():
+        part = circuit.parts[index]
+        assert isinstance(part, Buffer)
+        near = regions.near([index])
+        most = max(held, part.least_depth)
+
+        def suffices(depth: int, region: frozenset[int] = near, place: int = index) -> int | None:
+            return None if regions.too_small(region, {place: depth}) else depth
+
+        least[index] = _least(part.least_depth, most, alike.get(_form(part), 0), suffices)
+        alike[_form(part)] = least[index] - part.least_depth
+    found = {index: max(depth, enough[index]) for index, depth in least.items()}
+    beyond: dict[tuple[int, ...], int] = {}
+    for index, low in least.items():
+        part, meeting = circuit.parts[index], regions.meeting(index)
+        assert isinstance(part, Buffer)
+        if meeting is not None:
+
+            def keeps(
+                depth: int, region: frozenset[int] = meeting, place: int = index
+            ) -> int | None:
+                return None if regions.too_small(region, found | {place: depth}) else depth
+
+            least[index] = _least(low, found[index], beyond.get(_form(part)), keeps)
+            beyond[_form(part)] = least[index] - low
+        found[index] = least[index]
+    return least
 
 
 def _form(part: Buffer) -> tuple[int, ...]:

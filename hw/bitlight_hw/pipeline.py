@@ -131,10 +131,12 @@ class Stage:
 def without(stages: Sequence[Stage], spare: Stage) -> list[Stage]:
     """The stages without a queue: what took from it takes what it took."""
     ((taken,), (given,)) = spare.takes, spare.gives
+
+    def behind(stage: Stage) -> Stage:
+        return replace(stage, takes=tuple(taken if n == given else n for n in stage.takes))
+
     return [
-        replace(stage, takes=tuple(taken if n == given else n for n in stage.takes))
-        for stage in stages
-        if stage is not spare
+        behind(stage) if given in stage.takes else stage for stage in stages if stage is not spare
     ]
 
 

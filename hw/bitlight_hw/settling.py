@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from bitlight_hw import timing
 from bitlight_hw.depths import keeps, tight_depths
 from bitlight_hw.pipeline import Pipeline, Stage, circuit, without
+from bitlight_hw.regions import Known, Regions
 from bitlight_hw.units import Window
 
 # Images that a chain is tried with before it is stepped until it settles.
@@ -20,14 +21,15 @@ def settle(pipeline: Pipeline, cycles: int) -> list[Stage] | None:
     counts = pipeline.beats_in.count, pipeline.beats.count
     form: dict[tuple[str, ...], bool] = {}
     guesses: dict[str, int] = {}
+    known: Known = {}
     for images in TRIALS:
-        search = _Search(pipeline.stages, (*counts, cycles, images), form)
+        search = _Search(pipeline.stages, (*counts, cycles, images), form, known)
         if not search.keeps(frozenset()):
             continue  # it takes more of them to fill
         stages = search.without_spare()
         rings = {stage.name: stage.unit for stage in stages if isinstance(stage.unit, Window)}
         before = [*map(guesses.get, rings)]
-        depths = tight_depths(circuit(stages), *counts, cycles, images, before)
+        depths = tight_depths(circuit(stages), *counts, cycles, images, before, known)
         for (name, ring), depth in zip(rings.items(), depths, strict=True):
             ring.depth = guesses[name] = depth
         if timing.run(circuit(stages), *counts).interval == cycles:
@@ -47,10 +49,12 @@ class _Search:
         stages: list[Stage],
         form: tuple[int, int, int, int],
         known: dict[tuple[str, ...], bool],
+        shown: Known,
     ) -> None:
         self._stages = stages
         self._form = form
         self._known = known
+        self._shown = shown
         self._answers: dict[frozenset[str], bool] = {}
 
     def without_spare(self) -> list[Stage]:
@@ -67,6 +71,19 @@ class _Search:
             self._answers[gone] = keeps(ample, *self._form)
         return self._answers[gone]
 
+    def _is_needed(self, gone: frozenset[str], names: frozenset[str]) -> bool:
+        """Whether what is around these queues shows that the interval is lost if they go, too."""
+        left = circuit(self._without(gone | names))
+        beats_in, _, interval, _ = self._form
+        regions = Regions(timing.with_ample_depths(left), beats_in, interval, self._shown)
+        ends = {n for s in self._stages if s.name in names for n in (*s.takes, *s.gives)}
+        beside = [
+            place
+            for place, streams in enumerate(zip(left.takes, left.gives, strict=True))
+            if ends & {n for some in streams for n in some}
+        ]
+        return regions.pay and regions.too_small(regions.near(beside), {})
+
     def _spared(self, together: bool) -> frozenset[str]:
         tried = [*_spare_together(self._stages)]
         gone: frozenset[str] = frozenset()
@@ -75,6 +92,9 @@ class _Search:
         for at, (like, names) in enumerate(tried):
             wanted = gone | names
             if gone & names:
+                continue
+            if self._is_needed(gone, names):
+                self._known[like] = False
                 continue
             if together and not wanted <= may and self._known.get(like, True):
                 ahead = [more for key, more in tried[at + 1 :] if self._known.get(key, many > 1)]

@@ -138,7 +138,8 @@ def step_through(  # noqa: PLR0912, PLR0915
     """
     span, beats, most = record
     beats_in, beats_out, endless, limit = counts
-    takes, gives, output = wires
+    takes, gives, sources, sinks = wires
+    source, output = sources[0], sinks[0]
     group, begin, members, beside, edges = groups
     count_groups = begin.size - 1
     inward, outward = takes[:, 0].copy(), gives[:, 0].copy()
@@ -161,8 +162,9 @@ def step_through(  # noqa: PLR0912, PLR0915
     kept = np.zeros((2, 5 * parts + 1), np.int64)
     taken, given, cycle, end = 0, 0, 0, NEVER
     alike = 0
-    ready[output] = True
-    valid[0] = endless or done.size * beats_in > 0
+    ready[sinks] = True
+    valid[sources] = True
+    valid[source] = endless or done.size * beats_in > 0
     for p in edges:
         ready[inward[p]] = filled[p] < size[p]
     while given < done.size * beats_out:
@@ -268,7 +270,7 @@ def step_through(  # noqa: PLR0912, PLR0915
                 beats[s, at] += valid[s] and ready[s]
             for p in edges:
                 most[p, at] = max(most[p, at], filled[p])
-        if valid[0] and ready[0]:
+        if valid[source] and ready[source]:
             moved = True
             if taken % beats_in == 0 and taken // beats_in < first.size:
                 first[taken // beats_in] = cycle
@@ -314,9 +316,9 @@ def step_through(  # noqa: PLR0912, PLR0915
                 valid[o] = offers
                 n_wakes = _wake(wakes, n_wakes, due, group[o], cycle)
         more = endless or taken < done.size * beats_in
-        if more != valid[0]:
-            valid[0] = more
-            n_wakes = _wake(wakes, n_wakes, due, group[0], cycle)
+        if more != valid[source]:
+            valid[source] = more
+            n_wakes = _wake(wakes, n_wakes, due, group[source], cycle)
         awake, wakes = wakes, awake
         n_awake, n_wakes = n_wakes, 0
         asked, asks = asks, asked

@@ -7,7 +7,7 @@ the source always has the next beat and the sink is always ready, as in the nati
 whole image of a large network takes well under a second.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -122,12 +122,18 @@ class Circuit:
         Streams that each part takes from and gives to.
     output : int
         The stream that the sink takes from.
+    sources : tuple of int
+        Streams that always have the next beat; images are counted on the first of them.
+    sinks : tuple of int
+        Streams beside the output from which any beat is taken at once.
     """
 
     parts: list[Part]
     takes: list[tuple[int, ...]]
     gives: list[tuple[int, ...]]
     output: int
+    sources: tuple[int, ...] = (0,)
+    sinks: tuple[int, ...] = ()
 
     @staticmethod
     def chain(parts: Sequence[Part]) -> "Circuit":
@@ -160,6 +166,15 @@ class Circuit:
     def with_part(self, index: int, part: Part) -> "Circuit":
         """With another part in place of one."""
         return replace(self, parts=[*self.parts[:index], part, *self.parts[index + 1 :]])
+
+    def with_depths(self, depths: Mapping[int, int]) -> "Circuit":
+        """With other depths of some buffers, by their indices."""
+        parts = [*self.parts]
+        for index, depth in depths.items():
+            part = parts[index]
+            assert isinstance(part, Buffer)
+            parts[index] = replace(part, depth=depth)
+        return replace(self, parts=parts)
 
 
 # A circuit, or the parts of a chain.
@@ -210,6 +225,8 @@ def run(
     beats_out: int,
     images: int | None = None,
     most: int | None = None,
+    *,
+    at_most: int = MOST_IMAGES,
 ) -> Trace:
     """Step the parts until `images` images have left them, the last that come.
 
@@ -223,6 +240,8 @@ def run(
     images : int, optional
     most : int, optional
         An interval between the last images that nobody would wait for.
+    at_most : int
+        Without a number, images after which they are left, settled or not.
 
     Raises
     ------
@@ -232,7 +251,8 @@ def run(
     given = circuit_of(parts)
     limit = NEVER if most is None or images is None else most
     nothing = np.zeros((0, 1), np.int64)
-    first, done, held = _step(given, (beats_in, beats_out), images, limit, (0, nothing, nothing))
+    record = 0, nothing, nothing
+    first, done, held = _step(given, (beats_in, beats_out), images, limit, record, at_most)
     return Trace(first, done, held[0])
 
 
@@ -296,6 +316,7 @@ def _step(
     images: int | None,
     limit: int,
     record: tuple[int, np.ndarray, np.ndarray],
+    at_most: int = MOST_IMAGES,
 ) -> _Stepped:
     """When each image was begun and done; of each Buffer the places used, and its row in a record.
 
@@ -327,9 +348,10 @@ def _step(
             tables.append(np.asarray(table, np.int64))
             at += len(table)
     flat = np.concatenate(tables) if tables else np.zeros(0, np.int64)
-    first = np.zeros(images or MOST_IMAGES, np.int64)
-    done = np.zeros(images or MOST_IMAGES, np.int64)
-    wires = takes, gives, circuit.output
+    first = np.zeros(images or at_most, np.int64)
+    done = np.zeros(images or at_most, np.int64)
+    sinks = np.array([circuit.output, *circuit.sinks], np.int64)
+    wires = takes, gives, np.array(circuit.sources, np.int64), sinks
     counts = *beats, images is None, limit
     streams = 1 + max(circuit.output, int(takes.max(initial=0)), int(gives.max(initial=0)))
     groups = divide(kind, takes, gives, streams)
@@ -369,6 +391,8 @@ def _with_registers_in_rings(circuit: Circuit) -> Circuit:
         [circuit.takes[place] for place in kept],
         [gives[place] for place in kept],
         circuit.output,
+        circuit.sources,
+        circuit.sinks,
     )
 
 
