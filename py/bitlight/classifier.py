@@ -15,6 +15,7 @@ from bitlight.data.labelled import Listing
 from bitlight.data.parts import read_part, split_part
 from bitlight.data.placing import Placing
 from bitlight.data.source import ArraySource, ImageSource
+from bitlight.data.views import Views
 from bitlight.errors import DataError, HeadError
 from bitlight.extractors.finding import extractor as find_extractor
 from bitlight.extractors.finding import extractor_of
@@ -107,6 +108,7 @@ class Classifier:
         seed: int = 0,
         dtype: str | None = None,
         calibrate: bool | None = None,
+        views: Views = Views(),  # noqa: B008, it is frozen
         progress: Progress = lambda images: None,
     ) -> Self:
         """Compute the features of photographs, and train a head on them.
@@ -133,33 +135,38 @@ class Classifier:
         calibrate : bool, optional
             Whether what is held out sets the head's temperature; by default if it is 20 images or
             more, of which fewer tell little.
+        views : Views
+            As what else each photograph is seen; those that are held out are tried as they are.
         progress : callable
             Called with the number of images whose features are there.
 
         Raises
         ------
         DataError
-            If there are no such photographs, files are none, they have no labels, or all features
-            take more than 2 GiB.
+            If there are no such photographs, files are none, they have no labels, all features
+            take more than 2 GiB, or there are no such views of the extractor's images.
         NetworkError
             If there is no such extractor.
         HeadError
-            If there is one class alone.
+            If there is one class alone, or the head would choose alpha by leaving out one view of a
+            photograph while the others stay.
         """
         net = find_extractor(extractor)
         source = photographs
         if isinstance(source, str | os.PathLike):
             source = _source(source, net, placing)
         labels = source.labels(range(len(source)))
-        _check(source, labels, net)
-        bits = np.empty((len(source), net.n_features), np.uint8)
+        fitted = head or RidgeHead()
+        _check(source, labels, net, views, fitted)
+        bits = np.empty((views.count, len(source), net.n_features), np.uint8)
         for start in range(0, len(source), PART):
             rows = range(start, min(start + PART, len(source)))
-            bits[rows.start : rows.stop] = net.forward(source.images(rows))
+            for view, images in enumerate(views.of(source.images(rows))):
+                bits[view, rows.start : rows.stop] = net.forward(np.ascontiguousarray(images))
             progress(rows.stop)
-        fitted = head or RidgeHead()
         how = {"hold_out": hold_out, "seed": seed, "dtype": dtype, "calibrate": calibrate}
-        told = fit_held_out(fitted, bits, labels, **how)  # type: ignore[arg-type]
+        every = bits.reshape(-1, net.n_features)
+        told = fit_held_out(fitted, every, labels, views=views.count, **how)  # type: ignore[arg-type]
         fitted.extractor_id_, fitted.placing_ = net.id, source.placing
         if source.classes:
             fitted.class_names_ = tuple(source.classes[n] for n in fitted.classes_.tolist())
@@ -283,12 +290,18 @@ def _source(path: str | os.PathLike[str], net: Network, placing: Placing | None)
     )
 
 
-def _check(source: ImageSource, labels: np.ndarray, net: Network) -> None:
+def _check(source: ImageSource, labels: np.ndarray, net: Network, views: Views, head: Head) -> None:
     if not len(source) or labels.min() < 0:
         raise DataError(f"{source.name} has no images with labels to train on")
-    size = len(source) * net.n_features
+    views.check(net.input_shape)
+    if views.count > 1 and getattr(head, "selection", None) == "leave-one-out":
+        raise HeadError(
+            "leave-one-out leaves the other views of a photograph in: take selection='held-out'"
+        )
+    size = len(source) * views.count * net.n_features
+    seen = f" in {views.count} views" if views.count > 1 else ""
     if size > MOST_BYTES:
         raise DataError(
-            f"{len(source)} images of {net.n_features} features take {size >> 20} MiB, more than "
-            f"{MOST_BYTES >> 20}: write a store with `bitlight features`, and train on that"
+            f"{len(source)} images of {net.n_features} features{seen} take {size >> 20} MiB, more "
+            f"than {MOST_BYTES >> 20}: write a store with `bitlight features`, and train on that"
         )

@@ -14,6 +14,7 @@ from bitlight.cli.paths import FEATURES_OR_IMAGES, NETWORK, Input, Output
 from bitlight.cli.reading import Reading, reading_options, split_options
 from bitlight.cli.report import json_option, show_table, write_json
 from bitlight.console.progress import format_value
+from bitlight.data.views import Views
 from bitlight.errors import DataError, HeadError
 from bitlight.files.replacing import size_of
 
@@ -57,6 +58,18 @@ def head() -> None:
     type=click.Choice(["float32", "float16", "int8", "bits"]),
     help="Of the stored weights. Default: float32, for binary bits.",
 )
+@click.option(
+    "--mirror",
+    is_flag=True,
+    help="With --extractor: learn each photograph left for right, too. Not for writing.",
+)
+@click.option(
+    "--shift",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="With --extractor: learn each photograph moved by N pixels to four sides, too.",
+)
 @click.option("--names", help="Names of the classes in their order, separated by commas.")
 @click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of what is held out."
@@ -77,6 +90,8 @@ def train(
     calibrate: bool | None,
     hold_out: float,
     dtype: str | None,
+    mirror: bool,
+    shift: int,
     names: str | None,
     seed: int,
     reading: Reading,
@@ -94,9 +109,14 @@ def train(
     on its own training images is not. The head that is written is then trained on everything.
     `bitlight head score` tells the accuracy on other images.
 
+    --mirror and --shift show the head more views of each photograph, whose bits the same hardware
+    gives: some points of accuracy where photographs are few. Those that are held out, and those
+    of later predictions, are seen as they are.
+
     \b
     bitlight head train photos/ my.head --extractor fashion32
     bitlight predict my.head one.jpg two.png --top 3
+    bitlight head train photos/ my.head --extractor natural32 --mirror --shift 2
     bitlight head train photos my.head --extractor fashion32 --split 80:20 --part train
     bitlight head train a.npz my.head --kind linear --dtype int8 --calibrate
     """
@@ -110,8 +130,19 @@ def train(
         if names or dask:
             raise click.UsageError("--names and --dask are for FEATURES, without --extractor")
         figures = train_on_images(
-            features_file, extractor, out, head, dtype, calibrate, hold_out, seed, reading
+            features_file,
+            extractor,
+            out,
+            head,
+            dtype,
+            calibrate,
+            hold_out,
+            seed,
+            reading,
+            Views(mirror, shift),
         )
+    elif mirror or shift:
+        raise click.UsageError("--mirror and --shift are for IMAGES, with --extractor")
     elif (given := _of_images(ctx)) or not _is_features(features_file):
         raise click.UsageError(
             f"{given or features_file} {'are' if given else 'is'} for images: --extractor says "

@@ -12,6 +12,7 @@ from bitlight.console.progress import progress
 from bitlight.errors import DataError
 
 if TYPE_CHECKING:
+    from bitlight.data.views import Views
     from bitlight.heads.accuracy import Accuracy
 
 
@@ -61,6 +62,7 @@ def train_on_images(
     hold_out: float,
     seed: int,
     reading: Reading,
+    views: "Views",
 ) -> dict[str, Any]:
     """Train on the features of images, computed on the way; the figures that are told."""
     from bitlight.classifier import Classifier
@@ -78,12 +80,14 @@ def train_on_images(
             seed=seed,
             dtype=dtype,
             calibrate=calibrate,
+            views=views,
             progress=done,
         )
     model.save(out, dtype)
     shape = len(source), model.extractor.n_features
     figures = _figures(head, head.shipped(dtype), shape, _told(model.held_out), None)
-    return {**figures, "temperature": head.temperature_, "placing": model.placing.record()}
+    seen = {"views": views.count} if views.count > 1 else {}
+    return {**figures, **seen, "temperature": head.temperature_, "placing": model.placing.record()}
 
 
 def train_on_store(

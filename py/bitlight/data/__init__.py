@@ -22,6 +22,7 @@ from bitlight.data.splitting import Split
 from bitlight.data.stl10 import stl10
 from bitlight.data.svhn import svhn
 from bitlight.data.tinyimagenet import tiny_imagenet
+from bitlight.data.views import Views
 
 __all__ = [
     "ANIMALS",
@@ -31,6 +32,7 @@ __all__ = [
     "Pixels",
     "Placing",
     "Split",
+    "Views",
     "animal_split",
     "animals",
     "birds200",

@@ -22,9 +22,11 @@ import torch
 
 from bitlight import Network, OpticalFeatures, RidgeHead, extractors
 from bitlight.console.progress import steps
+from bitlight.data import Views
 from bitlight.data.foldersource import FolderSource
 from bitlight.files.replacing import replacing
 from bitlight.freezing.freeze import freeze
+from bitlight.heads.heldout import order_of_views
 from bitlight.nn import pixels_to_floats
 from bitlight.training import Arrays
 from bitlight.training.run import weights_of
@@ -45,6 +47,8 @@ BATCH = 1000
 # Components of the optical projection, where images are few enough for all of them.
 COMPONENTS = (4_096, 16_384, 65_536)
 FEW_IMAGES = 2000
+# As what else photographs are seen, where they are few.
+VIEWS = Views(mirror=True, shift=2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +135,20 @@ def _scores(task: Task, bits: np.ndarray, tests: np.ndarray) -> dict[str, Any]:
     return found
 
 
+def _with_views(task: Task, net: Network | None, tests: np.ndarray) -> dict[str, Any]:
+    """The same with all images, mirrored and moved as well; test images are seen as they are."""
+    started = time.perf_counter()
+    bits = np.concatenate(
+        [_bits(net, np.ascontiguousarray(seen)) for seen in VIEWS.of(task.images)]
+    )
+    order = order_of_views(task.labels, VIEWS.count)
+    head = RidgeHead().fit(bits[order], task.labels[order % len(task.labels)])
+    seconds = time.perf_counter() - started
+    right = head.predict(tests) == task.test_labels
+    accuracy, low, high = bootstrap(right[np.newaxis])
+    return {"accuracy": accuracy, "interval": [low, high], "seconds": seconds}
+
+
 def _optical(task: Task, bits: np.ndarray, tests: np.ndarray) -> dict[str, Any]:
     """Ridge on optical random features of the bits, three media each, on all images."""
     found: dict[str, Any] = {}
@@ -189,6 +207,8 @@ def measure(task: Task, rtl: int | None) -> dict[str, Any]:
             say(f"{task.name}: {name}")
             bits, tests = _bits(used, task.images), _bits(used, task.tests)
             found[name] = {"values": bits.shape[1], **_scores(task, bits, tests)}
+            if len(task.images) < FEW_IMAGES:
+                found[name]["views"] = _with_views(task, used, tests)
             if used is net and len(task.images) < FEW_IMAGES:
                 say(f"{task.name}: optical features of {name}")
                 found["optical"] = _optical(task, bits, tests)
@@ -223,7 +243,8 @@ def main(data: Path, rtl: int | None, only: str | None, beside: tuple[Path, ...]
         with replacing(RAW / f"{task.name}.json") as file:
             file.write((json.dumps(figures, indent=2) + "\n").encode())
         for name in ("natural32", "random weights", "fashion32", "pixels"):
-            cells = [_cell(figures[name][number]) for number in (*map(str, FEW), "all")]
+            columns = [*map(str, FEW), "all", "views"]
+            cells = [_cell(figures[name][key]) for key in columns if key in figures[name]]
             print(f"| {task.name} | {name} | {' | '.join(cells)} |")
         for components, row in figures.get("optical", {}).items():
             print(f"| {task.name} | {components} optical components, all | {_cell(row)} |")
