@@ -248,7 +248,8 @@ def check_keyboard(chromium, net):
 
 def check_sorting(chromium, acc):
     """The heading's button sorts by cycles, the most first, and then the other way around."""
-    column = "[...document.querySelectorAll('#by-layer tbody tr')].map(r => +r.children[3].dataset.value)"
+    rows = "[...document.querySelectorAll('#by-layer tbody tr')]"
+    column = f"{rows}.map(row => Number(row.children[3].dataset.value))"
     chromium.evaluate("document.querySelectorAll('#by-layer th button')[3].focus()")
     chromium.press("Enter")
     cycles = chromium.evaluate(column)

@@ -16,6 +16,7 @@ from bitlight.errors import BitlightError, DataError
 from bitlight.network.network import Network
 from bitlight_hw.commands.folding import accelerator, folding_options
 from bitlight_hw.commands.plan import mhz_option, target_option
+from bitlight_lab.commands.explore import look_around
 
 # Images whose accuracy is told and that are simulated, if no number is asked for.
 MOST = 2000
@@ -36,6 +37,9 @@ SIMULATED = 20
 @click.option("--head", "head_file", type=Input(), help="Its accuracy on IMAGES.")
 @click.option(
     "--simulate", is_flag=True, help="Run the first IMAGES, or noise, through the RTL as well."
+)
+@click.option(
+    "--explore", is_flag=True, help="Show other foldings as well, as `bitlight explore` does."
 )
 @click.option(
     "-n",
@@ -63,6 +67,7 @@ def report(
     out: str,
     head_file: str | None,
     simulate: bool,
+    explore: bool,
     number: int | None,
     shown: int,
     target: str,
@@ -81,7 +86,7 @@ def report(
     \b
     bitlight report fashion28 animals:test -o fashion28.html
     bitlight report fashion28 animals:test --head head.safetensors --simulate
-    bitlight report cnv --cycles 20000 --target ecp5-85k --mhz 60
+    bitlight report cnv --cycles 20000 --target ecp5-85k --mhz 60 --explore
     """
     from bitlight_lab.report import origins
     from bitlight_lab.report.report import report as gather
@@ -103,6 +108,7 @@ def report(
     elif batch is not None and images is not None and acc.net.gives_scores:
         classes = _scores(acc.net, batch, labels, names)
     checked = _simulate(acc, batch, number) if simulate else None
+    explored = look_around(acc.net, target, None) if explore else None
     with working("drawing"):
         found = gather(
             acc,
@@ -115,6 +121,7 @@ def report(
             shown=shown,
             checked=checked,
             classes=classes,
+            explored=explored,
             more_origins=more,
         )
         found.save(out)

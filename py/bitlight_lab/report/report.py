@@ -3,7 +3,6 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from bitlight import BitlightError
 from bitlight.files.replacing import replacing
 from bitlight_hw import Accelerator
 from bitlight_hw.activity import many_images, one_image
+from bitlight_hw.exploring import Explored
 from bitlight_hw.parts import part
 from bitlight_lab.report import origins
 from bitlight_lab.report.checking import Checked
@@ -38,7 +38,8 @@ class Report:
     checked : Checked or None
         What a simulation found.
     classes : Classes or None
-    explored : bitlight_hw.exploring.Explored or None
+    explored : Explored or None
+        Other foldings, from `bitlight_hw.exploring.explore`.
     origins : dict of str to str
     """
 
@@ -49,7 +50,7 @@ class Report:
     maps: list[Maps] = field(default_factory=list)
     checked: Checked | None = None
     classes: Classes | None = None
-    explored: Any = None
+    explored: Explored | None = None
     origins: dict[str, str] = field(default_factory=dict)
 
     def html(self) -> str:
@@ -82,7 +83,7 @@ def report(
     shown: int = SHOWN,
     checked: Checked | None = None,
     classes: Classes | None = None,
-    explored: Any = None,
+    explored: Explored | None = None,
     more_origins: dict[str, str] | None = None,
 ) -> Report:
     """Gather what a page says; needs `bitlight[hw]`.
