@@ -23,8 +23,8 @@ from bitlight.cli.report import json_option, write_json
 def demo(folder: str, images: int, processes: int, json_file: str | None) -> None:
     """The whole chain once: network, Verilog, RTL simulation, features, heads, on real images.
 
-    Leaves result.json and accuracy.png in the folder. Ends with code 1 if a bit or a cycle count of
-    the RTL differs from the golden model or the prediction.
+    Leaves result.json, accuracy.png and report.html, a page to look at, in the folder. Ends with
+    code 1 if a bit or a cycle count of the RTL differs from the golden model or the prediction.
     """
     from bitlight_lab.demo import holds, run
 
