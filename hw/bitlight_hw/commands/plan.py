@@ -29,7 +29,10 @@ mhz_option = click.option(
 )
 
 
-@click.command()
+@click.command(
+    epilog="Next: bitlight explore NETWORK (other foldings), bitlight simulate NETWORK IMAGES, "
+    "bitlight verilog NETWORK OUT."
+)
 @click.argument("network", type=NETWORK)
 @folding_options
 @target_option

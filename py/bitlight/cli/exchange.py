@@ -11,7 +11,7 @@ from bitlight.cli.report import json_option, show_table, write_json
 from bitlight.files.replacing import size_of
 
 
-@click.command("import")
+@click.command("import", epilog="Next: bitlight inspect NETWORK, bitlight plan NETWORK.")
 @click.argument("model", type=Input())
 @click.argument("out", type=Output(".bnn", dir_okay=False))
 @click.option(
@@ -45,7 +45,7 @@ def import_(model: str, out: str, body: bool, json_file: str | None) -> None:
     write_json(json_file, dataclasses.asdict(figures) | ends | {"nodes": imported.nodes})
 
 
-@click.command()
+@click.command(epilog="Next: bitlight import reads it again.")
 @click.argument("network", type=NETWORK)
 @click.argument("out", type=Output(".onnx", dir_okay=False))
 @click.option(

@@ -8,11 +8,18 @@ from bitlight.cli.paths import Output
 from bitlight.cli.report import json_option, write_json
 
 
-@click.command()
-@click.option("--folder", type=Output(file_okay=False), default="build/demo", show_default=True)
+@click.command(
+    epilog="Next: bitlight head train PHOTOS HEAD --extractor natural32 (your own photographs), "
+    "bitlight report NETWORK."
+)
+@click.option(
+    "-o", "--folder", type=Output(file_okay=False), default="build/demo", show_default=True
+)
 @click.option(
     "-n",
+    "--number",
     "--images",
+    "images",
     type=click.IntRange(2000, 10000),
     default=10000,
     show_default=True,

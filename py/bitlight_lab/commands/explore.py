@@ -21,7 +21,9 @@ from bitlight_hw.commands.plan import mhz_option, target_option
 LINES = 16
 
 
-@click.command()
+@click.command(
+    epilog="Next: bitlight plan NETWORK --folding FOLDING, bitlight report NETWORK --explore.",
+)
 @click.argument("network", type=NETWORK)
 @target_option
 @click.option("--board", help="A board in place of --target, its link included: `board list`.")

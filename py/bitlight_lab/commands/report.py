@@ -23,7 +23,7 @@ MOST = 2000
 SIMULATED = 20
 
 
-@click.command()
+@click.command(epilog="Next: bitlight explore NETWORK, bitlight verilog NETWORK OUT.")
 @click.argument("network", type=NETWORK)
 @click.argument("images", type=IMAGES, required=False)
 @click.option(

@@ -3,7 +3,6 @@
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
@@ -13,22 +12,20 @@ from bitlight_hw.estimate import Estimate
 from bitlight_hw.exploring import Explored, Point, cheapest
 from bitlight_hw.parts import part
 from bitlight_lab.report import hardware
+from bitlight_lab.report.content import Content
 from bitlight_lab.report.drawing import Scale, draw, in_short
-
-if TYPE_CHECKING:
-    from bitlight_lab.report.report import Report
 
 FOLDER = "page"
 # Pixels: of a line of the timeline, of its names, of a chart.
 LINE, NAMES, ACROSS, HIGH = 17, 190, 960, 420
 
 
-def render(report: "Report", one: Activities, many: Activities) -> str:
+def render(report: Content, one: Activities, many: Activities) -> str:
     """The page as text.
 
     Parameters
     ----------
-    report : Report
+    report : Content
     one, many : Activities
         Of one image alone, and of images without end.
     """
@@ -159,7 +156,7 @@ class Pareto:
     here: tuple[float, float]
 
 
-def pareto(report: "Report", found: Explored, total: Estimate) -> list[Pareto]:
+def pareto(report: Content, found: Explored, total: Estimate) -> list[Pareto]:
     """The charts of look-up tables and of block RAM."""
     family = part(report.target).family
     front = found.front

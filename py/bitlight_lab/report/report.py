@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from bitlight_hw.parts import part
 from bitlight_lab.report import origins
 from bitlight_lab.report.checking import Checked
 from bitlight_lab.report.classes import Classes
+from bitlight_lab.report.content import Content
 from bitlight_lab.report.featuremaps import Maps, feature_maps
 from bitlight_lab.report.page import render
 
@@ -22,36 +22,8 @@ from bitlight_lab.report.page import render
 SHOWN = 4
 
 
-@dataclass(frozen=True, eq=False)
-class Report:
-    """What a page says of an accelerator.
-
-    Attributes
-    ----------
-    title : str
-    acc : Accelerator
-    target : str
-        The family or part whose look-up tables and block RAM are counted.
-    mhz : float
-        Clock, for images/s.
-    maps : list of Maps, feature maps of some images
-    checked : Checked or None
-        What a simulation found.
-    classes : Classes or None
-    explored : Explored or None
-        Other foldings, from `bitlight_hw.exploring.explore`.
-    origins : dict of str to str
-    """
-
-    title: str
-    acc: Accelerator
-    target: str = "xc7"
-    mhz: float = 100.0
-    maps: list[Maps] = field(default_factory=list)
-    checked: Checked | None = None
-    classes: Classes | None = None
-    explored: Explored | None = None
-    origins: dict[str, str] = field(default_factory=dict)
+class Report(Content):
+    """A page, still without its form."""
 
     def html(self) -> str:
         """The page; the same report gives the same text."""
