@@ -291,7 +291,7 @@ def _plan(
             break
         best = _fastest(found)
         point = open_[_turn(done, len(open_))]
-        if best is not None and best.planned is None and done < plans // 2:
+        if best is not None and best.planned is None and 4 * done < 3 * plans:
             point = best
         plan = Plan.of(net, list(point.folding))
         total = Estimate.total(plan.estimate(room.family.name).values())

@@ -1,5 +1,7 @@
 """The report: what is on its page is what was measured, and a real browser shows it."""
 
+import base64
+import io
 import re
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 from graphs import draw_graph, shortcut28
 from networks import draw_network
+from PIL import Image
 
 from bitlight import Conv2d, Linear, Network, data, extractors
 from bitlight.heads import RidgeHead
@@ -16,6 +19,7 @@ from bitlight.zoo.topologies import TOPOLOGIES
 from bitlight_hw import Accelerator
 from bitlight_lab.report import Classes, checking, report
 from bitlight_lab.report.drawing import BOX, TALL, draw
+from bitlight_lab.report.featuremaps import BETWEEN, feature_maps
 from bitlight_lab.report.graphlayout import lay_out
 from bitlight_lab.report.hardware import node_rows, roofs, unit_rows
 
@@ -89,6 +93,29 @@ def test_the_page_is_the_same_again_and_asks_for_nothing():
     assert not re.search(r"https?:|//cdn|@import|url\(", page)
     assert net.id in page
     assert "SHA-256 of the images" in page
+
+
+def test_pictures_are_what_the_layers_give():
+    net = small()
+    images = noise(net, 1)
+    (maps,) = feature_maps(net, images, ["one"])
+    sheet = decoded(maps.layers[0])
+    assert sheet.shape == (11, 17, 3)  # two rows of up to three channels of 5×5, a line between
+    assert {tuple(colour) for colour in sheet[5]} == {BETWEEN}
+    bits = net.forward(images, upto=1).reshape(5, 5, 4)
+    for channel in range(4):
+        row, column = (6 * n for n in divmod(channel, 3))
+        tile = sheet[row : row + 5, column : column + 5]
+        assert np.array_equal(tile, np.repeat(255 * bits[:, :, channel, None], 3, axis=2))
+    scores = decoded(maps.layers[1])
+    assert maps.layers[1].words.startswith("integers, here")
+    assert scores.max() == 255
+    assert scores.min() == 0
+
+
+def decoded(picture):
+    content = base64.b64decode(picture.url.partition(",")[2])
+    return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
 
 
 def test_what_was_simulated_is_told():

@@ -8,6 +8,7 @@ from bitlight.cli import sources
 from bitlight.cli.layers import describe_codes, show_layers
 from bitlight.cli.paths import NETWORK, Input, Output, random_weights_option
 from bitlight.cli.report import json_option, show_table, write_json
+from bitlight.console.progress import working
 from bitlight.files.replacing import size_of
 
 
@@ -29,7 +30,8 @@ def import_(model: str, out: str, body: bool, json_file: str | None) -> None:
     from bitlight.network.inspection import inspect
     from bitlight.qonnx import Code, import_qonnx
 
-    imported = import_qonnx(model, body=body)
+    with working("importing"):
+        imported = import_qonnx(model, body=body)
     imported.network.save(out)
     figures = inspect(imported.network)
     show_layers(f"{out}, id {figures.id}", figures, imported.nodes)

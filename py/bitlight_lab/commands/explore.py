@@ -185,12 +185,15 @@ def _show(found: Any, network: str, mhz: float) -> None:
     ]
     columns = ["folding", "cycles", "images/s", f"LUT{family.lut_inputs}", family.block_name, ""]
     show_table(f"front of {network} on {found.room.name}, some of it", columns, rows)
+    if not front[0].folding:
+        console.print("no layer of it has weights: there is one accelerator and no other")
+        return
     console.print(
         f"{len(found.points):,} foldings, {len(front):,} of them on the front, {len(planned)} of "
         "these planned in full",
         soft_wrap=True,
     )
-    if best is not None:
+    if best is not None and best.folding:
         sure = "" if best.planned else ", as far as bounds tell"
         console.print(
             f"the fastest that fits{sure}, {mhz * 1e6 / best.cycles:,.0f} images/s: "

@@ -11,7 +11,7 @@ from bitlight.cli import sources
 from bitlight.cli.paths import IMAGES, NETWORK, Input, Output
 from bitlight.cli.reading import Reading, reading_options, split_options
 from bitlight.cli.report import json_option, write_json
-from bitlight.console.progress import console, progress, working
+from bitlight.console.progress import console, progress, steps, working
 from bitlight.errors import BitlightError, DataError
 from bitlight.network.network import Network
 from bitlight_hw.commands.folding import accelerator, folding_options
@@ -88,17 +88,20 @@ def report(
     bitlight report fashion28 animals:test --head head.safetensors --simulate
     bitlight report cnv --cycles 20000 --target ecp5-85k --mhz 60 --explore
     """
+    from bitlight_hw.parts import part
     from bitlight_lab.report import origins
     from bitlight_lab.report.report import report as gather
 
     if head_file is not None and images is None:
         raise click.UsageError("--head needs IMAGES, to be tried on")
+    if simulate and number == 1:
+        raise click.UsageError("an interval is between two images: --simulate needs -n 2 or more")
+    part(target)
     if simulate:
         from bitlight_sim import toolchain
 
         toolchain.check("sliced")
-    with working("planning"):
-        acc = accelerator(network, target=target, **choice)
+    acc = accelerator(network, target=target, **choice)
     batch, labels, names = _read(images, acc.net, number, reading)
     more: dict[str, str] = {}
     classes = None
@@ -139,7 +142,10 @@ def _read(
     source = sources.source(images, net, number or MOST, reading)
     everything = range(len(source))
     with working("reading images"):
-        return source.images(everything), source.labels(everything), tuple(source.classes)
+        batch, labels = source.images(everything), source.labels(everything)
+    if images.partition(":")[0] == "random":  # what noise is called is no matter
+        labels = np.full(len(labels), -1)
+    return batch, labels, tuple(source.classes)
 
 
 def _titles(labels: np.ndarray, names: tuple[str, ...]) -> list[str]:
@@ -203,8 +209,8 @@ def _simulate(acc: Any, batch: np.ndarray | None, number: int | None) -> Any:
     some = batch[: number or SIMULATED]
     if len(some) < 2:
         raise BitlightError("an interval is between two images: --simulate needs two or more")
-    with progress("simulating", len(some)) as done:
-        return simulate(acc, some, done=done)
+    with steps() as say:
+        return simulate(acc, some, say=say)
 
 
 def _figures(found: Any, out: str) -> dict[str, Any]:

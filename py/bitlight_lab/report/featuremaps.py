@@ -20,8 +20,9 @@ MOST_CHANNELS = 64
 MOST_PIXELS = 1 << 16
 # Bytes of all pictures of a report, of the 5 MB that it may have.
 MOST_BYTES = 2_500_000
-# Greys of a picture; one more colour, which is transparent, is between the channels.
+# Greys of a picture; one more colour is between the channels.
 GREYS = 15
+BETWEEN = (110, 150, 205)
 
 
 @dataclass(frozen=True)
@@ -135,8 +136,9 @@ def _picture(
     greys = (tiles[:shown].astype(np.int64) - low) * (GREYS - 1) // max(1, high - low)
     sheet = _sheet(greys.astype(np.uint8))
     image = Image.fromarray(sheet, "P")
-    image.putpalette([level for n in range(GREYS) for level in (n * 255 // (GREYS - 1),) * 3])
-    url = _url(image, bits=4, transparency=GREYS)
+    greys_of = [level for n in range(GREYS) for level in (n * 255 // (GREYS - 1),) * 3]
+    image.putpalette([*greys_of, *BETWEEN])
+    url = _url(image, bits=4)
     height, width = sheet.shape
     return Picture(node, kind, _times(shape), shown, channels, every, width, height, url, words)
 
