@@ -29,7 +29,13 @@ def draw(found: Explored, path: str | Path, mhz: float, title: str) -> None:
     with drawn(Path(path), (11, 4.6), columns=2) as (panels,):
         for axes, (label, place, limit) in zip(panels, quantities, strict=True):
             rest = [point for point in found.points if not point.front]
-            axes.scatter(*_places(rest, place, mhz), s=4, color="0.8", label="other foldings")
+            axes.scatter(
+                *_places(rest, place, mhz),
+                s=4,
+                color="0.8",
+                label="other foldings",
+                rasterized=True,
+            )
             for kind in sorted(groups):
                 some = groups[kind]
                 colour = "0.35" if kind.startswith("too large") else "tab:blue"

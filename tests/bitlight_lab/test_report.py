@@ -100,12 +100,11 @@ def test_pictures_are_what_the_layers_give():
     images = noise(net, 1)
     (maps,) = feature_maps(net, images, ["one"])
     sheet = decoded(maps.layers[0])
-    assert sheet.shape == (11, 17, 3)  # two rows of up to three channels of 5×5, a line between
-    assert {tuple(colour) for colour in sheet[5]} == {BETWEEN}
+    assert sheet.shape == (5, 23, 3)  # four channels of 5×5, a line between them
+    assert {tuple(colour) for colour in sheet[:, 5].tolist()} == {BETWEEN}
     bits = net.forward(images, upto=1).reshape(5, 5, 4)
     for channel in range(4):
-        row, column = (6 * n for n in divmod(channel, 3))
-        tile = sheet[row : row + 5, column : column + 5]
+        tile = sheet[:, 6 * channel : 6 * channel + 5]
         assert np.array_equal(tile, np.repeat(255 * bits[:, :, channel, None], 3, axis=2))
     scores = decoded(maps.layers[1])
     assert maps.layers[1].words.startswith("integers, here")
