@@ -1,4 +1,4 @@
-"""The page of a report: templates, style and script of this folder, in one text."""
+"""The page of a report: templates, style and script in one text."""
 
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -15,7 +15,7 @@ from bitlight_lab.report import hardware
 from bitlight_lab.report.content import Content
 from bitlight_lab.report.drawing import Scale, draw, in_short
 
-FOLDER = "page"
+FOLDER = "templates"
 # Pixels: of a line of the timeline, of its names, of a chart.
 LINE, NAMES, ACROSS, HIGH = 17, 190, 960, 420
 
