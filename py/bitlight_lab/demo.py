@@ -162,6 +162,7 @@ def _report(
         images=pixels.reshape(-1, *accelerator.net.input_shape),
         titles=[f"{place}: {data.ANIMALS[label]}" for place, label in enumerate(labels.tolist())],
         images_name="animals:test",
+        shown=np.unique(labels, return_index=True)[1][:4].tolist(),
         checked=checked,
         classes=Classes.of_predictions(title, data.ANIMALS, labels, told),
     ).save(path)

@@ -17,6 +17,7 @@ from bitlight.heads import RidgeHead
 from bitlight.network.graph import INPUT
 from bitlight.zoo.topologies import TOPOLOGIES
 from bitlight_hw import Accelerator
+from bitlight_lab.commands.report import _different
 from bitlight_lab.report import Classes, checking, report
 from bitlight_lab.report.drawing import BOX, TALL, draw
 from bitlight_lab.report.featuremaps import BETWEEN, feature_maps
@@ -291,3 +292,10 @@ def check_width(chromium):
     assert chromium.evaluate("document.documentElement.scrollWidth") <= 400
     chromium.resize(1400, 900)
     assert chromium.evaluate("document.documentElement.scrollWidth") <= 1400
+
+
+def test_images_of_different_classes_are_shown():
+    assert _different(np.array([0, 0, 1, 1, 2]), 3) == [0, 2, 4]
+    assert _different(np.array([0, 0, 1, 1, 2]), 4) == [0, 1, 2, 4]
+    assert _different(np.full(5, -1), 2) == [0, 1]
+    assert _different(np.zeros(0, int), 2) == []

@@ -121,7 +121,7 @@ def report(
             images=batch,
             titles=_titles(labels, names),
             images_name=images or "",
-            shown=shown,
+            shown=_different(labels, shown),
             checked=checked,
             classes=classes,
             explored=explored,
@@ -146,6 +146,16 @@ def _read(
     if images.partition(":")[0] == "random":  # what noise is called is no matter
         labels = np.full(len(labels), -1)
     return batch, labels, tuple(source.classes)
+
+
+def _different(labels: np.ndarray, count: int) -> list[int]:
+    """The first image of each class, then the second ones …, so many of these, in their order."""
+    turn: dict[int, int] = {}
+    turns = []
+    for place, label in enumerate(labels.tolist()):
+        turn[label] = turn.get(label, -1) + 1
+        turns.append((turn[label] if label >= 0 else place, place))
+    return sorted(place for _, place in sorted(turns)[:count])
 
 
 def _titles(labels: np.ndarray, names: tuple[str, ...]) -> list[str]:

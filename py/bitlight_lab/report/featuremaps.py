@@ -158,7 +158,7 @@ def _tiles(shape: tuple[int, ...], values: np.ndarray) -> np.ndarray:
 def _sheet(tiles: np.ndarray) -> np.ndarray:
     """Tiles in rows, with a pixel between them."""
     count, rows, columns = tiles.shape
-    wanted = min(count, max(1, math.ceil(math.sqrt(2 * count * rows / columns))))
+    wanted = min(count, max(1, math.ceil(math.sqrt(1.3 * count * rows / columns))))
     even = [n for n in range(1, count + 1) if count % n == 0]
     across = min(even, key=lambda n: abs(math.log(n / wanted)))
     if not 0.6 < across / wanted < 1.7:

@@ -52,7 +52,7 @@ def report(
     images: np.ndarray | None = None,
     titles: Sequence[str] = (),
     images_name: str = "images",
-    shown: int = SHOWN,
+    shown: int | Sequence[int] = SHOWN,
     checked: Checked | None = None,
     classes: Classes | None = None,
     explored: Explored | None = None,
@@ -69,13 +69,13 @@ def report(
         Family or part, as in `bitlight plan --target`.
     mhz : float
     images : uint8 array (N, H, W, C) or (N, n), optional
-        As the network takes them; the feature maps of the first ones are shown.
+        As the network takes them; the feature maps of some are shown.
     titles : sequence of str
         Of these, what is written beside an image; by default its number.
     images_name : str
         What they are, in words.
-    shown : int
-        Of how many images, while there is room.
+    shown : int or sequence of int
+        How many images, the first ones, or which; while there is room.
     checked : Checked, optional
         From `bitlight_lab.report.checking.simulate` or `of_run`.
     classes : Classes, optional
@@ -110,8 +110,9 @@ def report(
     if images is not None and len(images):
         acc.net.check_images(images)
         about |= origins.of_images(images_name, images)
-        words = [titles[n] if n < len(titles) else f"image {n}" for n in range(len(images))]
-        maps = feature_maps(acc.net, images[:shown], words[:shown])
+        some = [*range(min(shown, len(images)))] if isinstance(shown, int) else [*shown]
+        words = [titles[n] if n < len(titles) else f"image {n}" for n in some]
+        maps = feature_maps(acc.net, images[some], words)
     about |= more_origins or {}
     about |= origins.versions()
     name = title or f"network {acc.net.id[:12]}"
