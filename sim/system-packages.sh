@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs what pip cannot: Icarus Verilog, and Fashion-MNIST. Where apt cannot, it says so in a line;
-# everything that does not need them runs all the same.
+# Installs what pip cannot: Icarus Verilog, and Fashion-MNIST; in continuous integration a browser too,
+# in which reports are tested. Where apt cannot, it says so in a line; everything that does not need
+# them runs all the same.
 
 missing=
 command -v iverilog >/dev/null 2>&1 || missing="$missing iverilog"
@@ -9,6 +10,9 @@ test -d "$data" || missing="$missing dataset-fashion-mnist"
 for tool in perl make g++; do
     command -v $tool >/dev/null 2>&1 || missing="$missing $tool"
 done
+if test -n "$CI" && ! command -v chromium >/dev/null 2>&1; then
+    missing="$missing chromium"
+fi
 test -n "$missing" || exit 0
 
 as_root=

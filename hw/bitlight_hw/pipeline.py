@@ -220,7 +220,7 @@ class Pipeline:
         flows: Sequence[Dataflow] = dataflow or ["output"] * len(folding)
         choices = dict(zip(folded_layers(net), zip(folding, flows, strict=True), strict=True))
         most = max(slowest_layer(net, folding), *(math.prod(v[:-1]) for v in net.shapes))
-        beats = Beats.of(net.input, _elements_in(net, choices, most))
+        beats = Beats.of(net.input, elements_in(net, choices, most))
         pipeline = Pipeline(beats, beats, most=most, images=len(net.layers) + 1)
         ways = {INPUT: pipeline._ways("input", _uses(net, INPUT))}
         for index, node in enumerate(net.nodes):
@@ -244,6 +244,20 @@ class Pipeline:
         chain = Pipeline(beats, beats)
         choice = (folded, flow) if type(layer) in FOLDED else ()
         UNITS[type(layer)](chain, layer, *choice)
+        return chain
+
+    @staticmethod
+    def of_node(
+        net: Network,
+        index: int,
+        choice: tuple[tuple[int, int], Dataflow] | None,
+        given: Sequence[Beats],
+        most: float,
+    ) -> "Pipeline":
+        """The units of one node by itself, behind streams of those beats."""
+        chain = Pipeline(given[0], given[0], most=most, images=len(net.layers) + 1)
+        ways = [(-number, beats) for number, beats in enumerate(given)]
+        chain._place(net, net.nodes[index], choice, ways)
         return chain
 
     @staticmethod
@@ -621,7 +635,7 @@ def _ring(
     )
 
 
-def _elements_in(net: Network, choices: dict[int, Any], most: float) -> int:
+def elements_in(net: Network, choices: dict[int, Any], most: float) -> int:
     """Elements in a beat of the input."""
     takers = [index for index, node in enumerate(net.nodes) if INPUT in node.inputs]
     if len(takers) == 1 and isinstance(net.layers[takers[0]], Linear):

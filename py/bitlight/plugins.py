@@ -1,4 +1,4 @@
-"""What higher packages and other distributions bring, by name: engines and commands.
+"""What higher packages and other distributions bring, by name: engines, commands, checks.
 
 Each is an entry point, loaded when it is asked for. What a name needs and is not installed is an
 error that says which extra brings it.
@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from bitlight.errors import BitlightError
 
-Group = Literal["bitlight.engines", "bitlight.commands"]
+Group = Literal["bitlight.engines", "bitlight.commands", "bitlight.checks"]
 # Modules whose distribution has another name.
 DISTRIBUTIONS = {
     "sklearn": "scikit-learn",

@@ -12,6 +12,8 @@ from bitlight.cli.report import show_table, write_json
 from bitlight.console.progress import console, progress, working
 from bitlight.heads import RidgeHead
 from bitlight_lab.plots import drawn
+from bitlight_lab.report import Classes, checking, report
+from bitlight_lab.report.checking import Checked
 
 # Thousands of bits want a stronger penalty than scikit-learn's default. Chosen on a fifth of the
 # training images; a search here would take longer than all the rest.
@@ -42,15 +44,15 @@ def run(folder: Path, simulated: int, processes: int) -> dict[str, Any]:
     Parameters
     ----------
     folder : Path
-        For `result.json` and `accuracy.png`.
+        For `result.json`, `accuracy.png` and `report.html`.
     simulated : int
         Images that go through the RTL, at least the 2,000 test images.
     processes : int, of the RTL simulation
     """
     folder.mkdir(parents=True, exist_ok=True)
     images = Images.load()
-    result, rtl_features = _simulate(images.pixels[:simulated], processes)
-    net = extractors.features()
+    result, out, accelerator = _simulate(images.pixels[:simulated], processes)
+    net, rtl_features = accelerator.net, out.features
     net.forward(images.pixels[:1])  # compiles at its first call
     started = time.perf_counter()
     golden = net.forward(images.pixels)
@@ -59,9 +61,11 @@ def run(folder: Path, simulated: int, processes: int) -> dict[str, Any]:
     result["images_per_s"] = {"golden model": golden_rate, **result.pop("rtl_images_per_s")}
     features = np.concatenate([rtl_features, golden[simulated:]])
     result["features_from"] = _origins(simulated, images.tests, len(features))
-    result["accuracy"] = _train(features, images)
+    result["accuracy"], told = _train(features, images)
     write_json(folder / "result.json", result)
     _plot(folder / "accuracy.png", result["accuracy"])
+    checked = checking.of_run(accelerator, out, golden[:simulated], "sliced")
+    _report(folder / "report.html", accelerator, images, checked, told)
     _show(result, folder)
     return result
 
@@ -76,7 +80,7 @@ def holds(result: dict[str, Any]) -> bool:
     )
 
 
-def _simulate(pixels: np.ndarray, processes: int) -> tuple[dict[str, Any], np.ndarray]:
+def _simulate(pixels: np.ndarray, processes: int) -> tuple[dict[str, Any], Any, Any]:
     """All images in the bit-sliced simulator, and some in Verilator's model of the Verilog."""
     from bitlight_hw import Accelerator
     from bitlight_sim import Simulator
@@ -84,24 +88,28 @@ def _simulate(pixels: np.ndarray, processes: int) -> tuple[dict[str, Any], np.nd
     accelerator = Accelerator(extractors.features())
     sliced = _run(Simulator(accelerator, processes, engine="sliced"), pixels)
     verilated = _run(Simulator(accelerator, processes, engine="verilator"), pixels[:VERILATED])
-    return {
-        "network": accelerator.net.id,
-        "folding": accelerator.folding,
-        "images": len(pixels),
-        "images_in_verilator": len(verilated.features),
-        "bits_compared": sliced.features.size,
-        "engines_differ": bool((verilated.features != sliced.features[:VERILATED]).any())
-        or (verilated.cycles_per_image, verilated.latency)
-        != (sliced.cycles_per_image, sliced.latency),
-        "cycles_predicted": accelerator.cycles_per_image,
-        "cycles_measured": sliced.cycles_per_image,
-        "latency_predicted": accelerator.latency,
-        "latency_measured": sliced.latency,
-        "rtl_images_per_s": {
-            "RTL, bit-sliced": sliced.images_per_s,
-            "RTL, Verilator": verilated.images_per_s,
+    return (
+        {
+            "network": accelerator.net.id,
+            "folding": accelerator.folding,
+            "images": len(pixels),
+            "images_in_verilator": len(verilated.features),
+            "bits_compared": sliced.features.size,
+            "engines_differ": bool((verilated.features != sliced.features[:VERILATED]).any())
+            or (verilated.cycles_per_image, verilated.latency)
+            != (sliced.cycles_per_image, sliced.latency),
+            "cycles_predicted": accelerator.cycles_per_image,
+            "cycles_measured": sliced.cycles_per_image,
+            "latency_predicted": accelerator.latency,
+            "latency_measured": sliced.latency,
+            "rtl_images_per_s": {
+                "RTL, bit-sliced": sliced.images_per_s,
+                "RTL, Verilator": verilated.images_per_s,
+            },
         },
-    }, sliced.features
+        sliced,
+        accelerator,
+    )
 
 
 def _run(simulator: Any, pixels: np.ndarray) -> Any:
@@ -120,7 +128,8 @@ def _origins(simulated: int, tests: int, total: int) -> dict[str, dict[str, int]
     }
 
 
-def _train(features: np.ndarray, images: Images) -> dict[str, float]:
+def _train(features: np.ndarray, images: Images) -> tuple[dict[str, float], np.ndarray]:
+    """Accuracy of each head, and what the ridge head takes the test images for."""
     from sklearn.linear_model import LogisticRegression
 
     train, test = slice(images.tests, None), slice(0, images.tests)
@@ -130,12 +139,33 @@ def _train(features: np.ndarray, images: Images) -> dict[str, float]:
         "logistic": (LogisticRegression(C=LOGISTIC_C, max_iter=500), features),
         "pixels": (RidgeHead(), pixels),
     }
-    accuracy = {}
+    accuracy, told = {}, {}
     for name, (head, inputs) in heads.items():
         with working(f"training: {name}"):
             head.fit(inputs[train], images.labels[train])
-            accuracy[name] = float(head.score(inputs[test], images.labels[test]))
-    return accuracy
+            told[name] = head.predict(inputs[test])
+            accuracy[name] = float((told[name] == images.labels[test]).mean())
+    return accuracy, told["ridge"]
+
+
+def _report(
+    path: Path, accelerator: Any, images: Images, checked: Checked, told: np.ndarray
+) -> None:
+    """The page of what was measured, with the ridge head's accuracy."""
+    pixels, labels = images.pixels[: images.tests], images.labels[: images.tests]
+    title = (
+        f"RidgeHead on animals:test, trained on the {len(images.labels) - images.tests:,} others"
+    )
+    report(
+        accelerator,
+        title="fashion28",
+        images=pixels.reshape(-1, *accelerator.net.input_shape),
+        titles=[f"{place}: {data.ANIMALS[label]}" for place, label in enumerate(labels.tolist())],
+        images_name="animals:test",
+        shown=np.unique(labels, return_index=True)[1][:4].tolist(),
+        checked=checked,
+        classes=Classes.of_predictions(title, data.ANIMALS, labels, told),
+    ).save(path)
 
 
 def _plot(path: Path, accuracy: dict[str, float]) -> None:
@@ -182,3 +212,4 @@ def _show(result: dict[str, Any], folder: Path) -> None:
     ]
     show_table("animal silhouettes, fashion28", ["", "value"], rows)
     console.print(f"figures in {folder / 'result.json'}, plot in {folder / 'accuracy.png'}")
+    console.print(f"a page with all of it, for any browser: {folder / 'report.html'}")

@@ -15,6 +15,7 @@ def drawn(path: Path, size: tuple[float, float], rows: int = 1, columns: int = 1
     Parameters
     ----------
     path : Path
+        Its ending says which form it has: .png, .svg.
     size : (width, height)
         In inches, of the whole figure.
     rows, columns : int
@@ -22,12 +23,15 @@ def drawn(path: Path, size: tuple[float, float], rows: int = 1, columns: int = 1
     import matplotlib as mpl
 
     mpl.use("Agg")
+    mpl.rcParams["svg.hashsalt"] = "bitlight"
     from matplotlib import pyplot as plt
 
     figure, panels = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
     try:
         yield panels
         with replacing(path) as file:
-            figure.savefig(file, dpi=120)
+            # The same figure gives the same bytes.
+            about = {"Date": None} if path.suffix == ".svg" else {}
+            figure.savefig(file, dpi=120, format=path.suffix[1:], metadata=about)
     finally:
         plt.close(figure)

@@ -1,5 +1,7 @@
 """The report: what is on its page is what was measured, and a real browser shows it."""
 
+import base64
+import io
 import re
 from pathlib import Path
 
@@ -8,14 +10,17 @@ import numpy as np
 import pytest
 from graphs import draw_graph, shortcut28
 from networks import draw_network
+from PIL import Image
 
 from bitlight import Conv2d, Linear, Network, data, extractors
 from bitlight.heads import RidgeHead
 from bitlight.network.graph import INPUT
 from bitlight.zoo.topologies import TOPOLOGIES
 from bitlight_hw import Accelerator
+from bitlight_lab.commands.report import _different
 from bitlight_lab.report import Classes, checking, report
 from bitlight_lab.report.drawing import BOX, TALL, draw
+from bitlight_lab.report.featuremaps import BETWEEN, feature_maps
 from bitlight_lab.report.graphlayout import lay_out
 from bitlight_lab.report.hardware import node_rows, roofs, unit_rows
 
@@ -89,6 +94,28 @@ def test_the_page_is_the_same_again_and_asks_for_nothing():
     assert not re.search(r"https?:|//cdn|@import|url\(", page)
     assert net.id in page
     assert "SHA-256 of the images" in page
+
+
+def test_pictures_are_what_the_layers_give():
+    net = small()
+    images = noise(net, 1)
+    (maps,) = feature_maps(net, images, ["one"])
+    sheet = decoded(maps.layers[0])
+    assert sheet.shape == (5, 23, 3)  # four channels of 5×5, a line between them
+    assert {tuple(colour) for colour in sheet[:, 5].tolist()} == {BETWEEN}
+    bits = net.forward(images, upto=1).reshape(5, 5, 4)
+    for channel in range(4):
+        tile = sheet[:, 6 * channel : 6 * channel + 5]
+        assert np.array_equal(tile, np.repeat(255 * bits[:, :, channel, None], 3, axis=2))
+    scores = decoded(maps.layers[1])
+    assert maps.layers[1].words.startswith("integers, here")
+    assert scores.max() == 255
+    assert scores.min() == 0
+
+
+def decoded(picture):
+    content = base64.b64decode(picture.url.partition(",")[2])
+    return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
 
 
 def test_what_was_simulated_is_told():
@@ -248,7 +275,8 @@ def check_keyboard(chromium, net):
 
 def check_sorting(chromium, acc):
     """The heading's button sorts by cycles, the most first, and then the other way around."""
-    column = "[...document.querySelectorAll('#by-layer tbody tr')].map(r => +r.children[3].dataset.value)"
+    rows = "[...document.querySelectorAll('#by-layer tbody tr')]"
+    column = f"{rows}.map(row => Number(row.children[3].dataset.value))"
     chromium.evaluate("document.querySelectorAll('#by-layer th button')[3].focus()")
     chromium.press("Enter")
     cycles = chromium.evaluate(column)
@@ -264,3 +292,10 @@ def check_width(chromium):
     assert chromium.evaluate("document.documentElement.scrollWidth") <= 400
     chromium.resize(1400, 900)
     assert chromium.evaluate("document.documentElement.scrollWidth") <= 1400
+
+
+def test_images_of_different_classes_are_shown():
+    assert _different(np.array([0, 0, 1, 1, 2]), 3) == [0, 2, 4]
+    assert _different(np.array([0, 0, 1, 1, 2]), 4) == [0, 1, 2, 4]
+    assert _different(np.full(5, -1), 2) == [0, 1]
+    assert _different(np.zeros(0, int), 2) == []

@@ -8,6 +8,7 @@ from bitlight_hw.axi.frames import Frames
 from bitlight_hw.boards.board import Board
 from bitlight_hw.boards.top import SerialAccelerator, bit_cycles
 from bitlight_hw.estimate import Estimate
+from bitlight_hw.exploring import Room
 from bitlight_hw.family import FAMILIES, Family
 from bitlight_hw.link.design import JOBS, LinkedAccelerator, line_cycles
 from bitlight_hw.link.intake import JOB
@@ -106,6 +107,15 @@ def excess(serial: SerialAccelerator) -> str | None:
         if there is not None and used > there:
             return f"it takes about {used:,} {what}, {used / there:.0%} of {there:,}"
     return None
+
+
+def room_on(net: Network, board: Board) -> Room:
+    """What is on a board beside its link, for an accelerator of the network."""
+    size, family = board.size, _predicted_as(board)
+    linked = SerialAccelerator(Accelerator(net), board).linked
+    cells = None if size.cells is None else size.cells - LINK_CELLS
+    blocks = None if size.blocks is None else size.blocks - link_blocks(linked, family)
+    return Room(board.name, family, cells, blocks)
 
 
 def _predicted_as(board: Board) -> Family:

@@ -7,6 +7,7 @@ import click
 
 from bitlight.cli import sources
 from bitlight.cli.pairs import pairs
+from bitlight.console.progress import working
 from bitlight.errors import FoldingError
 from bitlight.network.network import Network
 
@@ -75,7 +76,7 @@ def accelerator(
     target: str = "xc7",
     bus: str = "stream",
 ) -> Any:
-    """The accelerator that the options ask for.
+    """The accelerator that the options ask for; it says that this is being planned.
 
     Parameters
     ----------
@@ -91,11 +92,12 @@ def accelerator(
     net = sources.network(network)
     flows = dataflow.split("/") if dataflow and "/" in dataflow else dataflow
     projection = _projection(net, project, project_seed, project_shift, project_fold)
-    if folding is not None:
-        return Accelerator(net, pairs(network, folding), flows, projection)
-    if luts is None:
-        return Accelerator(net, fold(net, cycles), flows, projection)
-    return _within(net, cycles, luts, target, bus, flows, projection)
+    with working("planning"):  # of a large graph, a minute or two
+        if folding is not None:
+            return Accelerator(net, pairs(network, folding), flows, projection)
+        if luts is None:
+            return Accelerator(net, fold(net, cycles), flows, projection)
+        return _within(net, cycles, luts, target, bus, flows, projection)
 
 
 def _within(

@@ -1,5 +1,6 @@
 """`bitlight plan`: what a folding will cost, before anything is built."""
 
+import math
 from dataclasses import asdict
 from typing import Any
 
@@ -7,11 +8,19 @@ import click
 
 from bitlight.cli.paths import NETWORK
 from bitlight.cli.report import json_option, show_table, write_json
-from bitlight.console.progress import console, working
+from bitlight.console.progress import console
 from bitlight_hw.commands.folding import accelerator, bus_option, folding_options
 
 # The names that `bitlight_hw.parts.part` knows, which is slow to import.
 TARGETS = ["xc7", "ecp5", "ice40", "ecp5-25k", "ecp5-45k", "ecp5-85k", "ice40-up5k"]
+
+
+def _finite(context: click.Context, param: click.Parameter, value: float) -> float:
+    """Refuse inf and nan, which are numbers to click."""
+    if not math.isfinite(value):
+        raise click.BadParameter(f"{value} is no frequency.", context, param)
+    return value
+
 
 target_option = click.option(
     "--target",
@@ -25,11 +34,15 @@ mhz_option = click.option(
     type=click.FloatRange(0, min_open=True),
     default=100.0,
     show_default=True,
+    callback=_finite,
     help="Clock, for images/s.",
 )
 
 
-@click.command()
+@click.command(
+    epilog="Next: bitlight explore NETWORK (other foldings), bitlight simulate NETWORK IMAGES, "
+    "bitlight verilog NETWORK OUT."
+)
 @click.argument("network", type=NETWORK)
 @folding_options
 @target_option
@@ -57,9 +70,8 @@ def plan(
 
     device = part(target)
     family = device.family
-    with working("planning"):
-        acc = accelerator(network, target=target, bus=bus, **choice)
-        outside = around(acc, bus, family)
+    acc = accelerator(network, target=target, bus=bus, **choice)
+    outside = around(acc, bus, family)
     planned = layers(acc, family.name)
     rows: list[list[Any]] = [
         [

@@ -16,7 +16,9 @@ from bitlight_hw.commands.folding import accelerator, bus_option, folding_option
 PYNQ = ["pynq-z1", "pynq-z2"]
 
 
-@click.command()
+@click.command(
+    epilog="Next: bitlight synth NETWORK --target TARGET, bitlight board build BOARD NETWORK.",
+)
 @click.argument("network", type=NETWORK)
 @click.argument("out", type=Output(".v", ".sv", dir_okay=False))
 @click.option(

@@ -17,7 +17,7 @@ def cache() -> None:
     """
 
 
-@cache.command()
+@cache.command(epilog="Next: bitlight cache clear.")
 @json_option
 def show(json_file: str | None) -> None:
     """Show where the cache is, whether it can be used, and what takes how many bytes."""
@@ -46,7 +46,7 @@ def show(json_file: str | None) -> None:
     write_json(json_file, figures)
 
 
-@cache.command()
+@cache.command(epilog="Next: bitlight cache show.")
 @json_option
 def clear(json_file: str | None) -> None:
     """Remove all that is in the cache; what else is in its folder stays."""

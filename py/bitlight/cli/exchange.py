@@ -8,10 +8,11 @@ from bitlight.cli import sources
 from bitlight.cli.layers import describe_codes, show_layers
 from bitlight.cli.paths import NETWORK, Input, Output, random_weights_option
 from bitlight.cli.report import json_option, show_table, write_json
+from bitlight.console.progress import working
 from bitlight.files.replacing import size_of
 
 
-@click.command("import")
+@click.command("import", epilog="Next: bitlight inspect NETWORK, bitlight plan NETWORK.")
 @click.argument("model", type=Input())
 @click.argument("out", type=Output(".bnn", dir_okay=False))
 @click.option(
@@ -29,7 +30,8 @@ def import_(model: str, out: str, body: bool, json_file: str | None) -> None:
     from bitlight.network.inspection import inspect
     from bitlight.qonnx import Code, import_qonnx
 
-    imported = import_qonnx(model, body=body)
+    with working("importing"):
+        imported = import_qonnx(model, body=body)
     imported.network.save(out)
     figures = inspect(imported.network)
     show_layers(f"{out}, id {figures.id}", figures, imported.nodes)
@@ -45,7 +47,7 @@ def import_(model: str, out: str, body: bool, json_file: str | None) -> None:
     write_json(json_file, dataclasses.asdict(figures) | ends | {"nodes": imported.nodes})
 
 
-@click.command()
+@click.command(epilog="Next: bitlight import reads it again.")
 @click.argument("network", type=NETWORK)
 @click.argument("out", type=Output(".onnx", dir_okay=False))
 @click.option(

@@ -18,7 +18,10 @@ from bitlight.console.progress import progress
 from bitlight.files import scratch
 
 
-@click.command()
+@click.command(
+    epilog="Next: bitlight head train FEATURES HEAD, bitlight project FEATURES OUT, bitlight "
+    "store check PATH."
+)
 @click.argument("network", type=NETWORK)
 @click.argument("images", type=IMAGES)
 @click.argument("out", type=Output(".npz", path_type=Path))

@@ -24,7 +24,7 @@ def head() -> None:
     """Train, test, measure and export the small last layer."""
 
 
-@head.command()
+@head.command(epilog="Next: bitlight predict HEAD IMAGE, bitlight head score HEAD FEATURES.")
 @click.argument("features_file", metavar="FEATURES|IMAGES", type=FEATURES_OR_IMAGES)
 @click.argument("out", type=Output(dir_okay=False))
 @click.option(
@@ -186,7 +186,9 @@ def _is_features(path: str) -> bool:
     return Path(path).is_file() or (Path(path) / "zarr.json").is_file()
 
 
-@head.command()
+@head.command(
+    epilog="Next: bitlight report NETWORK IMAGES --head HEAD (which classes are confused).",
+)
 @click.argument("head_file", metavar="HEAD", type=Input())
 @click.argument("features_file", metavar="FEATURES", type=Input())
 @json_option
@@ -225,7 +227,7 @@ def score(head_file: str, features_file: str, json_file: str | None) -> None:
     write_json(json_file, figures)
 
 
-@head.command()
+@head.command(epilog="Next: bitlight head export HEAD OUT.")
 @click.argument("head_file", metavar="HEAD", type=Input())
 @click.option(
     "--network", type=NETWORK, help="The network that gives the features, to compare sizes with."
@@ -269,7 +271,7 @@ def show(head_file: str, network: str | None, json_file: str | None) -> None:
     write_json(json_file, figures)
 
 
-@head.command()
+@head.command(epilog="Next: bitlight head score HEAD FEATURES (its accuracy).")
 @click.argument("head_file", metavar="HEAD", type=Input())
 @click.argument("out", type=Output(dir_okay=False))
 @click.option(

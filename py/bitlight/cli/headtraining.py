@@ -8,7 +8,7 @@ import numpy as np
 from bitlight.cli import sources
 from bitlight.cli.cluster import dask_client
 from bitlight.cli.reading import Reading, tell_skipped
-from bitlight.console.progress import progress
+from bitlight.console.progress import progress, working
 from bitlight.errors import DataError
 
 if TYPE_CHECKING:
@@ -37,7 +37,9 @@ def train_on_file(
     if (y < 0).any():
         raise DataError(f"{path} has no labels to train on")
     names = _class_names(np.unique(y), names, samples.classes)
-    told = fit_held_out(head, X, y, hold_out=hold_out, seed=seed, dtype=dtype, calibrate=calibrate)
+    how = {"hold_out": hold_out, "seed": seed, "dtype": dtype, "calibrate": calibrate}
+    with working("training the head"):
+        told = fit_held_out(head, X, y, **how)  # type: ignore[arg-type]
     placing = (samples.source or {}).get("placing")
     head.save(
         out,

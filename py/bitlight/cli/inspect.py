@@ -11,7 +11,10 @@ from bitlight.cli.report import json_option, write_json
 from bitlight.console.progress import console
 
 
-@click.command()
+@click.command(
+    epilog="Next: bitlight plan NETWORK (its circuit), bitlight report NETWORK (a page), "
+    "bitlight train."
+)
 @click.argument("network", type=NETWORK)
 @json_option
 def inspect(network: str, json_file: str | None) -> None:

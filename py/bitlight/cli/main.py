@@ -8,6 +8,8 @@ import click
 
 from bitlight import plugins
 from bitlight.cli.cache import cache
+from bitlight.cli.completion import completion
+from bitlight.cli.doctor import doctor
 from bitlight.cli.environment import (
     keep_own_files_readable,
     say_in_any_encoding,
@@ -61,12 +63,15 @@ def cli(debug: bool) -> None:
     STL-10, SVHN, and folders that hold train/ and test/ or val/, a part is named: PATH:train.
 
     \b
+    bitlight doctor                            what is here, what is missing, how to get it
     bitlight demo                              everything once, on real images
     bitlight train fashion28 fashion-mnist:train build/small   a network of your own
     bitlight inspect fashion28                 what is in a network
     bitlight import cnv.onnx cnv.bnn           a network from Brevitas, by way of QONNX
     bitlight export fashion28:whole net.onnx   a network for FINN, as QONNX
     bitlight plan fashion28 --cycles 20000     cycles, memory and area of a folding
+    bitlight explore cnv --target ecp5-85k     thousands of foldings, and which are the best
+    bitlight report fashion28 animals:test     a page with all of it, drawn
     bitlight verilog fashion28 acc.v           the accelerator as Verilog
     bitlight simulate fashion28 animals -n 50  its RTL against the golden model
     bitlight synth fashion28 --target xc7      its area and clock frequency
@@ -95,6 +100,8 @@ for command in (
     predict,
     train,
     cache,
+    doctor,
+    completion,
 ):
     cli.add_command(command)
 

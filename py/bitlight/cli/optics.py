@@ -12,7 +12,7 @@ from bitlight.console.progress import progress
 from bitlight.errors import DataError, StoreError
 
 
-@click.command()
+@click.command(epilog="Next: bitlight head train FEATURES HEAD.")
 @click.argument("features_file", metavar="FEATURES", type=Input())
 @click.argument("out", type=Output(".npz"))
 @click.option("--components", type=click.IntRange(1), help="Needed, unless --like is given.")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from bitlight.data.parts import ARCHIVES, split_part
 from bitlight.errors import BitlightError, DataError, NetworkError
@@ -45,6 +46,13 @@ class Input(click.Path):
         if not self.names and not Path(value).exists():
             raise BitlightError(f"no such file: {value}")
         return super().convert(value, param, ctx)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The names that begin so, and files."""
+        names = [CompletionItem(name) for name in self.names if name.startswith(incomplete)]
+        return [*names, *super().shell_complete(ctx, param, incomplete)]
 
     def is_name(self, value: Any) -> bool:
         """Whether it stands for no file."""

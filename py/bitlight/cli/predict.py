@@ -15,7 +15,9 @@ from bitlight.console.progress import progress
 MANY = 100  # of so many images the progress is shown
 
 
-@click.command()
+@click.command(
+    epilog="Next: bitlight report NETWORK IMAGES --head HEAD (which classes are confused).",
+)
 @click.argument("head_file", metavar="HEAD", type=Input(dir_okay=False))
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=Photographs())
 @click.option(

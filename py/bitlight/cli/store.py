@@ -17,7 +17,7 @@ def store() -> None:
     """Check, merge and export feature stores, which `bitlight features` fills."""
 
 
-@store.command()
+@store.command(epilog="Next: bitlight head train PATH HEAD, bitlight store export PATH OUT.")
 @click.argument("path", type=Input(path_type=Path))
 @click.option("--drop", is_flag=True, help="Take damaged chunks out, to be computed again.")
 @json_option
@@ -61,7 +61,7 @@ def check(path: Path, drop: bool, json_file: str | None) -> None:
         raise SystemExit(1)
 
 
-@store.command()
+@store.command(epilog="Next: bitlight store check PATH.")
 @click.argument("out", type=Output(path_type=Path))
 @click.argument("paths", metavar="STORE...", nargs=-1, required=True, type=Input())
 @json_option
@@ -86,7 +86,7 @@ def merge(out: Path, paths: tuple[str, ...], json_file: str | None) -> None:
     write_json(json_file, figures | {"chunks_missing": len(found.missing())})
 
 
-@store.command()
+@store.command(epilog="Next: bitlight head train PATH HEAD.")
 @click.argument("path", type=Input(path_type=Path))
 @click.argument("out", type=Output(*SUFFIXES, dir_okay=False, path_type=Path))
 @json_option

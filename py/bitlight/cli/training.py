@@ -52,7 +52,10 @@ def _recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.command()
+@click.command(
+    epilog="Next: bitlight inspect FOLDER/network.bnn, bitlight features FOLDER/network.bnn "
+    "IMAGES OUT."
+)
 @click.argument("topology", type=click.Choice(sorted(DESIGNS)))
 @click.argument("images", type=IMAGES)
 @click.argument("folder", type=Output(file_okay=False, path_type=Path))

@@ -89,7 +89,9 @@ def golden(
 @click.option(
     "--without", multiple=True, help="Leave out engines whose names begin so; may be repeated."
 )
-@click.option("--folder", type=Output(file_okay=False), default="build/bench", show_default=True)
+@click.option(
+    "-o", "--folder", type=Output(file_okay=False), default="build/bench", show_default=True
+)
 @reading_options
 @folding_options
 @json_option

@@ -11,18 +11,19 @@ from bitlight.cli import sources
 from bitlight.cli.paths import IMAGES, NETWORK, Input, Output
 from bitlight.cli.reading import Reading, reading_options, split_options
 from bitlight.cli.report import json_option, write_json
-from bitlight.console.progress import console, progress, working
+from bitlight.console.progress import console, progress, steps, working
 from bitlight.errors import BitlightError, DataError
 from bitlight.network.network import Network
 from bitlight_hw.commands.folding import accelerator, folding_options
 from bitlight_hw.commands.plan import mhz_option, target_option
+from bitlight_lab.commands.explore import look_around
 
 # Images whose accuracy is told and that are simulated, if no number is asked for.
 MOST = 2000
 SIMULATED = 20
 
 
-@click.command()
+@click.command(epilog="Next: bitlight explore NETWORK, bitlight verilog NETWORK OUT.")
 @click.argument("network", type=NETWORK)
 @click.argument("images", type=IMAGES, required=False)
 @click.option(
@@ -36,6 +37,9 @@ SIMULATED = 20
 @click.option("--head", "head_file", type=Input(), help="Its accuracy on IMAGES.")
 @click.option(
     "--simulate", is_flag=True, help="Run the first IMAGES, or noise, through the RTL as well."
+)
+@click.option(
+    "--explore", is_flag=True, help="Show other foldings as well, as `bitlight explore` does."
 )
 @click.option(
     "-n",
@@ -63,6 +67,7 @@ def report(
     out: str,
     head_file: str | None,
     simulate: bool,
+    explore: bool,
     number: int | None,
     shown: int,
     target: str,
@@ -81,19 +86,22 @@ def report(
     \b
     bitlight report fashion28 animals:test -o fashion28.html
     bitlight report fashion28 animals:test --head head.safetensors --simulate
-    bitlight report cnv --cycles 20000 --target ecp5-85k --mhz 60
+    bitlight report cnv --cycles 20000 --target ecp5-85k --mhz 60 --explore
     """
+    from bitlight_hw.parts import part
     from bitlight_lab.report import origins
     from bitlight_lab.report.report import report as gather
 
     if head_file is not None and images is None:
         raise click.UsageError("--head needs IMAGES, to be tried on")
+    if simulate and number == 1:
+        raise click.UsageError("an interval is between two images: --simulate needs -n 2 or more")
+    part(target)
     if simulate:
         from bitlight_sim import toolchain
 
         toolchain.check("sliced")
-    with working("planning"):
-        acc = accelerator(network, target=target, **choice)
+    acc = accelerator(network, target=target, **choice)
     batch, labels, names = _read(images, acc.net, number, reading)
     more: dict[str, str] = {}
     classes = None
@@ -103,6 +111,7 @@ def report(
     elif batch is not None and images is not None and acc.net.gives_scores:
         classes = _scores(acc.net, batch, labels, names)
     checked = _simulate(acc, batch, number) if simulate else None
+    explored = look_around(acc.net, target, None) if explore else None
     with working("drawing"):
         found = gather(
             acc,
@@ -112,9 +121,10 @@ def report(
             images=batch,
             titles=_titles(labels, names),
             images_name=images or "",
-            shown=shown,
+            shown=_different(labels, shown),
             checked=checked,
             classes=classes,
+            explored=explored,
             more_origins=more,
         )
         found.save(out)
@@ -132,7 +142,20 @@ def _read(
     source = sources.source(images, net, number or MOST, reading)
     everything = range(len(source))
     with working("reading images"):
-        return source.images(everything), source.labels(everything), tuple(source.classes)
+        batch, labels = source.images(everything), source.labels(everything)
+    if images.partition(":")[0] == "random":  # what noise is called is no matter
+        labels = np.full(len(labels), -1)
+    return batch, labels, tuple(source.classes)
+
+
+def _different(labels: np.ndarray, count: int) -> list[int]:
+    """The first image of each class, then the second ones …, so many of these, in their order."""
+    turn: dict[int, int] = {}
+    turns = []
+    for place, label in enumerate(labels.tolist()):
+        turn[label] = turn.get(label, -1) + 1
+        turns.append((turn[label] if label >= 0 else place, place))
+    return sorted(place for _, place in sorted(turns)[:count])
 
 
 def _titles(labels: np.ndarray, names: tuple[str, ...]) -> list[str]:
@@ -196,8 +219,8 @@ def _simulate(acc: Any, batch: np.ndarray | None, number: int | None) -> Any:
     some = batch[: number or SIMULATED]
     if len(some) < 2:
         raise BitlightError("an interval is between two images: --simulate needs two or more")
-    with progress("simulating", len(some)) as done:
-        return simulate(acc, some, done=done)
+    with steps() as say:
+        return simulate(acc, some, say=say)
 
 
 def _figures(found: Any, out: str) -> dict[str, Any]:

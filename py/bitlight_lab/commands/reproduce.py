@@ -21,6 +21,7 @@ def _options(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         click.argument("targets", nargs=-1),
         click.option("--quick", is_flag=True, help="Fewer images, seeds and epochs: minutes."),
         click.option(
+            "-o",
             "--folder",
             type=Output(file_okay=False, path_type=Path),
             help=f"For runs.jsonl, table.md and the figure; {FOLDER / name} or, with --quick, "

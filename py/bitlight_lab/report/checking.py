@@ -60,8 +60,7 @@ def simulate(
     acc: Accelerator,
     images: np.ndarray,
     processes: int = 1,
-    compiling: Callable[[], None] = lambda: None,
-    done: Callable[..., None] = lambda done: None,
+    say: Callable[[str], None] = lambda step: None,
 ) -> Checked:
     """Run images through the RTL and compare every bit and the cycles.
 
@@ -76,7 +75,8 @@ def simulate(
     simulator = Simulator(acc, processes)
     engine = simulator.engine_for(len(images))
     toolchain.check(engine)
-    compiling()
+    say(f"compiling the simulator, {engine}")
     simulator.build(len(images))
-    out = simulator.run(images, done)
+    say(f"simulating {len(images)} images")
+    out = simulator.run(images)
     return of_run(acc, out, acc.expected(images), engine)

@@ -20,8 +20,9 @@ MOST_CHANNELS = 64
 MOST_PIXELS = 1 << 16
 # Bytes of all pictures of a report, of the 5 MB that it may have.
 MOST_BYTES = 2_500_000
-# Greys of a picture; one more colour, which is transparent, is between the channels.
+# Greys of a picture; one more colour is between the channels.
 GREYS = 15
+BETWEEN = (110, 150, 205)
 
 
 @dataclass(frozen=True)
@@ -135,8 +136,9 @@ def _picture(
     greys = (tiles[:shown].astype(np.int64) - low) * (GREYS - 1) // max(1, high - low)
     sheet = _sheet(greys.astype(np.uint8))
     image = Image.fromarray(sheet, "P")
-    image.putpalette([level for n in range(GREYS) for level in (n * 255 // (GREYS - 1),) * 3])
-    url = _url(image, bits=4, transparency=GREYS)
+    greys_of = [level for n in range(GREYS) for level in (n * 255 // (GREYS - 1),) * 3]
+    image.putpalette([*greys_of, *BETWEEN])
+    url = _url(image, bits=4)
     height, width = sheet.shape
     return Picture(node, kind, _times(shape), shown, channels, every, width, height, url, words)
 
@@ -156,7 +158,11 @@ def _tiles(shape: tuple[int, ...], values: np.ndarray) -> np.ndarray:
 def _sheet(tiles: np.ndarray) -> np.ndarray:
     """Tiles in rows, with a pixel between them."""
     count, rows, columns = tiles.shape
-    across = min(count, max(1, math.ceil(math.sqrt(2 * count * rows / columns))))
+    wanted = min(count, max(1, math.ceil(math.sqrt(1.3 * count * rows / columns))))
+    even = [n for n in range(1, count + 1) if count % n == 0]
+    across = min(even, key=lambda n: abs(math.log(n / wanted)))
+    if not 0.6 < across / wanted < 1.7:
+        across = wanted
     down = -(-count // across)
     sheet = np.full((down * (rows + 1) - 1, across * (columns + 1) - 1), GREYS, np.uint8)
     for place, tile in enumerate(tiles):

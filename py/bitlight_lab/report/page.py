@@ -1,33 +1,31 @@
-"""The page of a report: templates, style and script of this folder, in one text."""
+"""The page of a report: templates, style and script in one text."""
 
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from bitlight.network.summary import summarize
 from bitlight_hw.activity import Activities
 from bitlight_hw.estimate import Estimate
+from bitlight_hw.exploring import Explored, Point, cheapest
 from bitlight_hw.parts import part
 from bitlight_lab.report import hardware
+from bitlight_lab.report.content import Content
 from bitlight_lab.report.drawing import Scale, draw, in_short
 
-if TYPE_CHECKING:
-    from bitlight_lab.report.report import Report
-
-FOLDER = "page"
+FOLDER = "templates"
 # Pixels: of a line of the timeline, of its names, of a chart.
 LINE, NAMES, ACROSS, HIGH = 17, 190, 960, 420
 
 
-def render(report: "Report", one: Activities, many: Activities) -> str:
+def render(report: Content, one: Activities, many: Activities) -> str:
     """The page as text.
 
     Parameters
     ----------
-    report : Report
+    report : Content
     one, many : Activities
         Of one image alone, and of images without end.
     """
@@ -60,6 +58,7 @@ def render(report: "Report", one: Activities, many: Activities) -> str:
             timeline=_lines(hardware.timeline(one), one, report.mhz),
             queues=_lines(hardware.queues(many), many, report.mhz),
             completed=many.completed,
+            pareto=None if report.explored is None else pareto(report, report.explored, total),
         )
     )
 
@@ -74,7 +73,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"count": count, "percent": percent, "short": in_short, "as_dict": asdict}
-    made.globals |= {"read": _read}
+    made.globals |= {"read": _read, "cheapest": cheapest}
     return made
 
 
@@ -129,6 +128,71 @@ def _facts(
             told.append(("of its roof", percent(shares[row.node])))
         facts[row.node] = told
     return facts
+
+
+MOST_OTHERS = 900
+
+
+@dataclass(frozen=True)
+class Pareto:
+    """Foldings over images/s: one quantity of theirs.
+
+    Attributes
+    ----------
+    label : str
+    x, y : Scale
+    others : str, path of SVG with a dot for each folding that is not on the front
+    dots : list of (x, y, Point)
+    limit : float or None, the place of what there is
+    here : (x, y), the accelerator of this page
+    """
+
+    label: str
+    x: Scale
+    y: Scale
+    others: str
+    dots: list[tuple[float, float, Point]]
+    limit: float | None
+    here: tuple[float, float]
+
+
+def pareto(report: Content, found: Explored, total: Estimate) -> list[Pareto]:
+    """The charts of look-up tables and of block RAM."""
+    family = part(report.target).family
+    front = found.front
+    others = [point for point in found.points if not point.front]
+    others = others[:: 1 + len(others) // MOST_OTHERS]
+    rate = report.mhz * 1e6
+    quantities = [
+        (f"LUT{family.lut_inputs}", 0, None, total.luts + total.memory_luts),
+        (family.block_name, 1, found.room.blocks, total.blocks),
+    ]
+    charts = []
+    for label, place, most, own in quantities:
+        shown = [*others, *front]
+        heights = [max(point.taken[place], 1) for point in shown] + [max(own, 1)]
+        rates = [rate / point.cycles for point in shown] + [rate / report.acc.cycles_per_image]
+        x = Scale.around(rates, 58, 468, log=True)
+        y = Scale.around([*heights, *([most] if most else [])], 292, 12, log=True)
+        middle = len(others)
+        dots = "".join(
+            f"M{x(a)} {y(b)}h0" for a, b in zip(rates[:middle], heights[:middle], strict=True)
+        )
+        charts.append(
+            Pareto(
+                label,
+                x,
+                y,
+                dots,
+                [
+                    (x(a), y(b), point)
+                    for a, b, point in zip(rates[middle:-1], heights[middle:-1], front, strict=True)
+                ],
+                y(most) if most else None,
+                (x(rates[-1]), y(heights[-1])),
+            )
+        )
+    return charts
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -11,10 +9,12 @@ from bitlight import BitlightError
 from bitlight.files.replacing import replacing
 from bitlight_hw import Accelerator
 from bitlight_hw.activity import many_images, one_image
+from bitlight_hw.exploring import Explored
 from bitlight_hw.parts import part
 from bitlight_lab.report import origins
 from bitlight_lab.report.checking import Checked
 from bitlight_lab.report.classes import Classes
+from bitlight_lab.report.content import Content
 from bitlight_lab.report.featuremaps import Maps, feature_maps
 from bitlight_lab.report.page import render
 
@@ -22,35 +22,8 @@ from bitlight_lab.report.page import render
 SHOWN = 4
 
 
-@dataclass(frozen=True, eq=False)
-class Report:
-    """What a page says of an accelerator.
-
-    Attributes
-    ----------
-    title : str
-    acc : Accelerator
-    target : str
-        The family or part whose look-up tables and block RAM are counted.
-    mhz : float
-        Clock, for images/s.
-    maps : list of Maps, feature maps of some images
-    checked : Checked or None
-        What a simulation found.
-    classes : Classes or None
-    explored : bitlight_hw.exploring.Explored or None
-    origins : dict of str to str
-    """
-
-    title: str
-    acc: Accelerator
-    target: str = "xc7"
-    mhz: float = 100.0
-    maps: list[Maps] = field(default_factory=list)
-    checked: Checked | None = None
-    classes: Classes | None = None
-    explored: Any = None
-    origins: dict[str, str] = field(default_factory=dict)
+class Report(Content):
+    """A page, still without its form."""
 
     def html(self) -> str:
         """The page; the same report gives the same text."""
@@ -79,10 +52,10 @@ def report(
     images: np.ndarray | None = None,
     titles: Sequence[str] = (),
     images_name: str = "images",
-    shown: int = SHOWN,
+    shown: int | Sequence[int] = SHOWN,
     checked: Checked | None = None,
     classes: Classes | None = None,
-    explored: Any = None,
+    explored: Explored | None = None,
     more_origins: dict[str, str] | None = None,
 ) -> Report:
     """Gather what a page says; needs `bitlight[hw]`.
@@ -96,13 +69,13 @@ def report(
         Family or part, as in `bitlight plan --target`.
     mhz : float
     images : uint8 array (N, H, W, C) or (N, n), optional
-        As the network takes them; the feature maps of the first ones are shown.
+        As the network takes them; the feature maps of some are shown.
     titles : sequence of str
         Of these, what is written beside an image; by default its number.
     images_name : str
         What they are, in words.
-    shown : int
-        Of how many images, while there is room.
+    shown : int or sequence of int
+        How many images, the first ones, or which; while there is room.
     checked : Checked, optional
         From `bitlight_lab.report.checking.simulate` or `of_run`.
     classes : Classes, optional
@@ -137,8 +110,9 @@ def report(
     if images is not None and len(images):
         acc.net.check_images(images)
         about |= origins.of_images(images_name, images)
-        words = [titles[n] if n < len(titles) else f"image {n}" for n in range(len(images))]
-        maps = feature_maps(acc.net, images[:shown], words[:shown])
+        some = [*range(min(shown, len(images)))] if isinstance(shown, int) else [*shown]
+        words = [titles[n] if n < len(titles) else f"image {n}" for n in some]
+        maps = feature_maps(acc.net, images[some], words)
     about |= more_origins or {}
     about |= origins.versions()
     name = title or f"network {acc.net.id[:12]}"

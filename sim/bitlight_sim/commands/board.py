@@ -19,7 +19,11 @@ cycles_option = click.option(
     "--cycles", type=click.IntRange(1), help="Interval to reach; by default what the link can feed."
 )
 clock_option = click.option(
-    "--clock", type=click.FloatRange(1), help="MHz of the design; by default what the board says."
+    "--clock",
+    "--mhz",
+    "clock",
+    type=click.FloatRange(1),
+    help="MHz of the design; by default what the board says.",
 )
 port_option = click.option("--port", required=True, help="Its serial port, as in /dev/ttyUSB1.")
 timeout_option = click.option(
@@ -45,8 +49,9 @@ def board() -> None:
     """
 
 
-@board.command("list")
-def list_() -> None:
+@board.command("list", epilog="Next: bitlight board build BOARD NETWORK.")
+@json_option
+def list_(json_file: str | None) -> None:
     """The boards, their parts, clocks and links."""
     from bitlight_hw.boards import NAMES
     from bitlight_hw.boards import board as find
@@ -57,12 +62,14 @@ def list_() -> None:
         pins = " ".join(f"{port}={pin.site}" for port, pin in one.pins.items())
         made = "bitstream" if one.name in FLOWS else "project for Vivado"
         rows.append([one.name, one.part, pins, one.clock_hz / 1e6, f"{one.baud:,}", one.link, made])
-    show_table(
-        "boards", ["board", "part", "pins", "clock, MHz", "baud", "link", "build makes"], rows
-    )
+    columns = ["board", "part", "pins", "clock, MHz", "baud", "link", "build makes"]
+    show_table("boards", columns, rows)
+    write_json(json_file, {"boards": [dict(zip(columns, row, strict=True)) for row in rows]})
 
 
-@board.command()
+@board.command(
+    epilog="Next: bitlight board load BOARD NETWORK, bitlight board virtual BOARD NETWORK.",
+)
 @click.argument("name", metavar="BOARD")
 @click.argument("network", type=NETWORK)
 @cycles_option
@@ -139,7 +146,7 @@ def build(
     )
 
 
-@board.command()
+@board.command(epilog="Next: bitlight board test NETWORK IMAGES --port PORT.")
 @click.argument("name", metavar="BOARD")
 @click.argument("bitstream", type=click.Path(path_type=Path))
 @click.option("--flash", is_flag=True, help="For good, rather than until power goes.")
@@ -163,7 +170,9 @@ def load(name: str, bitstream: Path, flash: bool) -> None:
         raise BitlightError(f"{' '.join(command)} failed with {done.returncode}")
 
 
-@board.command()
+@board.command(
+    epilog="Next: bitlight board test NETWORK IMAGES --port PORT, with the port that it tells.",
+)
 @click.argument("name", metavar="BOARD")
 @click.argument("network", type=NETWORK)
 @cycles_option
@@ -190,7 +199,7 @@ def virtual(name: str, network: str, cycles: int | None, clock: float | None, of
         opened.wait()
 
 
-@board.command()
+@board.command(epilog="Next: bitlight features NETWORK IMAGES OUT --engine board --port PORT.")
 @click.argument("network", type=NETWORK)
 @click.argument("images", type=IMAGES)
 @port_option
@@ -217,7 +226,7 @@ def run(
     _tell(f"{network} on {images}", figures, json_file)
 
 
-@board.command()
+@board.command(epilog="Next: bitlight board run NETWORK IMAGES --port PORT.")
 @click.argument("network", type=NETWORK)
 @click.argument("images", type=IMAGES)
 @port_option

@@ -14,7 +14,7 @@ from bitlight.errors import BitlightError, SimulationError
 from bitlight_hw.commands.folding import accelerator, folding_options
 
 
-@click.command()
+@click.command(epilog="Next: bitlight simulate NETWORK IMAGES (thousands of images).")
 @click.argument("network", type=NETWORK)
 @click.argument("images", type=IMAGES)
 @click.option("-n", "--number", type=click.IntRange(2), default=2, show_default=True)
@@ -25,7 +25,9 @@ from bitlight_hw.commands.folding import accelerator, folding_options
     show_default=True,
 )
 @click.option("--waves", is_flag=True, help="Leave a waveform.")
-@click.option("--folder", type=Output(file_okay=False), default="build/cosim", show_default=True)
+@click.option(
+    "-o", "--folder", type=Output(file_okay=False), default="build/cosim", show_default=True
+)
 @reading_options
 @folding_options
 @json_option

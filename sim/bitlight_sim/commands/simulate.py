@@ -12,7 +12,10 @@ from bitlight.console.progress import progress, working
 from bitlight_hw.commands.folding import accelerator, folding_options
 
 
-@click.command()
+@click.command(
+    epilog="Next: bitlight cosim NETWORK IMAGES (waveforms), bitlight verilog NETWORK OUT, "
+    "bitlight report NETWORK --simulate."
+)
 @click.argument("network", type=NETWORK)
 @click.argument("images", type=IMAGES)
 @click.option("-n", "--number", type=click.IntRange(1), help="Only the first so many images.")

@@ -16,7 +16,7 @@ from bitlight_hw.commands.folding import accelerator, folding_options
 TARGETS = ["xc7", "ecp5-25k", "ecp5-45k", "ecp5-85k", "ice40-up5k"]
 
 
-@click.command()
+@click.command(epilog="Next: bitlight board build BOARD NETWORK.")
 @click.argument("network", type=NETWORK)
 @click.option("--target", type=click.Choice(TARGETS), required=True, help="The FPGA.")
 @folding_options
@@ -35,6 +35,8 @@ TARGETS = ["xc7", "ecp5-25k", "ecp5-45k", "ecp5-85k", "ice40-up5k"]
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the placer.")
 @click.option(
     "--freq",
+    "--mhz",
+    "freq",
     type=click.FloatRange(0, min_open=True),
     help="MHz that the placer aims at; 100 for ECP5, 24 for iCE40.",
 )
