@@ -1,4 +1,4 @@
-"""Switching activity as a SAIF 2.0 file (IEEE 1801-2015, annex I), for the power tools of vendors."""
+"""Switching activity as a SAIF 2.0 file (IEEE 1801-2015, annex I), for power tools."""
 
 import re
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ IN_HEAD = re.compile(r"(?:input|output)(?: reg)?(?: \[\d+:\d+\])? (\w+)[,)]")
 
 @dataclass(frozen=True)
 class Counts:
-    """Of one bit: clock periods at 0 and at 1, and changes; in half periods, so that a clock has some.
+    """Of one bit: half periods of the clock at 0 and at 1, and changes.
 
     Attributes
     ----------

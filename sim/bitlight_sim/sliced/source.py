@@ -176,7 +176,6 @@ class _Writer:
         yield from (f"constexpr unsigned {name} = {of[True]};" for name, of in names.items())
         names = {"word_registers": self.registers, "all_words": self.counted}
         yield from (f"constexpr unsigned {name} = {of[False]};" for name, of in names.items())
-        groups = [turn.move.q for turn in self.turns if turn.move.q]
         yield "constexpr struct { unsigned first, count, slot; } groups[] = {"
         slot, most = 0, 0
         for q in self.numbers:
@@ -283,7 +282,7 @@ class _Writer:
         if move.memory is None and not move.q:
             yield from (f"O[{n}] = {value};" for n, value in enumerate(values))
             return
-        reset, enable, row = conditions
+        reset, enable, _ = conditions
         group = self.numbers.get(move.q) if vector else None
         if group is not None:
             yield f"if ({reset} | {enable}) keep({group});"
