@@ -196,6 +196,7 @@ class Simulator:
             started = time.perf_counter()
             results, status = self._simulate(program, folder, images, progress)
             seconds = time.perf_counter() - started
+            self._collect(folder)
             features = beats.from_words(results, self.acc.beats_out)
         return Run(
             features=features,
@@ -204,6 +205,9 @@ class Simulator:
             cycles=int(status["cycle"].sum()),
             seconds=seconds,
         )
+
+    def _collect(self, folder: Path) -> None:
+        """Take what else the processes have left in their folder."""
 
     def _bytes(self, images: int) -> int:
         """Memory that images and results take while they are simulated."""

@@ -4,7 +4,8 @@
 //
 // BEATS holds, for each image, BEATS_IN beats of WORDS_IN 32-bit words; RESULTS likewise. STATUS is
 // an array of 64-bit counters as `Status` below. Images FIRST … FIRST + COUNT − 1 are simulated.
-// LINK… are the beats per image of each link: in the end, as many must have passed.
+// LINK… are the beats per image of each link: in the end, as many must have passed. A model that
+// counts what happens in it writes that to STATUS.counts.
 //
 // A model has LANES, each with images of its own, and drive() calls
 //
@@ -13,6 +14,8 @@
 //   put(lane 0's beat, …)         a beat for each lane, kept until it is taken
 //   get(…)                        the beat that each lane gives
 //   advance()                     the clock edge; false if a stream rule was broken
+//   begin(images), close()        before the first of these cycles, and before the last edge
+//   end(path)                     when all is done
 
 #pragma once
 
@@ -30,6 +33,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <string>
 #include <vector>
 
 namespace {
@@ -74,18 +78,22 @@ uint64_t nanoseconds() {
 }
 
 // The images of one process: each lane has one in each of at least `least` rounds, so that there is
-// an interval to measure.
+// an interval to measure. In runs, those of a lane follow each other in the data set, and after the
+// last comes the first again, so that every lane has one in every round.
 struct Images {
     uint64_t count, rounds, lanes;
+    bool runs;
 
-    Images(uint64_t images, uint64_t most, uint64_t least)
+    Images(uint64_t images, uint64_t most, uint64_t least, bool runs)
         : count(images),
           rounds(std::max<uint64_t>(least, (images + most - 1) / most)),
-          lanes((images + rounds - 1) / rounds) {}
+          lanes((images + rounds - 1) / rounds),
+          runs(runs) {}
 
     // Which one, or `count` where there is none.
     uint64_t at(uint64_t round, uint64_t lane) const {
-        return lane < lanes ? std::min(count, round * lanes + lane) : count;
+        if (lane >= lanes) return count;
+        return runs ? (lane * rounds + round) % count : std::min(count, round * lanes + lane);
     }
 };
 
@@ -111,7 +119,7 @@ int drive(Model& model, int argc, char** argv) {
     const uint64_t first = number(4), beats_in = number(6), words_in = number(7);
     const uint64_t beats_out = number(8), words_out = number(9), patience = number(10);
     const uint64_t stride_in = beats_in * words_in, stride_out = beats_out * words_out;
-    const Images images(number(5), Model::LANES, number(11));
+    const Images images(number(5), Model::LANES, number(11), Model::RUNS);
     const auto* beats = map<const uint32_t>(argv[1], false) + first * stride_in;
     auto* results = map<uint32_t>(argv[2], true) + first * stride_out;
     auto* status = map<Status>(argv[3], true);
@@ -124,6 +132,7 @@ int drive(Model& model, int argc, char** argv) {
         model.settle();
         model.advance();
     }
+    model.begin(images);
     const uint64_t started = nanoseconds();
     uint64_t sent = 0, beat_in = 0, done = 0, beat_out = 0, moved = 0;
     uint64_t begun = 0, completed = 0;  // of the first image
@@ -158,6 +167,7 @@ int drive(Model& model, int argc, char** argv) {
                 __atomic_store_n(&status->cycle, cycle, __ATOMIC_RELAXED);
             }
         }
+        if (done == images.rounds && quiet + 1 == QUIET) model.close();
         if (!model.advance()) {
             status->cycle = cycle - 1;  // an assertion tells of the cycle before
             status->broken = 1;
@@ -192,11 +202,25 @@ int drive(Model& model, int argc, char** argv) {
     status->latency = static_cast<int64_t>(completed - begun);
     status->intervals = images.rounds - 1 - reference;
     status->nanoseconds = nanoseconds() - started;
+    const std::string counts = std::string(argv[3]) + ".counts";
+    if (!model.end(counts.c_str())) {
+        perror(counts.c_str());
+        return 3;
+    }
     return 0;
 }
 
+// What a model has that counts nothing.
+struct Uncounted {
+    static constexpr bool RUNS = false;
+
+    void begin(const Images&) {}
+    void close() {}
+    bool end(const char*) { return true; }
+};
+
 // What a model has that does not look at the links.
-struct Unwatched {
+struct Unwatched : Uncounted {
     size_t links = 0;
 
     void watch(const std::vector<uint64_t>& all) { links = all.size(); }

@@ -34,7 +34,7 @@ void read(const Port& port, uint32_t* words, uint64_t count) {
 }
 
 // The beats that passed each link.
-class Watched {
+class Watched : public Uncounted {
   public:
     void watch(const std::vector<uint64_t>& links) {
         per_image_ = links;

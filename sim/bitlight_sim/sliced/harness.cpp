@@ -4,8 +4,23 @@
 
 #include "drive.hpp"
 #include "model.hpp"
+#ifdef COUNTED
+#include "counters.hpp"
+#endif
 
 namespace {
+
+#ifndef COUNTED
+struct Counters {
+    void begin(uint64_t, uint64_t) {}
+    void look() {}
+    void look_between() {}
+    void close() {}
+    void keep(unsigned) {}
+    void tally(unsigned) {}
+    bool write(const char*) { return true; }
+};
+#endif
 
 // Turns 32 words of 32 bits over: bit i of word j becomes bit j of word i.
 void transpose(uint32_t (&block)[32]) {
@@ -24,8 +39,13 @@ Word& word(const unsigned (&place)[1]) { return W[place[0]]; }
 
 Word spread(bool bit) { return bit ? ~Word(0) : Word(0); }
 
+Counters counters;
+
 struct Model : Unwatched {
     static constexpr uint64_t LANES = ::LANES;
+#ifdef COUNTED
+    static constexpr bool RUNS = true;
+#endif
 
     Model() { start(); }
 
@@ -38,9 +58,18 @@ struct Model : Unwatched {
     bool ready() const { return word(i__ready); }
     bool valid() const { return word(o__valid); }
     bool advance() {
+        if (counting_) counters.look();
         ::advance();
+        if (counting_) counters.look_between();
         return true;
     }
+
+    void begin(const Images& images) {
+        counting_ = true;
+        counters.begin(images.lanes, images.rounds);
+    }
+    void close() { counters.close(); }
+    bool end(const char* path) { return counters.write(path); }
 
     void put(const Images& images, uint64_t round, const Beat<const uint32_t>& beat) {
         constexpr unsigned width = std::size(i__payload);
@@ -72,9 +101,15 @@ struct Model : Unwatched {
                 }
             }
     }
+
+  private:
+    bool counting_ = false;
 };
 
 }  // namespace
+
+void keep(unsigned group) { counters.keep(group); }
+void tally(unsigned group) { counters.tally(group); }
 
 int main(int argc, char** argv) {
     Model model;

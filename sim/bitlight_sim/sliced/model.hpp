@@ -56,7 +56,16 @@ inline unsigned within(unsigned row, unsigned depth) { return row < depth ? row 
 
 // Bits of a row of memory, as words.
 inline void expand(Word* to, const uint64_t* row, unsigned width) {
-    for (unsigned n = 0; n < width; ++n) to[n] = -static_cast<Word>(row[n / 64] >> (n % 64) & 1);
+    constexpr unsigned WORDS = LANES / 32;
+    Vector places = {};
+    for (unsigned n = 0; n < WORDS; ++n) places[n] = Word(1) << n;
+    unsigned n = 0;
+    for (; n + WORDS <= width; n += WORDS) {
+        const Word bits = row[n / 64] >> n % 64;
+        const Vector some = (Vector)((spread(bits) & places) != zeros);
+        __builtin_memcpy(to + n, &some, sizeof some);
+    }
+    for (; n < width; ++n) to[n] = -static_cast<Word>(row[n / 64] >> (n % 64) & 1);
 }
 
 inline void copy(Vector* to, const Vector* from, unsigned width) {

@@ -59,6 +59,7 @@ class Netlist:
     memories : list of bool arrays, shape (depth, width), what is in them at first
     raised : set of nets, of registers that are 1 at first
     signals : list of Named, where they are wanted
+    owners : dict of net to path of the component that drives it, with these
     """
 
     gates: Gates = field(default_factory=Gates)
@@ -68,3 +69,4 @@ class Netlist:
     memories: list[np.ndarray] = field(default_factory=list)
     raised: set[int] = field(default_factory=set)
     signals: list[Named] = field(default_factory=list)
+    owners: dict[int, tuple[str, ...]] = field(default_factory=dict)

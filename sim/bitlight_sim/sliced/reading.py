@@ -76,7 +76,10 @@ def read(component: Any, family: Family = families.SIMULATION, *, signals: bool 
     reader = _Reader(modules, top)
     if signals:
         reader.read_signals()
-    return reader.netlist()
+    found = reader.netlist()
+    if signals:
+        reader.find_owners()
+    return found
 
 
 @dataclass(eq=False)
@@ -176,6 +179,23 @@ class _Reader:
                 for signal, name in module.signal_names.items():
                     nets = self.word(place, place.cells.signals[signal])
                     self.found.signals.append(Named((*where, verilog_name(name)), nets))
+            self._read_roms(place)
+
+    def _read_roms(self, place: Place) -> None:
+        """The ports of read-only memories, which are modules of their own text."""
+        for index, cell in enumerate(place.cells.cells):
+            if isinstance(cell, _nir.Instance) and cell.type in self.modules.roms:
+                module = _names(place.cells.modules[cell.module_idx].name[1:])
+                where = (*place.path, *module, verilog_name(cell.name))
+                start, width = cell.ports_o["data"]
+                values = cell.ports_i | {"data": [index << 16 | start + n for n in range(width)]}
+                for name, value in values.items():
+                    self.found.signals.append(Named((*where, name), self.word(place, value)))
+
+    def find_owners(self) -> None:
+        """Which component drives each net; of equal gates, the one that was read first."""
+        for key, net in self.known.items():
+            self.found.owners.setdefault(net, self.places[key >> PLACE].path)
 
     def _leaf(self, place: Place, net: int) -> int:
         key = place.number << PLACE | net

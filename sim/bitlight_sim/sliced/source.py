@@ -11,6 +11,7 @@ from bitlight_sim.sliced.netlist import Move, Netlist
 from bitlight_sim.sliced.schedule import Turn, schedule, split, varying
 
 STATEMENTS = 150  # of one function: more take the compiler longer, and are no faster
+SLOTS = 8  # numbers of 64 bits in the largest vector
 FUNCTIONS = 16  # of one file: files are compiled side by side
 FORMS = {
     "not": "~{}",
@@ -34,14 +35,17 @@ class Source:
     files : list of str
     rows : bytes
         The read-only memories one after the other.
+    counters : dict of net to int
+        Where what is counted of a net stands among all counters.
     """
 
     declared: str
     files: list[str]
     rows: bytes
+    counters: dict[int, int]
 
 
-def write(netlist: Netlist) -> Source:
+def write(netlist: Netlist, counted: bool = False) -> Source:
     """C++ for the harness to include.
 
     A vector is a local of the function that computes it, or `V[n]`: a register, or used elsewhere.
@@ -52,8 +56,10 @@ def write(netlist: Netlist) -> Source:
     netlist : Netlist
         With the ports of a stream design: rst, i__valid, i__payload, o__ready, and i__ready,
         o__valid, o__payload. Only the payload may differ between images.
+    counted : bool
+        Whether the nets of its signals are to be had in each cycle, for `counters.hpp`.
     """
-    writer = _Writer(netlist)
+    writer = _Writer(netlist, counted)
     functions = dict(writer.functions_of_c())
     names = [*functions]
     cuts = [names[n : n + FUNCTIONS] for n in range(0, len(names), FUNCTIONS)]
@@ -66,21 +72,36 @@ def write(netlist: Netlist) -> Source:
     ]
     declared = [*(f"extern {array}" for array in arrays), *writer.ports()]
     declared += [f"void {name}();" for name in names]
-    return Source("\n".join(declared) + "\n", [f"{file}\n" for file in files], writer.rows)
+    if counted:
+        declared += [*writer.groups(), "void keep(unsigned group);", "void tally(unsigned group);"]
+    texts = [f"{file}\n" for file in files]
+    return Source("\n".join(declared) + "\n", texts, writer.rows, writer.counters())
 
 
 class _Writer:
-    def __init__(self, netlist: Netlist) -> None:
+    def __init__(self, netlist: Netlist, counted: bool) -> None:
         self.netlist = netlist
+        seen = {net for signal in netlist.signals for net in signal.nets} if counted else set()
+        if counted:
+            seen |= {move.enable for move in netlist.moves if move.memory is not None}
+        self.seen = sorted(net for net in seen if net > ONE)
         self.kinds, self.inputs = netlist.gates.kinds, netlist.gates.inputs
         self.vectors = varying(netlist, netlist.inputs["i__payload"])
         halves = [split(move, self.vectors) for move in netlist.moves]
         self.moves = [move for _, move in halves if move]  # of words
-        self.turns = schedule(netlist, [move for move, _ in halves if move], self.vectors)
+        between = [net for net in self.seen if net in self.vectors and self.inputs[net]]
+        self.looks = [
+            Move(tuple(between[n : n + STATEMENTS])) for n in range(0, len(between), STATEMENTS)
+        ]
+        turns = [move for move, _ in halves if move]
+        self.turns = schedule(netlist, [*turns, *self.looks], self.vectors)
         self.output = Move(netlist.outputs["o__payload"])
         self.functions = list(_cut(self.turns))
+        changing = [turn.move.q for turn in self.turns if turn.move.q and counted]
+        self.numbers = {q: number for number, q in enumerate(changing)}
         self.places: dict[int, int] = {}  # of a net, in V or W
         self.sizes = {True: 0, False: 0}  # of V and of W
+        self.registers, self.counted = dict(self.sizes), dict(self.sizes)
         self._place_nets()
         self.kept = {
             id(turn): self._room(True, len(turn.move.d)) for turn in self.turns if turn.late
@@ -103,6 +124,9 @@ class _Writer:
         moves = [*self.moves, *(turn.move for turn in self.turns)]
         for move in moves:  # a word of a memory lies side by side
             self._place(move.q)
+        self.registers = dict(self.sizes)
+        self._place(self.seen)
+        self.counted = dict(self.sizes)
         for ports in (self.netlist.inputs, self.netlist.outputs):
             for name, nets in ports.items():
                 if name != "o__payload":
@@ -136,7 +160,7 @@ class _Writer:
 
     def arrays(self) -> Iterator[str]:
         """Everything that is kept from cycle to cycle."""
-        yield f"Vector V[{self.sizes[True] + 1}], M[{self.vector_rows + 1}]"
+        yield f"Vector V[{self.sizes[True] + SLOTS}], M[{self.vector_rows + 1}]"
         yield f"Vector O[{len(self.netlist.outputs['o__payload'])}]"
         yield f"Word W[{self.sizes[False] + 1}]"
 
@@ -145,6 +169,25 @@ class _Writer:
         for name, nets in (*self.netlist.inputs.items(), *self.netlist.outputs.items()):
             places = ", ".join(str(self.places.get(net, 0)) for net in nets)
             yield f"constexpr unsigned {name}[] = {{{places}}};"
+
+    def groups(self) -> Iterator[str]:
+        """Which vectors and words are counted, and which registers change together."""
+        names = {"registers": self.registers, "vectors": self.counted}
+        yield from (f"constexpr unsigned {name} = {of[True]};" for name, of in names.items())
+        names = {"word_registers": self.registers, "all_words": self.counted}
+        yield from (f"constexpr unsigned {name} = {of[False]};" for name, of in names.items())
+        yield "constexpr struct { unsigned first, count, slot; } groups[] = {"
+        slot, most = 0, 0
+        for q in self.numbers:
+            yield f"  {{{self.places[q[0]]}, {len(q)}, {slot}}},"
+            slot, most = slot + -(-len(q) // SLOTS) * SLOTS, max(most, len(q))
+        yield "};"
+        yield f"constexpr unsigned most = {most}, slots = {slot};"
+
+    def counters(self) -> dict[int, int]:
+        """Where each net stands in what `counters.hpp` writes: vectors first, then words."""
+        start = {True: 0, False: self.counted[True]}
+        return {net: start[net in self.vectors] + self.places[net] for net in self.seen}
 
     def functions_of_c(self) -> Iterator[tuple[str, str]]:
         """Names and texts."""
@@ -188,6 +231,8 @@ class _Writer:
                 if net in self.places:
                     yield f"V[{self.places[net]}] = n{net};"
             values = [self._vector(net, here) for net in turn.move.d]
+            if turn.move in self.looks:
+                continue
             if turn.late:
                 place = self.kept[id(turn)]
                 yield from (f"V[{place + n}] = {value};" for n, value in enumerate(values))
@@ -237,6 +282,17 @@ class _Writer:
         if move.memory is None and not move.q:
             yield from (f"O[{n}] = {value};" for n, value in enumerate(values))
             return
+        reset, enable, _ = conditions
+        group = self.numbers.get(move.q) if vector else None
+        if group is not None:
+            yield f"if ({reset} | {enable}) keep({group});"
+        yield from self._changed(move, values, conditions, vector)
+        if group is not None:
+            yield f"if ({reset} | {enable}) tally({group});"
+
+    def _changed(
+        self, move: Move, values: list[str], conditions: tuple[str, str, str], vector: bool
+    ) -> Iterator[str]:
         reset, enable, row = conditions
         if move.reset != ZERO:
             constants = ("zeros", "ones") if vector else ("Word(0)", "~Word(0)")
