@@ -116,7 +116,9 @@ def words(app: Sphinx, doctree: nodes.document) -> None:
     """In "int32 array, shape (C,)" nothing is a name of ours: those of types have a capital."""
     for link in [*doctree.findall(pending_xref)]:
         if link.get("reftype") == "class" and link["reftarget"].islower():
-            link.replace_self(link.children)
+            shown = [part for part in link.children if part.get("condition", "*") == "*"]
+            kept = [part.children if "condition" in part else [part] for part in shown]
+            link.replace_self([node for nodes in kept for node in nodes])
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
