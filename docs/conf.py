@@ -1,6 +1,7 @@
 """Sphinx: how the site is built. `make docs` runs it, and each warning is an error."""
 
 import hashlib
+import os
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 sys.path.insert(0, str(HERE / "_ext"))
+# Notebooks call `bitlight` as a user does; the one that is described here.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 
 def sources() -> str:
