@@ -11,11 +11,13 @@ ROOT = HERE.parent
 sys.path.insert(0, str(HERE / "_ext"))
 # Notebooks call `bitlight` as a user does; the one that is described here.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+# What commands print here is what they print into a file: no bars that move, no colours.
+os.environ |= {"TTY_COMPATIBLE": "0", "NO_COLOR": "1", "COLUMNS": "96"}
 
 
 def sources() -> str:
-    """A digest of the four packages: notebooks are run again when these have changed."""
-    digest = hashlib.sha256()
+    """A digest of the four packages and this file: when it changes, notebooks are run again."""
+    digest = hashlib.sha256(Path(__file__).read_bytes())
     for folder in ("py", "hw", "sim"):
         for file in sorted((ROOT / folder).rglob("*.py")):
             digest.update(file.relative_to(ROOT).as_posix().encode() + file.read_bytes())

@@ -1,42 +1,22 @@
 """The reference of all public names, from `__all__` of every package, made as the site is built.
 
-One page for each package that has public names, in `reference/api`; a name that several packages
-give is described where it is first met, and linked from the others.
+One page for each package that has public names, in `reference/api`, and for each module of which
+a page imports something; a name that several packages give is described where it is first met, and
+linked from the others.
 """
 
 import importlib
 import inspect
-import pkgutil
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from docutils import nodes
+from names import imported, public
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
-
-PACKAGES = ("bitlight", "bitlight_hw", "bitlight_sim", "bitlight_lab")
-
-
-def packages() -> Iterator[ModuleType]:
-    """The four packages and all inside them, each before those that it holds."""
-    for name in PACKAGES:
-        package = importlib.import_module(name)
-        yield package
-        inner = pkgutil.walk_packages(package.__path__, f"{name}.")
-        yield from (importlib.import_module(found.name) for found in inner if found.ispkg)
-
-
-def public() -> dict[str, list[tuple[str, Any]]]:
-    """Of each package that has any, its public names and what they are."""
-    return {
-        package.__name__: [(name, getattr(package, name)) for name in sorted(package.__all__)]
-        for package in packages()
-        if getattr(package, "__all__", None)
-    }
-
+from sphinx.environment import BuildEnvironment
+from sphinx.util import logging
 
 # What scikit-learn adds to each estimator; its own documentation describes it.
 ROUTING = "set_fit_request, set_partial_fit_request, set_score_request, set_transform_request"
@@ -86,12 +66,17 @@ def write(app: Sphinx) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     described: dict[int, str] = {}
     pages = {name: page(name, names, described) for name, names in public().items()}
-    listed = "\n".join(pages)
+    inside = {name: page(name, names, described) for name, names in imported().items()}
+    inside = {name: text for name, text in inside.items() if name not in pages}
+    first, second = "\n".join(pages), "\n".join(inside)
+    pages |= inside
     pages["index"] = (
         "# Python\n\nEvery public name of the four packages. Signatures have their types; "
         "docstrings say shapes, units and what is raised, and their examples are run by the "
         "tests.\n\n"
-        f"```{{toctree}}\n:maxdepth: 1\n\n{listed}\n```\n"
+        f"```{{toctree}}\n:maxdepth: 1\n\n{first}\n```\n\n"
+        "## Inside the packages\n\nNames of modules that pages of this site use.\n\n"
+        f"```{{toctree}}\n:maxdepth: 1\n\n{second}\n```\n"
     )
     for name, text in pages.items():
         file = folder / f"{name}.md"
@@ -121,9 +106,21 @@ def words(app: Sphinx, doctree: nodes.document) -> None:
             link.replace_self([node for nodes in kept for node in nodes])
 
 
+def complete(app: Sphinx, env: BuildEnvironment) -> None:
+    """Each public name has its entry, or that of the name that it is the same as."""
+    objects = {entry[0] for entry in env.get_domain("py").get_objects()}
+    anchors = env.get_domain("std").anonlabels  # type: ignore[attr-defined]
+    for package, names in public().items():
+        for name, _ in names:
+            path = f"{package}.{name}"
+            if path not in objects and f"also-{path}".lower() not in anchors:
+                logging.getLogger(__name__).warning("%s has no entry in the reference", path)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Before pages are read, and before napoleon reads a docstring."""
     app.connect("builder-inited", write)
     app.connect("doctree-read", words)
+    app.connect("env-check-consistency", complete)
     app.connect("autodoc-process-docstring", plain, priority=400)
     return {"parallel_read_safe": True}

@@ -51,6 +51,16 @@ class Accelerator(wiring.Component):
         If the folding or the dataflow does not fit the network, or the projection's do not divide.
     OpticsError
         If scores should be projected.
+
+    Examples
+    --------
+    >>> from bitlight import Linear
+    >>> net = Network((8,), 1, [Linear(np.ones((4, 8), bool), np.zeros(4, np.int32))])
+    >>> acc = Accelerator(net, [(1, 2)])  # one output at a time, from two inputs
+    >>> acc.cycles_per_image, acc.latency
+    (16, 23)
+    >>> "module accelerator" in acc.verilog("generic")
+    True
     """
 
     i: Any

@@ -26,7 +26,7 @@ class Box:
     Examples
     --------
     >>> Box(("matvec", "PE 32")).size
-    (73.0, 58)
+    (66.0, 58)
     """
 
     text: tuple[str, ...]

@@ -105,6 +105,16 @@ def read_idx(path: Folder) -> np.ndarray:
     DataError
         If the file is not a whole IDX file of unsigned bytes, or declares more than half a
         megabyte and than eight times its own size.
+
+    Examples
+    --------
+    >>> import gzip, tempfile
+    >>> from pathlib import Path
+    >>> file = Path(tempfile.mkdtemp()) / "labels.gz"
+    >>> data = bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 2, 1])  # unsigned bytes, one dimension of 3
+    >>> _ = file.write_bytes(gzip.compress(data))
+    >>> read_idx(file)
+    array([7, 2, 1], dtype=uint8)
     """
     path = Path(path)
     with open_gzip(path) as file:
