@@ -235,6 +235,15 @@ class Imported:
     >>> imported = import_qonnx("cnv.onnx")                        # doctest: +SKIP
     >>> imported.network.forward(imported.input.encode(x))         # doctest: +SKIP
     >>> imported(x)              # the floats that the graph gives   # doctest: +SKIP
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from bitlight import Linear, export_qonnx, import_qonnx
+    >>> net = Network((8,), 1, [Linear(np.ones((4, 8), bool), np.zeros(4, np.int32))])
+    >>> file = Path(tempfile.mkdtemp()) / "net.onnx"
+    >>> export_qonnx(net, file)
+    >>> imported = import_qonnx(file)
+    >>> imported.network.forward(np.ones((1, 8), np.uint8))
+    array([[1, 1, 1, 1]], dtype=uint8)
     """
 
     network: Network
