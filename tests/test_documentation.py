@@ -37,7 +37,7 @@ from bitlight import data
 whole = data.animal_split
 data.animal_split = lambda: tuple(part[:300] for part in whole())
 """
-# What only a board has.
+# What only a board has: tests/bitlight_hw/axi/test_zynq.py runs it on the RTL.
 ELSEWHERE = {"docs/axi.md": "pynq"}
 
 
