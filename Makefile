@@ -152,6 +152,7 @@ gpu-check: $(READY)  ## What runs on CUDA beside the CPU: same answers, times; w
 package: $(READY)  ## Wheel and sdist, and the wheel alone in an empty environment.
 	@rm -rf dist build/installed
 	@$(BIN)/python -m hatchling build
+	@$(BIN)/python tests/packaged.py dist
 	@$(PYTHON) -m venv build/installed
 	@build/installed/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt dist/*.whl
 	@cd build && PATH=$(CURDIR)/build/installed/bin:$$PATH installed/bin/python -P ../tests/installed.py
