@@ -67,7 +67,9 @@ def version(program: str, native: bool = False) -> str:
     try:
         return f"{package} {metadata.version(package)}"
     except metadata.PackageNotFoundError:
-        raise SynthesisError(f"{package} is not installed; try: pip install 'bitlight[fpga]'") from None
+        raise SynthesisError(
+            f"{package} is not installed; try: pip install 'bitlight[fpga]'"
+        ) from None
 
 
 def call(command: Sequence[str], work: Path, log: Path, say: Callable[[str], None]) -> int:
