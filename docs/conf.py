@@ -13,6 +13,13 @@ sys.path.insert(0, str(HERE / "_ext"))
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 # What commands print here is what they print into a file: no bars that move, no colours.
 os.environ |= {"TTY_COMPATIBLE": "0", "NO_COLOR": "1", "COLUMNS": "96"}
+# A profile of the notebooks' own, so that nobody's settings change what they print. Their kernels
+# are reached from this machine alone, of which they would warn each time.
+PROFILE = ROOT / "build" / "docs" / "ipython"
+(PROFILE / "profile_default").mkdir(parents=True, exist_ok=True)
+SETTINGS = "c = get_config()\nc.IPKernelApp.log_level = 'ERROR'\n"
+(PROFILE / "profile_default" / "ipython_kernel_config.py").write_text(SETTINGS)
+os.environ["IPYTHONDIR"] = str(PROFILE)
 
 
 def sources() -> str:
