@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DOCS_READY := $(VENV)/.ready-docs
 SIM ?= quick
 TARGET ?= ecp5-85k
 # The network that is simulated: the shipped extractor, or the one that was asked for.
@@ -12,7 +13,7 @@ NETWORK ?= cnv
 FOLDING ?= $(if $(filter cnv,$(NETWORK)),published)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow fuzz topologies sim verilog pretrain pretrain32 pretrain-natural pretrain-cifar training bench synth board waves optics reproduce gpu-check package coverage lint format clean
+.PHONY: help setup docs docs-links demo test test-slow fuzz topologies sim verilog pretrain pretrain32 pretrain-natural pretrain-cifar training bench synth board waves optics reproduce gpu-check package coverage lint format clean
 
 help:  ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,6 +26,21 @@ $(READY): pyproject.toml constraints.txt sim/system-packages.sh
 	@echo "installing Python packages into $(VENV)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
+
+# What only the site needs comes when the site is first built.
+$(DOCS_READY): $(READY)
+	@echo "installing what builds the site into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@touch $@
+
+SPHINX = $(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -d build/docs/doctrees docs
+
+docs: $(DOCS_READY)  ## The site, in build/docs/html: notebooks run, links checked, warnings are errors.
+	@$(SPHINX) -b html build/docs/html
+	@echo "build/docs/html/index.html"
+
+docs-links: $(DOCS_READY)  ## The addresses outside that the site names; needs the network.
+	@$(SPHINX) -b linkcheck build/docs/links
 
 demo: $(READY)  ## The whole chain once, on real images: RTL, golden model, heads.
 	@$(BIN)/bitlight demo --folder build/demo
@@ -136,6 +152,7 @@ gpu-check: $(READY)  ## What runs on CUDA beside the CPU: same answers, times; w
 package: $(READY)  ## Wheel and sdist, and the wheel alone in an empty environment.
 	@rm -rf dist build/installed
 	@$(BIN)/python -m hatchling build
+	@$(BIN)/python tests/packaged.py dist
 	@$(PYTHON) -m venv build/installed
 	@build/installed/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt dist/*.whl
 	@cd build && PATH=$(CURDIR)/build/installed/bin:$$PATH installed/bin/python -P ../tests/installed.py

@@ -16,11 +16,19 @@ from datasets import photographs
 from bitlight.cli.main import cli
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs/tutorials").glob("*.md")),
+]
+# What stands between fences: what is run here, what is checked here, what is only shown (output
+# and layouts of files), and what makes a figure. Cells of notebooks are run by `make docs`.
+LANGUAGES = {"python", "sh", "text", "mermaid", "wavedrom"}
+FENCE = re.compile(r"^(`{3,}|:{3,})([^`\n]*)$", re.MULTILINE)
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NAMES = cli.list_commands(click.Context(cli))
 COMMAND = re.compile(
-    rf"^(?: {{4}}|)(bitlight (?:{'|'.join(NAMES)}) .*)$",
+    rf"^(?: {{4}}|!|)(bitlight (?:{'|'.join(NAMES)}) .*)$",
     re.MULTILINE,
 )
 # Fewer images than the data set has: enough for each line to be run.
@@ -29,7 +37,7 @@ from bitlight import data
 whole = data.animal_split
 data.animal_split = lambda: tuple(part[:300] for part in whole())
 """
-# What only a board has.
+# What only a board has: tests/bitlight_hw/axi/test_zynq.py runs it on the RTL.
 ELSEWHERE = {"docs/axi.md": "pynq"}
 
 
@@ -88,6 +96,18 @@ def test_sessions_give_what_they_show(page):
         page.read_text().replace("```", ""), {}, name(page), name(page), 0
     )
     assert doctest.DocTestRunner().run(found).failed == 0
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_block_says_what_it_is(page):
+    text = page.read_text()
+    opened = [kind for mark, kind in FENCE.findall(text) if mark.startswith("`")][::2]
+    kinds = {kind.split()[0] if kind else "" for kind in opened}
+    plain = {kind for kind in kinds if not kind.startswith("{")}
+    assert plain <= LANGUAGES
+    is_notebook = text.startswith("---\nfile_format: mystnb\n")
+    assert ("{code-cell}" in kinds) == is_notebook
+    assert not (is_notebook and "python" in kinds)
 
 
 def test_promises_name_tests_that_are_there():

@@ -9,6 +9,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from bitlight import Network
+from bitlight.drawing import Drawing
 from bitlight_hw import family as families
 from bitlight_hw.estimate import Estimate
 from bitlight_hw.optics import Projection
@@ -50,6 +51,16 @@ class Accelerator(wiring.Component):
         If the folding or the dataflow does not fit the network, or the projection's do not divide.
     OpticsError
         If scores should be projected.
+
+    Examples
+    --------
+    >>> from bitlight import Linear
+    >>> net = Network((8,), 1, [Linear(np.ones((4, 8), bool), np.zeros(4, np.int32))])
+    >>> acc = Accelerator(net, [(1, 2)])  # one output at a time, from two inputs
+    >>> acc.cycles_per_image, acc.latency
+    (16, 23)
+    >>> "module accelerator" in acc.verilog("generic")
+    True
     """
 
     i: Any
@@ -104,6 +115,12 @@ class Accelerator(wiring.Component):
         """What the golden model gives for images, and their projection where there is one."""
         features = self.net.forward(images)
         return features if self.projection is None else self.projection.of(features)
+
+    def picture(self, *, across: bool = True) -> Drawing:
+        """Its units and the streams between them, drawn: SVG, which a notebook shows."""
+        from bitlight_hw.picture import picture
+
+        return picture(self.plan, across=across)
 
     def verilog(self, target: str = "xc7") -> str:
         """The whole accelerator as Verilog text; same network and folding, same text.

@@ -1,4 +1,8 @@
-"""A figure that is drawn without a screen and written whole."""
+"""Figures in one style, drawn without a screen and written whole.
+
+Lines differ in marker and dash as well as in colour, so that they can be told apart when printed
+grey; colours are those of Okabe and Ito, which can be told apart with any kind of sight.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,6 +10,22 @@ from pathlib import Path
 from typing import Any
 
 from bitlight.files.replacing import replacing
+
+COLOURS = ("#000000", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#777777")
+MARKERS = "os^DvPX*"
+STYLE = {
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "0.9",
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "font.size": 9,
+    "lines.markersize": 4.5,
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "bitlight",  # the same figure, the same bytes
+}
 
 
 @contextmanager
@@ -15,7 +35,7 @@ def drawn(path: Path, size: tuple[float, float], rows: int = 1, columns: int = 1
     Parameters
     ----------
     path : Path
-        Its ending says which form it has: .png, .svg.
+        Its end says the format: .svg for what is drawn, .png for what is seen.
     size : (width, height)
         In inches, of the whole figure.
     rows, columns : int
@@ -23,15 +43,17 @@ def drawn(path: Path, size: tuple[float, float], rows: int = 1, columns: int = 1
     import matplotlib as mpl
 
     mpl.use("Agg")
-    mpl.rcParams["svg.hashsalt"] = "bitlight"
     from matplotlib import pyplot as plt
 
-    figure, panels = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
-    try:
-        yield panels
-        with replacing(path) as file:
-            # The same figure gives the same bytes.
-            about = {"Date": None} if path.suffix == ".svg" else {}
-            figure.savefig(file, dpi=120, format=path.suffix[1:], metadata=about)
-    finally:
-        plt.close(figure)
+    cycle = mpl.cycler(color=COLOURS, marker=[*MARKERS])
+    with mpl.rc_context({**STYLE, "axes.prop_cycle": cycle}):
+        options: dict[str, Any] = {"figsize": size, "layout": "constrained", "squeeze": False}
+        figure, panels = plt.subplots(rows, columns, **options)
+        try:
+            yield panels
+            form = path.suffix.removeprefix(".")
+            dated = {"metadata": {"Date": None}} if form == "svg" else {}
+            with replacing(path) as file:
+                figure.savefig(file, format=form, dpi=120, **dated)
+        finally:
+            plt.close(figure)

@@ -62,6 +62,11 @@ class Run:
         Simulated clock cycles, over all processes.
     seconds : float
         Wall time of the run, without the build.
+
+    Examples
+    --------
+    >>> Run(np.zeros((100, 8), np.uint8), 64, 90, 6490, seconds=0.5).images_per_s
+    200.0
     """
 
     features: np.ndarray

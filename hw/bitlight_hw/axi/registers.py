@@ -43,6 +43,11 @@ class Register:
     """One row of the map; `words` registers that follow each other.
 
     One with `first` keeps as many of its lowest bits as that has, and begins with it.
+
+    Examples
+    --------
+    >>> next(register.offset for register in REGISTERS if register.name == "BATCH")
+    84
     """
 
     offset: int

@@ -32,7 +32,13 @@ SIZES = PARTS | {
 
 @dataclass(frozen=True)
 class Pin:
-    """A ball or pin of the package, and its electrical standard as the tools call it."""
+    """A ball or pin of the package, and its electrical standard as the tools call it.
+
+    Examples
+    --------
+    >>> Pin("35", "SB_LVCMOS").site
+    '35'
+    """
 
     site: str
     standard: str
@@ -65,6 +71,12 @@ class Board:
         Command that loads a bitstream until power goes, and for good; {} is the file.
     bitstream : str
         Name of the file.
+
+    Examples
+    --------
+    >>> from bitlight_hw.boards import board
+    >>> board("ulx3s").title, board("ulx3s").clock_hz
+    ('ULX3S-85F', 62500000)
     """
 
     name: str

@@ -32,7 +32,7 @@ def serial_for(
     Parameters
     ----------
     net : Network
-    board : Board
+    board : bitlight_hw.boards.Board
     clock_hz : int, optional
         By default what the board says.
     cycles : int, optional

@@ -28,7 +28,7 @@ class SerialAccelerator(wiring.Component):
     Parameters
     ----------
     acc : Accelerator
-    board : Board
+    board : bitlight_hw.boards.Board
     clock_hz : int, optional
         By default what the board says.
 

@@ -22,6 +22,12 @@ class Projection:
         Features in one beat: 1, 2, 4, 8, 16 or 32.
     components : int
         Components at once; must divide `n_components`.
+
+    Examples
+    --------
+    >>> bits = np.random.default_rng(0).integers(0, 2, (2, 64), dtype=np.uint8)
+    >>> Projection(n_components=3, seed=1).of(bits).shape  # what the hardware gives for them
+    (2, 3)
     """
 
     n_components: int

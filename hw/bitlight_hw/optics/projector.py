@@ -66,6 +66,16 @@ class Projector(Unit):
         If there is nothing to project, or the shift is negative.
     FoldingError
         If `lanes` or `components` does not divide.
+
+    Examples
+    --------
+    >>> from bitlight.optics import twin
+    >>> from bitlight_hw.units import feed
+    >>> import numpy as np
+    >>> unit = Projector(4, 2, seed=0, shift=0, lanes=4, components=1)
+    >>> found = feed(unit, [0b1101] * 2)  # the frame, once for each component
+    >>> found == twin.project(np.array([[1, 0, 1, 1]]), 0, 2, 0)[0].tolist()
+    True
     """
 
     def __init__(

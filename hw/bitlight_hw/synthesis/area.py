@@ -23,6 +23,11 @@ class Area:
         Block RAMs, in the unit that the target names.
     large_rams : int
         Single-port RAMs of 256 kbit (iCE40 UltraPlus).
+
+    Examples
+    --------
+    >>> Area(luts=10, ffs=4).luts
+    10
     """
 
     luts: int = 0
@@ -50,7 +55,14 @@ class Area:
 
 
 def labels(target: Target) -> dict[str, str]:
-    """Field of `Area` → what the target's users call it, for fields that the target has."""
+    """Field of `Area` → what the target's users call it, for fields that the target has.
+
+    Examples
+    --------
+    >>> from bitlight_hw.synthesis import target
+    >>> labels(target("ice40-up5k"))["luts"]
+    'LUT4'
+    """
     names = {
         "luts": f"LUT{target.lut_inputs}",
         "memory_luts": "LUT as memory",

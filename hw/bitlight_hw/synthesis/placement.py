@@ -30,6 +30,11 @@ class Path:
         From the clock edge to the end's input, clock-to-output included.
     levels : int
         Cells of logic between; 0 where nextpnr does not say.
+
+    Examples
+    --------
+    >>> Path("layer0_matvec", "weight", "sum", delay_ns=9.8).delay_ns
+    9.8
     """
 
     unit: str
@@ -55,6 +60,12 @@ class Placement:
         flattening leaves them; those that lost theirs are under "".
     bitstream : pathlib.Path or None
         Of the harness, with arbitrary pins; None unless it was asked for.
+
+    Examples
+    --------
+    >>> slow = Path("layer0_matvec", "weight", "sum", delay_ns=10.0)
+    >>> Placement(100.0, {"TRELLIS_COMB": (120, 24288)}, slow, [slow], None).fmax_mhz
+    100.0
     """
 
     fmax_mhz: float

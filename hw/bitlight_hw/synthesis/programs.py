@@ -50,7 +50,7 @@ def path(program: str, native: bool = False) -> str:
     found = shutil.which(program, path=str(beside)) or shutil.which(program)
     if found is None:
         raise SynthesisError(
-            f"{program} is not installed; try: pip install {PACKAGES.get(program, program)}"
+            f"{PACKAGES.get(program, program)} is not installed; try: pip install 'bitlight[fpga]'"
         )
     return found
 
@@ -67,7 +67,9 @@ def version(program: str, native: bool = False) -> str:
     try:
         return f"{package} {metadata.version(package)}"
     except metadata.PackageNotFoundError:
-        raise SynthesisError(f"{package} is not installed; try: pip install {package}") from None
+        raise SynthesisError(
+            f"{package} is not installed; try: pip install 'bitlight[fpga]'"
+        ) from None
 
 
 def call(command: Sequence[str], work: Path, log: Path, say: Callable[[str], None]) -> int:

@@ -28,6 +28,13 @@ class Report:
         Of each step; of one that was done before, what it took then.
     cached : set of str
         Steps that were done before.
+
+    Examples
+    --------
+    >>> from bitlight_hw.synthesis import target
+    >>> report = Report(target("ecp5-25k"), Area(luts=120), {}, {}, None, [], {}, set())
+    >>> report.total.luts, report.images_per_s(1000)  # there is no clock without place and route
+    (120, None)
     """
 
     target: Target

@@ -52,6 +52,11 @@ class Target:
         Capacity of one unit of `Area.brams`, parity bits included.
     blocks_per_bram : int
         The smallest block RAMs in it, which predictions count.
+
+    Examples
+    --------
+    >>> target("ecp5-85k").family
+    'ecp5'
     """
 
     name: str

@@ -1,5 +1,6 @@
 """The stream units that an accelerator is made of; each knows its own timing."""
 
+from bitlight_hw.units.feeding import feed
 from bitlight_hw.units.fork import Fork
 from bitlight_hw.units.gearbox import Gearbox
 from bitlight_hw.units.join import Side, Sum
@@ -30,4 +31,5 @@ __all__ = [
     "SumPool",
     "Unit",
     "Window",
+    "feed",
 ]

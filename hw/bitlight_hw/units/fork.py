@@ -23,6 +23,12 @@ class Fork(Unit):
     ----------
     width : int, bits of a beat
     ways : int
+
+    Examples
+    --------
+    >>> from bitlight_hw.units import feed
+    >>> feed(Fork(4, ways=2), [1, 2, 3])
+    ([1, 2, 3], [1, 2, 3])
     """
 
     def __init__(self, width: int, ways: int) -> None:

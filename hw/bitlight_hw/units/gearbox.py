@@ -20,6 +20,12 @@ class Gearbox(Unit):
     With u = gcd(wide_in, wide_out) elements as the unit, n = wide_in/u and m = wide_out/u: while
     fewer than m − n units are kept a beat is only taken; with m or more one is only given; between
     those both happen in one cycle. So the wider side moves in every cycle that it can.
+
+    Examples
+    --------
+    >>> from bitlight_hw.units import feed
+    >>> feed(Gearbox(2, 3, 1), [0b01, 0b11, 0b10])  # bits 1 0 1 1 0 1
+    [5, 5]
     """
 
     def __init__(self, wide_in: int, wide_out: int, bits: int) -> None:

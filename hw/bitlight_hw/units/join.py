@@ -27,6 +27,12 @@ class Sum(Unit):
     lanes : int, elements in a beat
     low, high : int, the range of what is given
     clips : bool, whether the sum can be out of that range
+
+    Examples
+    --------
+    >>> from bitlight_hw.units import feed
+    >>> feed(Sum([4, 4], 1, -8, 7, clips=True), [3, 5], [4, 5])  # 3 + 4, and 5 + 5 clipped
+    [7, 7]
     """
 
     def __init__(
@@ -94,6 +100,12 @@ class Side(Unit):
     inner : sequence of int, beats of a pixel of each stream
     width : int, bits of an element of what is given
     is_signed : bool, whether elements are two's complement, which is carried on to `width` bits
+
+    Examples
+    --------
+    >>> from bitlight_hw.units import feed
+    >>> feed(Side([2, 2], 1, [1, 1], 2, is_signed=False), [0, 1], [2, 3])
+    [0, 2, 1, 3]
     """
 
     def __init__(

@@ -170,6 +170,15 @@ class Scale(Lanes):
     multiplier, offset : int arrays, shape (C,)
     shift : int
     low, high : int, the range of what is given
+
+    Examples
+    --------
+    >>> from bitlight_hw.units import feed
+    >>> double = Scale(
+    ...     np.array([2]), np.array([1]), shift=0, low=-16, high=15, lanes=1, bits=4, top=None
+    ... )
+    >>> [beat - 32 * (beat > 15) for beat in feed(double, [1, 3, 0b1110])]  # of 1, 3 and −2
+    [3, 7, -3]
     """
 
     registers = 3
@@ -223,6 +232,14 @@ class Rectify(Lanes):
     slope, before, after : int arrays, shape (C,): p, γ, ζ
     shift : int
     low, high : int, the range of what is given
+
+    Examples
+    --------
+    >>> from bitlight_hw.units import feed
+    >>> zero = np.array([0])
+    >>> relu = Rectify(zero, zero, zero, shift=0, low=0, high=7, lanes=1, bits=4)
+    >>> feed(relu, [5, 0b1110])  # of 5 and −2
+    [5, 0]
     """
 
     registers = 3
@@ -277,6 +294,12 @@ class Compare(Lanes):
     ----------
     threshold : int array, shape (C,) or (C, T)
     low, high : int, the range of the input
+
+    Examples
+    --------
+    >>> from bitlight_hw.units import feed
+    >>> feed(Compare(np.array([[-1, 2]]), low=-8, high=7, lanes=1, bits=4), [0b1000, 0, 3])
+    [0, 1, 2]
     """
 
     def __init__(

@@ -72,6 +72,14 @@ class MatrixVector(Unit):
     ------
     FoldingError
         If PE or SIMD does not divide.
+
+    Examples
+    --------
+    >>> from bitlight_hw.units import feed
+    >>> weight = np.array([[1, 1, 1, 0], [0, 0, 0, 0]], bool)  # +1 +1 +1 −1, and −1 −1 −1 −1
+    >>> unit = MatrixVector(weight, np.array([4, 4]), pe=2, simd=4, bits=1)
+    >>> feed(unit, [0b0111, 0b0000])  # a = 4 and −2; −2 and 4: bit j is output j
+    [1, 2]
     """
 
     def __init__(

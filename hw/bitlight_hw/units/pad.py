@@ -27,6 +27,12 @@ class Pad(Unit):
     inner : int, beats of a pixel
     rows, columns : int, of the frame on each side
     value : int, one beat of the frame
+
+    Examples
+    --------
+    >>> from bitlight_hw.units import feed
+    >>> feed(Pad(4, height=1, across=2, inner=1, rows=0, columns=1, value=9), [1, 2])
+    [9, 1, 2, 9]
     """
 
     def __init__(

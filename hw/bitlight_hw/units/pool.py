@@ -124,6 +124,12 @@ class OrPool(Pool):
     Parameters
     ----------
     width : int, bits of a beat
+
+    Examples
+    --------
+    >>> from bitlight_hw.units import feed
+    >>> feed(OrPool(2, inner=1, length=4, kernel=2, stride=2), [0b01, 0b10, 0b00, 0b10])
+    [3, 2]
     """
 
     def __init__(self, width: int, *, inner: int, length: int, kernel: int, stride: int) -> None:
@@ -141,6 +147,12 @@ class MaxPool(Pool):
     ----------
     bits : int, of a level
     lanes : int, levels in a beat
+
+    Examples
+    --------
+    >>> from bitlight_hw.units import feed
+    >>> feed(MaxPool(4, 1, inner=1, length=4, kernel=2, stride=2), [3, 7, 1, 0])
+    [7, 1]
     """
 
     def __init__(
@@ -174,6 +186,12 @@ class SumPool(Pool):
     bits : int, of an element, two's complement
     lanes : int, elements in a beat
     low, high : int, the range of a sum
+
+    Examples
+    --------
+    >>> from bitlight_hw.units import feed
+    >>> feed(SumPool(4, 1, 0, 14, inner=1, length=4, kernel=2, stride=2), [3, 7, 1, 0])
+    [10, 1]
     """
 
     def __init__(
@@ -230,6 +248,12 @@ class Centre(Unit):
     bits : int, of a level
     top : int, the highest level
     lanes : int, levels in a beat
+
+    Examples
+    --------
+    >>> from bitlight_hw.units import feed
+    >>> feed(Centre(2, top=3, lanes=1), [0, 1, 2, 3])  # −3, −1, 1, 3 in three bits
+    [5, 7, 1, 3]
     """
 
     def __init__(self, bits: int, top: int, lanes: int) -> None:

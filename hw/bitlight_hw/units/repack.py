@@ -57,6 +57,12 @@ class Repack(Unit):
     ------
     ValueError
         If neither divides.
+
+    Examples
+    --------
+    >>> from bitlight_hw.units import feed
+    >>> feed(Repack(1, 2, 4, frame=3), [1, 2, 3, 4, 5, 6])  # frames of three elements
+    [33, 3, 84, 6]
     """
 
     def __init__(self, wide_in: int, wide_out: int, bits: int, *, frame: int) -> None:

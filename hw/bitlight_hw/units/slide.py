@@ -27,6 +27,13 @@ class Slide(Unit):
     width : int, bits of a pixel
     height, across : int, size of the (padded) image
     kernel, stride : (rows, columns)
+
+    Examples
+    --------
+    >>> from bitlight_hw.units import feed
+    >>> unit = Slide(4, height=2, across=2, kernel=(1, 2), stride=(1, 1))
+    >>> [f"{beat:02x}" for beat in feed(unit, [1, 2, 3, 4])]
+    ['21', '43']
     """
 
     def __init__(

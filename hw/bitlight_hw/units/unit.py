@@ -24,6 +24,19 @@ class Unit(wiring.Component):
     Attributes
     ----------
     inputs, outputs : tuples of str, names of the streams
+
+    Examples
+    --------
+    >>> from amaranth import Module
+    >>> from bitlight_hw.units import feed
+    >>> class Wire(Unit):
+    ...     def elaborate(self, platform):
+    ...         m = Module()
+    ...         m.d.comb += [self.o.payload.eq(self.i.payload), self.o.valid.eq(self.i.valid)]
+    ...         m.d.comb += self.i.ready.eq(self.o.ready)
+    ...         return m
+    >>> feed(Wire(4, 4), [1, 2, 3])
+    [1, 2, 3]
     """
 
     i: Any

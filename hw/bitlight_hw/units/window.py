@@ -37,6 +37,15 @@ class Window(Unit):
     depth : int, words in the ring
     images : int
         How many images it may have to hold at most: one, where no other way waits for this one.
+
+    Examples
+    --------
+    >>> from bitlight_hw.units import feed
+    >>> unit = Window(
+    ...     4, height=1, across=3, inner=1, kernel=(1, 2), stride=(1, 1), repeats=1, depth=4
+    ... )
+    >>> feed(unit, [1, 2, 3])  # windows (1, 2) and (2, 3)
+    [1, 2, 2, 3]
     """
 
     def __init__(

@@ -110,7 +110,15 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line.
+
+    Examples
+    --------
+    >>> import subprocess
+    >>> command = [sys.executable, "-m", "bitlight.cli", "--version"]
+    >>> subprocess.run(command, capture_output=True, text=True).stdout.split()[-2]
+    'version'
+    """
     debug = "--debug" in sys.argv[1:2]
     keep_own_files_readable()
     say_in_any_encoding()

@@ -28,6 +28,19 @@ def birds200(folder: str | os.PathLike[str]) -> ImageSplit:
     --------
     >>> len(birds200("CUB_200_2011").test)  # doctest: +SKIP
     5794
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())  # the same files, smaller
+    >>> lists = {"images": ("a.jpg", "b.jpg"), "image_class_labels": (1, 2)}
+    >>> lists |= {"train_test_split": (1, 0), "classes": ("001.Crow", "002.Gull")}
+    >>> for name, values in lists.items():
+    ...     rows = "".join(f"{number} {value}\\n" for number, value in enumerate(values, 1))
+    ...     _ = (folder / f"{name}.txt").write_text(rows)
+    >>> (folder / "images").mkdir()
+    >>> for name in lists["images"]:
+    ...     (folder / "images" / name).touch()
+    >>> split = birds200(folder)
+    >>> len(split.train), split.names[split.test_labels[0]]
+    (1, '002.Gull')
     """
     root = Path(folder)
     paths = _table(root / "images.txt")

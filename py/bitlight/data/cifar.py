@@ -160,6 +160,17 @@ def cifar(path: str | os.PathLike[str], part: Part, *, coarse: bool = False) -> 
     >>> images, labels, names = cifar("cifar-10-batches-py", "train")  # doctest: +SKIP
     >>> images.shape  # doctest: +SKIP
     (50000, 32, 32, 3)
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())  # the same files, smaller
+    >>> rows = np.zeros((2, 1 + 3 * 32 * 32), np.uint8)
+    >>> rows[:, 0] = 3, 9  # a label, then the pixels
+    >>> rows.tofile(folder / "test_batch.bin")
+    >>> for number in range(1, 6):
+    ...     rows.tofile(folder / f"data_batch_{number}.bin")
+    >>> _ = (folder / "batches.meta.txt").write_text("".join(f"class{k}\\n" for k in range(10)))
+    >>> images, labels, names = cifar(folder, "train")
+    >>> images.shape, labels[:2], names[3]
+    ((10, 32, 32, 3), array([3, 9]), 'class3')
     """
     if part not in PARTS:
         raise DataError(f"part must be 'train' or 'test', not {part!r:.80}")
@@ -167,8 +178,10 @@ def cifar(path: str | os.PathLike[str], part: Part, *, coarse: bool = False) -> 
     if place.is_dir():
         place, form = _folder(place)
         content = {name: _read(place / name) for name in _wanted(form, part, coarse)}
-    else:
+    elif place.exists():
         form, content = _unpacked(place, part, coarse)
+    else:
+        raise DataError(f"no {place}: it should be {', '.join(f.folder for f in FORMS)}")
     form = form.coarse() if coarse else form
     names = read_names(content[form.names], form, place / form.names)
     batches = [read_batch(content[name], form, place / name) for name in getattr(form, part)]

@@ -33,6 +33,15 @@ def class_folders(
     Examples
     --------
     >>> len(class_folders("animals10").test)  # doctest: +SKIP
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())  # the same files, smaller
+    >>> for kind in ("cat", "dog"):
+    ...     (folder / kind).mkdir()
+    ...     for number in range(5):
+    ...         (folder / kind / f"{number}.jpg").touch()
+    >>> split = class_folders(folder)
+    >>> len(split.train), len(split.test), split.names
+    (8, 2, ('cat', 'dog'))
     """
     root = Path(folder)
     files, labels, names = image_files(root / "raw-img" if (root / "raw-img").is_dir() else root)

@@ -35,6 +35,17 @@ def flowers102(
     --------
     >>> len(flowers102("flowers-102").train)  # doctest: +SKIP
     6149
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())  # the same files, smaller
+    >>> from scipy.io import savemat
+    >>> savemat(folder / "imagelabels.mat", {"labels": [[1, 2, 1]]})
+    >>> savemat(folder / "setid.mat", {"trnid": [[1]], "valid": [[2]], "tstid": [[3]]})
+    >>> (folder / "jpg").mkdir()
+    >>> for number in (1, 2, 3):
+    ...     (folder / "jpg" / f"image_{number:05}.jpg").touch()
+    >>> split = flowers102(folder)
+    >>> split.train[0].name, split.test[0].name
+    ('image_00003.jpg', 'image_00001.jpg')
     """
     if split not in ("reversed", "official"):
         raise DataError(f"split must be 'reversed' or 'official', not {split!r}")

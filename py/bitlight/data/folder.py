@@ -98,6 +98,17 @@ def image_files(
     ------
     DataError
         If there is no such folder, or a class has no images.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> (folder / "cat").mkdir()
+    >>> Image.new("RGB", (8, 8)).save(folder / "cat" / "0.png")
+    >>> files, labels, names = image_files(folder)
+    >>> files[0].name, labels, names
+    ('0.png', array([0]), ('cat',))
     """
     classes = _classes(Path(path))
     files = [file for class_files in classes.values() for file in class_files]
@@ -186,6 +197,14 @@ def open_image(
     DataError
         If Pillow cannot read it whole, it is of none of `FORMATS`, has more bits, more than 2^26
         pixels, or more than a file of its size can hold.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "red.png"
+    >>> Image.new("RGB", (2, 1), "red").save(file)
+    >>> open_image(file, "L").size
+    (2, 1)
     """
     with _pillows_warnings():
         return _decoded(file, mode, background)

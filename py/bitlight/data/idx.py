@@ -66,6 +66,17 @@ def fashion_mnist(
     >>> images, labels = fashion_mnist("test")  # doctest: +SKIP
     >>> images.shape  # doctest: +SKIP
     (10000, 28, 28, 1)
+    >>> import gzip, tempfile
+    >>> from pathlib import Path
+    >>> folder = Path(tempfile.mkdtemp())  # the same files, smaller
+    >>> start = bytes([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 28, 0, 0, 0, 28])  # unsigned bytes, 2×28×28
+    >>> images = gzip.compress(start + bytes(2 * 28 * 28))
+    >>> _ = (folder / "t10k-images-idx3-ubyte.gz").write_bytes(images)
+    >>> labels = gzip.compress(bytes([0, 0, 8, 1, 0, 0, 0, 2, 9, 0]))
+    >>> _ = (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(labels)
+    >>> images, labels = fashion_mnist("test", folder)
+    >>> images.shape, labels
+    ((2, 28, 28, 1), array([9, 0]))
     """
     if split not in ("train", "test"):
         raise DataError(f"split must be 'train' or 'test', not {split!r}")
@@ -105,6 +116,16 @@ def read_idx(path: Folder) -> np.ndarray:
     DataError
         If the file is not a whole IDX file of unsigned bytes, or declares more than half a
         megabyte and than eight times its own size.
+
+    Examples
+    --------
+    >>> import gzip, tempfile
+    >>> from pathlib import Path
+    >>> file = Path(tempfile.mkdtemp()) / "labels.gz"
+    >>> data = bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 2, 1])  # unsigned bytes, one dimension of 3
+    >>> _ = file.write_bytes(gzip.compress(data))
+    >>> read_idx(file)
+    array([7, 2, 1], dtype=uint8)
     """
     path = Path(path)
     with open_gzip(path) as file:

@@ -27,6 +27,17 @@ class ImageSplit:
     ------
     DataError
         If a side is empty, or a file is missing; it is named.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> for name in ("a.jpg", "b.jpg"):
+    ...     (folder / name).touch()
+    >>> one, two = np.array([0]), np.array([1])
+    >>> split = ImageSplit((folder / "a.jpg",), one, (folder / "b.jpg",), two, ("cat", "dog"))
+    >>> split.names[split.test_labels[0]]
+    'dog'
     """
 
     train: tuple[Path, ...]

@@ -27,6 +27,15 @@ def indoor67(folder: str | os.PathLike[str]) -> ImageSplit:
     --------
     >>> len(indoor67("indoor").test)  # doctest: +SKIP
     1340
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())  # the same files, smaller
+    >>> for part, kind in (("Train", "attic"), ("Test", "cellar")):
+    ...     (folder / "Images" / kind).mkdir(parents=True)
+    ...     (folder / "Images" / kind / "a.jpg").touch()
+    ...     _ = (folder / f"{part}Images.txt").write_text(f"{kind}/a.jpg\\n")
+    >>> split = indoor67(folder)
+    >>> split.names, split.test_labels
+    (('attic', 'cellar'), array([1]))
     """
     root = Path(folder)
     train, test = (lines(root / f"{side}Images.txt", SOURCE) for side in ("Train", "Test"))

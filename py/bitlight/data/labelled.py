@@ -17,6 +17,13 @@ class Pixels(NamedTuple):
         0 to len(names) − 1.
     names : tuple of str
         Of the classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> pixels = Pixels(np.zeros((2, 8, 8, 1), np.uint8), np.array([0, 1]), ("zero", "one"))
+    >>> pixels.images.shape, pixels.names
+    ((2, 8, 8, 1), ('zero', 'one'))
     """
 
     images: np.ndarray
@@ -45,6 +52,13 @@ class Listing:
         0 to len(names) − 1.
     names : tuple of str
         Of the classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> listing = Listing(Path("photos"), [Path("photos/cat/0.png")], np.array([0]), ("cat",))
+    >>> listing.names[listing.labels[0]]
+    'cat'
     """
 
     root: Path

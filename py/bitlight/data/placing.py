@@ -31,6 +31,11 @@ class Placing:
     ------
     DataError
         If they are none of these.
+
+    Examples
+    --------
+    >>> Placing(fit="pad", background="black").record()
+    {'fit': 'pad', 'background': 'black'}
     """
 
     fit: Fit = "crop"

@@ -51,6 +51,14 @@ def stl10(folder: str | os.PathLike[str], part: Part) -> Pixels:
     Examples
     --------
     >>> images, labels, names = stl10("stl10_binary", "test")  # doctest: +SKIP
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())  # the same files, smaller
+    >>> _ = (folder / "class_names.txt").write_text("".join(f"class{k}\\n" for k in range(10)))
+    >>> np.zeros(2 * 3 * 96 * 96, np.uint8).tofile(folder / "test_X.bin")
+    >>> np.array([1, 10], np.uint8).tofile(folder / "test_y.bin")
+    >>> images, labels, names = stl10(folder, "test")
+    >>> images.shape, labels
+    ((2, 96, 96, 3), array([0, 9]))
     """
     if part not in PARTS:
         raise DataError(f"part must be 'train' or 'test', not {part!r:.80}")

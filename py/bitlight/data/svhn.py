@@ -46,6 +46,14 @@ def svhn(folder: str | os.PathLike[str], part: Part) -> Pixels:
     Examples
     --------
     >>> images, labels, names = svhn("svhn", "test")  # doctest: +SKIP
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())  # the same files, smaller
+    >>> from scipy.io import savemat
+    >>> pixels, digits = np.zeros((32, 32, 3, 2), np.uint8), np.array([[1.0], [10.0]])
+    >>> savemat(folder / "test_32x32.mat", {"X": pixels, "y": digits})  # 10 is the digit 0
+    >>> images, labels, names = svhn(folder, "test")
+    >>> images.shape, labels
+    ((2, 32, 32, 3), array([1, 0]))
     """
     if part not in PARTS:
         raise DataError(f"part must be one of {', '.join(PARTS)}, not {part!r:.80}")

@@ -52,6 +52,15 @@ def tiny_imagenet(folder: str | os.PathLike[str], part: Part) -> Listing:
     --------
     >>> len(tiny_imagenet("tiny-imagenet-200", "val").files)  # doctest: +SKIP
     10000
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())  # the same files, smaller
+    >>> _ = (folder / "wnids.txt").write_text("n01\\nn02\\n")
+    >>> for kind in ("n01", "n02"):
+    ...     (folder / "train" / kind / "images").mkdir(parents=True)
+    ...     (folder / "train" / kind / "images" / "0.JPEG").touch()
+    >>> listing = tiny_imagenet(folder, "train")
+    >>> listing.labels, listing.names
+    (array([0, 1]), ('n01', 'n02'))
     """
     if part not in PARTS:
         raise DataError(

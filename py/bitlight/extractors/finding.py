@@ -56,6 +56,13 @@ def extractor_of(extractor_id: str | None, head: object, given: Network | None =
     ------
     HeadError
         If no such network is known here, or the given one is another.
+
+    Examples
+    --------
+    >>> from bitlight import extractors
+    >>> net = extractors.features("fashion28")
+    >>> extractor_of(net.id, None).n_features
+    2400
     """
     if extractor_id is None:
         raise HeadError(f"{head} does not say for which extractor it was trained")

@@ -36,5 +36,10 @@ def features(name: str = "fashion28") -> Network:
     ------
     NetworkError
         If there is no network of that name.
+
+    Examples
+    --------
+    >>> features("fashion28").n_features, features("natural32").n_features
+    (2400, 16384)
     """
     return load(name).upto(CUTS[name])

@@ -44,6 +44,15 @@ class Head(ClassifierMixin, BaseEstimator):
         Names of `classes_`, of a loaded head.
     placing_ : dict or None
         How photographs came into the extractor's shape, of a loaded head; see `data.Placing`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bitlight import RidgeHead
+    >>> bits = np.array([[0, 1], [1, 0], [0, 0], [1, 1]], np.uint8)
+    >>> head = RidgeHead(alphas=[1.0]).fit(bits, ["off", "on", "off", "on"])
+    >>> isinstance(head, Head), head.predict(bits[:2])
+    (True, array(['off', 'on'], dtype='<U3'))
     """
 
     device: str

@@ -130,6 +130,18 @@ class Conv2d:
     ------
     NetworkError
         If a parameter is not of this form.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bitlight import Network
+    >>> weight = np.ones((1, 2, 2, 1), bool)  # one output of 2×2 weights, all +1
+    >>> layer = Conv2d(weight, threshold=np.array([2]), padding=(1, 1))
+    >>> net = Network((2, 2, 1), 1, [layer])
+    >>> net.forward(np.ones((1, 2, 2, 1), np.uint8)).reshape(3, 3)  # bits outside are pad_value
+    array([[1, 1, 1],
+           [1, 1, 1],
+           [1, 1, 1]], dtype=uint8)
     """
 
     weight: np.ndarray
@@ -197,6 +209,15 @@ class Linear:
         The input is the flattening of (h, w, c) in C order.
     threshold : int32 array, shape (out,) or (out, T), or None
         As for `Conv2d`; None gives the sums themselves, as a network's own classifier does.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bitlight import Network
+    >>> net = Network((3,), 1, [Linear(np.array([[True, True, False]]), threshold=None)])
+    >>> net.forward(np.array([[1, 1, 0], [0, 1, 1]], np.uint8))  # +1 +1 +1, and −1 +1 −1
+    array([[ 3],
+           [-1]], dtype=int32)
     """
 
     weight: np.ndarray
@@ -242,6 +263,14 @@ class MaxPool2d:
     ----------
     kernel, stride : (rows, columns)
         A stride of None is the kernel.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bitlight import Network
+    >>> net = Network((2, 4, 1), 1, [MaxPool2d(2)])
+    >>> net.forward(np.array([[0, 1, 0, 0, 0, 0, 0, 0]], np.uint8).reshape(1, 2, 4, 1))
+    array([[1, 0]], dtype=uint8)
     """
 
     kernel: tuple[int, int] = (2, 2)
@@ -279,6 +308,14 @@ class SumPool2d:
         to what follows.
     stride : (rows, columns)
         None is the kernel.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bitlight import Network
+    >>> net = Network((2, 2, 1), 1, [SumPool2d("all")])
+    >>> net.forward(np.array([1, 1, 1, 0], np.uint8).reshape(1, 2, 2, 1))  # 1 + 1 + 1 − 1
+    array([[2]], dtype=int32)
     """
 
     kernel: tuple[int, int] | Literal["all"] = (2, 2)
@@ -325,6 +362,17 @@ class Threshold:
     Parameters
     ----------
     threshold : int32 array, shape (C,) or (C, T), rows not falling
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bitlight import Linear, Network
+    >>> sums = Linear(np.ones((1, 2), bool), threshold=None)
+    >>> net = Network((2,), 1, [sums, Threshold(np.array([[-1, 1]]))])
+    >>> net.forward(np.array([[0, 0], [0, 1], [1, 1]], np.uint8))  # of −2, 0 and 2
+    array([[0],
+           [1],
+           [2]], dtype=uint8)
     """
 
     threshold: np.ndarray
@@ -355,6 +403,17 @@ class Affine:
     offset : int64 array, shape (C,)
     shift : int, 0 to 62
     low, high : int
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bitlight import Network
+    >>> half = Affine(np.array([1]), np.array([0]), shift=1, low=-100, high=100)
+    >>> net = Network((1,), 8, [half])
+    >>> net.forward(np.array([[0], [127], [255]], np.uint8))  # ⌊(2x − 255) / 2⌋, clipped
+    array([[-100],
+           [  -1],
+           [ 100]], dtype=int32)
     """
 
     multiplier: np.ndarray
@@ -398,6 +457,17 @@ class PReLU:
     slope : int32 array, shape (C,); p
     shift : int, 0 to 62
     before, after : int32 array, shape (C,); γ and ζ
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bitlight import Linear, Network
+    >>> sums = Linear(np.ones((1, 4), bool), threshold=None)
+    >>> leaky = PReLU(np.array([1]), shift=1, before=np.array([0]), after=np.array([0]))
+    >>> net = Network((4,), 1, [sums, leaky])
+    >>> net.forward(np.array([[0, 0, 0, 0], [1, 1, 1, 1]], np.uint8))  # of −4 and 4
+    array([[-2],
+           [ 4]], dtype=int32)
     """
 
     slope: np.ndarray
@@ -443,6 +513,15 @@ class Add:
     ----------
     low, high : int, optional
         By default nothing is clipped.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bitlight import Linear, Network
+    >>> plus, minus = (Linear(np.full((1, 2), sign), threshold=None) for sign in (True, False))
+    >>> nodes = {"a": (plus, "input"), "b": (minus, "input"), "sum": (Add(), "a", "b")}
+    >>> Network((2,), 1, nodes).forward(np.array([[1, 1]], np.uint8))  # 2 and −2
+    array([[0]], dtype=int32)
     """
 
     low: int = -(1 << 31)
@@ -467,7 +546,17 @@ class Add:
 
 @dataclass(frozen=True, eq=False)
 class Concat:
-    """Two or more values of one kind, height and width, side by side along the channels."""
+    """Two or more values of one kind, height and width, side by side along the channels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bitlight import Linear, Network
+    >>> plus, minus = (Linear(np.full((1, 2), sign), threshold=None) for sign in (True, False))
+    >>> nodes = {"a": (plus, "input"), "b": (minus, "input"), "both": (Concat(), "a", "b")}
+    >>> Network((2,), 1, nodes).forward(np.array([[1, 1]], np.uint8))
+    array([[ 2, -2]], dtype=int32)
+    """
 
     def gives(self, *given: Value) -> Value:
         """The same kind; of integers a range that holds all."""

@@ -214,7 +214,16 @@ class IntegerBatchNorm2d(_IntegerBatchNorm):
 
 
 class IntegerBatchNorm1d(_IntegerBatchNorm):
-    """The same of vectors (N, C)."""
+    """The same of vectors (N, C).
+
+    Examples
+    --------
+    >>> _ = torch.manual_seed(0)
+    >>> norm = IntegerBatchNorm1d(3).eval()
+    >>> out = norm(torch.tensor([[4.0, -2.0, 6.0]]))
+    >>> bool((out * 2**6 == (out * 2**6).round()).all())  # multiples of 2⁻⁶
+    True
+    """
 
     _check_input_dim = nn.BatchNorm1d._check_input_dim
 
@@ -231,6 +240,11 @@ class RSign(nn.Module):
     ----------
     threshold : Parameter, shape (channels,)
         Liu et al., "ReActNet" (2020), arXiv 2003.03488.
+
+    Examples
+    --------
+    >>> RSign(2)(torch.tensor([[0.5, -0.5]])).detach()
+    tensor([[ 1., -1.]])
     """
 
     def __init__(
@@ -265,6 +279,11 @@ class RPReLU(OnGrid):
     Attributes
     ----------
     before, slope, after : Parameter, shape (channels,); γ, p and ζ
+
+    Examples
+    --------
+    >>> RPReLU(2).eval()(torch.tensor([[1.0, -1.0]]))  # slope 1/4 before it has learnt
+    tensor([[ 1.0000, -0.2500]])
     """
 
     def __init__(
@@ -341,6 +360,11 @@ class Add(OnGrid):
     fraction : int
     bits : int
         Of the sum's integer, in two's complement.
+
+    Examples
+    --------
+    >>> Add()(torch.tensor([1.5]), torch.tensor([-0.25]))
+    tensor([1.2500])
     """
 
     def __init__(self, *, fraction: int = FRACTION, bits: int = BITS) -> None:
@@ -378,6 +402,11 @@ class SumPool2d(nn.Module):
         "all" is the whole image.
     stride : int or (rows, columns), optional
         By default the kernel.
+
+    Examples
+    --------
+    >>> SumPool2d(2)(torch.ones(1, 1, 2, 2))
+    tensor([[[[1.]]]])
     """
 
     def __init__(

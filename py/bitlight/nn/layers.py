@@ -29,6 +29,11 @@ class Sign(nn.Module):
     ------
     ValueError
         If `sign` does not take them.
+
+    Examples
+    --------
+    >>> Sign()(torch.tensor([-0.1, 0.0, 2.0]))  # sign(0) = +1
+    tensor([-1.,  1.,  1.])
     """
 
     def __init__(self, estimator: Estimator = "ste", *, beta: float = BETA) -> None:
@@ -147,6 +152,14 @@ class BinaryConv2d(Binary):
     ValueError
         If `input_bits`, `weight_bits`, `levels` or `pad_value` is out of range, or `sign` does not
         take the estimator.
+
+    Examples
+    --------
+    >>> _ = torch.manual_seed(0)
+    >>> layer = BinaryConv2d(1, 4, 3, padding=1, input_bits=8)
+    >>> pixels = torch.randint(0, 256, (2, 1, 8, 8)).float()
+    >>> layer(pixels).shape
+    torch.Size([2, 4, 8, 8])
     """
 
     def __init__(
@@ -216,6 +229,13 @@ class BinaryLinear(Binary):
     ------
     ValueError
         If `input_bits` is out of range, or `sign` does not take the estimator.
+
+    Examples
+    --------
+    >>> layer = BinaryLinear(3, 1)
+    >>> _ = nn.init.constant_(layer.weight, 0.2)  # signs: +1
+    >>> layer(torch.tensor([[1.0, 1.0, -1.0]])).detach()
+    tensor([[1.]])
     """
 
     def __init__(
@@ -254,6 +274,11 @@ class Scale(nn.Module):
     ------
     ValueError
         If the factor is not positive.
+
+    Examples
+    --------
+    >>> Scale(0.5)(torch.tensor([4.0, -2.0]))
+    tensor([ 2., -1.])
     """
 
     def __init__(self, factor: float) -> None:
@@ -278,6 +303,14 @@ def clip_latent(module: nn.Module) -> None:
     To be called after each step of the optimizer. A loop without it trains as well, but weights
     that have gone beyond ±1 get no gradient and hardly change their sign again (Hubara et al.
     2016, section 1.4).
+
+    Examples
+    --------
+    >>> layer = BinaryLinear(2, 1)
+    >>> _ = nn.init.constant_(layer.weight, 3.0)
+    >>> clip_latent(layer)
+    >>> layer.weight.detach()
+    tensor([[1., 1.]])
     """
     for layer in module.modules():
         if isinstance(layer, Binary):
@@ -285,7 +318,13 @@ def clip_latent(module: nn.Module) -> None:
 
 
 def pixels_to_floats(pixels: torch.Tensor) -> torch.Tensor:
-    """Pixels (N, H, W, C) as float32 (N, C, H, W), channels still last in memory; (N, n) as is."""
+    """Pixels (N, H, W, C) as float32 (N, C, H, W), channels still last in memory; (N, n) as is.
+
+    Examples
+    --------
+    >>> pixels_to_floats(torch.zeros(5, 28, 28, 1, dtype=torch.uint8)).shape
+    torch.Size([5, 1, 28, 28])
+    """
     return (pixels.permute(0, 3, 1, 2) if pixels.ndim == 4 else pixels).float()
 
 

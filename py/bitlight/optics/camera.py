@@ -52,6 +52,15 @@ class Camera:
     ------
     OpticsError
         If a parameter is out of its range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bitlight import OpticalFeatures
+    >>> frames = np.random.default_rng(0).integers(0, 2, (8, 50), dtype=np.uint8)
+    >>> dim = OpticalFeatures(100, camera=Camera(bits=4, exposure=0.1)).fit_transform(frames)
+    >>> int(dim.max()) <= 15
+    True
     """
 
     bits: int = 8

@@ -18,6 +18,13 @@ class Code:
 
     ±s is Code(1, s, gain=2, lowest=-1); a signed byte Code(255, s, gain=1, lowest=-128); −s, 0 and
     s, which are two bits, narrow, Code(2, s, gain=1, lowest=-1).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> code = Code(top=1, scale=1.0, gain=2, lowest=-1)  # bits that stand for −1 and +1
+    >>> code.scale * (code.gain * np.array([0, 1]) + code.lowest)
+    array([-1.,  1.])
     """
 
     top: int
@@ -59,6 +66,13 @@ class Sums:
         What follows.
     times : int
         How many times those sums the integers are: planes of weights give 2·a.
+
+    Examples
+    --------
+    >>> code = Code(top=1, scale=1.0, gain=2, lowest=-1)
+    >>> sums = Sums(code, np.array([2]), np.array([0.5], np.float32))
+    >>> sums.weight_sum
+    array([2])
     """
 
     code: Code
@@ -138,6 +152,13 @@ class InputCode:
         The quantiser as one writes it.
     annotated : bool
         Whether there is no quantiser: the graph takes codes.
+
+    Examples
+    --------
+    >>> code = Code(top=1, scale=1.0, gain=2, lowest=-1)
+    >>> bits = InputCode((3,), False, code, (), lambda x: (x >= 0).astype(np.uint8), "x ≥ 0")
+    >>> bits.encode(np.array([[-0.5, 0.0, 2.0]], np.float32))
+    array([[0, 1, 1]], dtype=uint8)
     """
 
     graph_shape: tuple[int, ...]
@@ -214,6 +235,15 @@ class Imported:
     >>> imported = import_qonnx("cnv.onnx")                        # doctest: +SKIP
     >>> imported.network.forward(imported.input.encode(x))         # doctest: +SKIP
     >>> imported(x)              # the floats that the graph gives   # doctest: +SKIP
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from bitlight import Linear, export_qonnx, import_qonnx
+    >>> net = Network((8,), 1, [Linear(np.ones((4, 8), bool), np.zeros(4, np.int32))])
+    >>> file = Path(tempfile.mkdtemp()) / "net.onnx"
+    >>> export_qonnx(net, file)
+    >>> imported = import_qonnx(file)
+    >>> imported.network.forward(np.ones((1, 8), np.uint8))
+    array([[1, 1, 1, 1]], dtype=uint8)
     """
 
     network: Network

@@ -32,6 +32,21 @@ def export(store: "FeatureStore", out: Path, progress: Progress = lambda samples
         If the name ends otherwise, or a chunk is missing or damaged.
     BitlightError
         If the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from bitlight import FeatureStore, Linear, Network
+    >>> from bitlight.data.source import ArraySource
+    >>> from bitlight.store import fill, manifest_for
+    >>> net = Network((8,), 1, [Linear(np.ones((4, 8), bool), np.zeros(4, np.int32))])
+    >>> source = ArraySource("ones", np.ones((10, 8), np.uint8), None, (8,), 1)
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> store = FeatureStore.create(folder / "store", manifest_for(net, source, chunk=4))
+    >>> written = fill(store, net, source)
+    >>> export(store, folder / "features.npz")
+    >>> sorted(np.load(folder / "features.npz"))[:2]
+    ['features', 'id']
     """
     if out.suffix not in SUFFIXES:
         raise StoreError(f"{out} should end in {', '.join(SUFFIXES)}")

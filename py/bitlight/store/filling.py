@@ -30,7 +30,13 @@ def part_for(name: str, processes: int = 1) -> int:
 
 
 def chunk_for(name: str, processes: int = 1) -> int:
-    """How many samples a chunk has by default: what takes a while, and a part at least."""
+    """How many samples a chunk has by default: what takes a while, and a part at least.
+
+    Examples
+    --------
+    >>> chunk_for("golden"), chunk_for("rtl", processes=4)
+    (4096, 2048)
+    """
     return 4 * PART if name == engines.GOLDEN else part_for(name, processes)
 
 
@@ -63,6 +69,16 @@ def manifest_for(
     ------
     NetworkError, StoreError
         If the network gives scores, or there are no images.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bitlight import Linear
+    >>> from bitlight.data.source import ArraySource
+    >>> net = Network((8,), 1, [Linear(np.ones((4, 8), bool), np.zeros(4, np.int32))])
+    >>> source = ArraySource("ones", np.ones((10, 8), np.uint8), None, (8,), 1)
+    >>> manifest_for(net, source, chunk=4).n_features
+    4
     """
     if not len(source):
         raise StoreError(f"there are no images in {source.name}")
@@ -252,6 +268,21 @@ def fill(
         If the store is of another network, or the disk takes no more.
     SimulationError
         If the engines differ, or the simulation fails.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from bitlight import Linear
+    >>> from bitlight.data.source import ArraySource
+    >>> net = Network((8,), 1, [Linear(np.ones((4, 8), bool), np.zeros(4, np.int32))])
+    >>> source = ArraySource("ones", np.ones((10, 8), np.uint8), None, (8,), 1)
+    >>> path = tempfile.mkdtemp() + "/store"
+    >>> store = FeatureStore.create(path, manifest_for(net, source, chunk=4))
+    >>> fill(store, net, source)  # chunks that were written
+    3
+    >>> store[:2]
+    array([[0, 0, 0, 0],
+           [0, 0, 0, 0]], dtype=uint8)
     """
     store.check_network(net)
     check_source(store, source)

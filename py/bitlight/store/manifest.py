@@ -59,6 +59,12 @@ class Manifest:
         `bitlight.data.Placing`.
     skipped : tuple of str
         Ids of files that were left out, being no images.
+
+    Examples
+    --------
+    >>> manifest = Manifest("0" * 64, n_features=100, samples=5000, source="photos")
+    >>> manifest.chunk, manifest.samples
+    (1024, 5000)
     """
 
     network: str

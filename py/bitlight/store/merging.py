@@ -44,6 +44,22 @@ def merge(
     StoreError
         If the stores do not belong together, a part lacks chunks or is damaged, or the disk takes
         no more.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from bitlight import Linear, Network
+    >>> from bitlight.data.source import ArraySource
+    >>> from bitlight.store import fill, manifest_for
+    >>> net = Network((8,), 1, [Linear(np.ones((4, 8), bool), np.zeros(4, np.int32))])
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> parts = []
+    >>> for name, images in (("a", np.ones((6, 8), np.uint8)), ("b", np.zeros((4, 8), np.uint8))):
+    ...     source = ArraySource(name, images, None, (8,), 1)
+    ...     parts.append(FeatureStore.create(folder / name, manifest_for(net, source, chunk=4)))
+    ...     chunks = fill(parts[-1], net, source)
+    >>> len(merge(parts, folder / "both"))
+    10
     """
     first = stores[0].manifest
     copies = all(store.manifest == first for store in stores)

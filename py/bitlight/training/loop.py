@@ -74,6 +74,19 @@ def train(
         If the device is not there, there are fewer samples than a batch has, a teacher is missing,
         the batch cannot be shared among the processes, or the folder's checkpoint is of another
         run.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bitlight.nn import BinaryLinear
+    >>> from bitlight.training import Arrays, Recipe
+    >>> _ = torch.manual_seed(0)
+    >>> pixels = np.repeat(np.array([[0], [255]], np.uint8), 8, axis=1).repeat(64, axis=0)
+    >>> samples = Arrays(pixels, np.arange(128) // 64)
+    >>> module = nn.Sequential(BinaryLinear(8, 2, input_bits=8), nn.BatchNorm1d(2))
+    >>> history = train(module, samples, Recipe(epochs=5, batch_size=32))
+    >>> len(history), evaluate(module, samples)
+    (5, 1.0)
     """
     check_device(device, TrainingError)
     trainer = _Trainer(module, samples, recipe, teacher, device)
@@ -280,6 +293,15 @@ def evaluate(
     samples : Samples
     batch_size : int
     device : str
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bitlight.nn import BinaryLinear
+    >>> from bitlight.training import Arrays
+    >>> samples = Arrays(np.zeros((4, 8), np.uint8), np.zeros(4, int))
+    >>> 0 <= evaluate(BinaryLinear(8, 2, input_bits=8), samples) <= 1
+    True
     """
     module.eval()
     right = 0

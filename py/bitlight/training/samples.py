@@ -35,7 +35,15 @@ def seed_of(*numbers: int) -> int:
 
 
 class Samples(ABC):
-    """Images with labels, in batches of uint8 pixels (n, H, W, C) or (n, features)."""
+    """Images with labels, in batches of uint8 pixels (n, H, W, C) or (n, features).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bitlight.training import Arrays
+    >>> isinstance(Arrays(np.zeros((4, 8, 8, 1), np.uint8), np.arange(4)), Samples)
+    True
+    """
 
     classes: int
     names: tuple[str, ...] = ()  # of the classes, where they have any
@@ -203,6 +211,14 @@ class Photographs(Samples):
     ----------
     skipped : tuple of str
         Files of the folder that were left out, being no images.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> pictures = [(Image.new("RGB", (40, 30), name), 0) for name in ("red", "blue")]
+    >>> samples = Photographs(pictures, (8, 8, 3), classes=1)
+    >>> len(samples)
+    2
     """
 
     skipped: tuple[str, ...] = ()

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from scipy.ndimage import convolve1d
@@ -19,11 +18,8 @@ from bitlight import Camera, OpticalFeatures, RidgeHead, bits, data, extractors
 from bitlight.optics.kernel import optical_kernel
 from bitlight.optics.media import MEDIA
 from bitlight.optics.speckle import Speckle
-
-mpl.use("Agg")
-from matplotlib import pyplot as plt
-
 from bitlight_lab.figures.record import DOCS
+from bitlight_lab.plots import drawn
 
 COMPONENTS = 1000  # of the comparison of camera effects
 
@@ -33,13 +29,6 @@ def write(name: str, figures: Any) -> None:
     folder = DOCS / "raw" / "optics"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.json").write_text(json.dumps(figures, indent=2) + "\n")
-
-
-def draw(name: str, figure: Any) -> None:
-    """A picture to a file."""
-    (DOCS / "optics").mkdir(exist_ok=True)
-    figure.savefig(DOCS / "optics" / f"{name}.png", dpi=110)
-    plt.close(figure)
 
 
 def speckle() -> None:
@@ -54,16 +43,17 @@ def speckle() -> None:
     light = (fields**2).sum(axis=0)[reach : reach + side, reach : reach + side]
     camera = Camera()
     counts = camera.capture(light, camera.exposed(light))
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained")
-    left.imshow(counts, cmap="gray", vmin=0, vmax=255)
-    left.set(xticks=[], yticks=[], title="speckle, grains of 4 pixels")
     plain = OpticalFeatures(100_000, "structured").fit_transform(bits.unpack_words(frame, 4096))
-    right.hist(plain[0], bins=64, range=(0, 256), density=True, color="0.6", label="counts")
     steps = np.arange(256)
-    right.plot(steps, np.exp(-steps / plain.mean()) / plain.mean(), label="exponential")
-    right.set(xlabel="count", yscale="log", title="independent pixels")
-    right.legend()
-    draw("speckle", figure)
+    with drawn(DOCS / "optics" / "speckle.png", (8, 3.4), columns=2) as ((left, right),):
+        left.imshow(counts, cmap="gray", vmin=0, vmax=255)
+        left.set(xticks=[], yticks=[], title="speckle, grains of 4 pixels")
+        right.hist(plain[0], bins=64, range=(0, 256), density=True, color="0.6", label="counts")
+        fall = np.exp(-steps / plain.mean()) / plain.mean()
+        right.plot(steps, fall, marker="", label="exponential")
+        title = "independent pixels"
+        right.set(xlabel="count", ylabel="share of pixels", yscale="log", title=title)
+        right.legend()
 
 
 def kernel() -> None:
@@ -84,14 +74,19 @@ def kernel() -> None:
             "mean": found.mean(axis=0).tolist(),
         }
     write("kernel", figures)
-    figure, axes = plt.subplots(figsize=(5, 3.4), layout="constrained")
-    for kind in MEDIA:
-        axes.loglog(counts, figures[kind]["rms"], "o-", label=kind)
-    first = figures["gaussian"]["rms"][0]
-    axes.loglog(counts, first * (np.array(counts) / counts[0]) ** -0.5, "k:", label="∝ 1/√m")
-    axes.set(xlabel="components m", ylabel="rms relative error of a kernel value")
-    axes.legend()
-    draw("kernel", figure)
+    draw_kernel(figures)
+
+
+def draw_kernel(figures: dict[str, Any]) -> None:
+    """Those errors against the number of components."""
+    counts = figures["components"]
+    with drawn(DOCS / "optics" / "kernel.svg", (6, 3.4)) as ((axes,),):
+        for kind in MEDIA:
+            axes.loglog(counts, figures[kind]["rms"], label=kind)
+        fall = figures["gaussian"]["rms"][0] * (np.array(counts) / counts[0]) ** -0.5
+        axes.loglog(counts, fall, ":", marker="", color="0.4", label="∝ 1/√m")
+        axes.set(xlabel="components m", ylabel="rms relative error of a kernel value")
+        axes.legend()
 
 
 class Animals:
@@ -215,15 +210,20 @@ def camera() -> None:
         rows.append({"effect": effect, "value": value, **found})
         print(effect, value, found, f"{time.perf_counter() - started:.1f} s", flush=True)
         write("camera", {"components": COMPONENTS, "rows": rows})
-    figure, axes = plt.subplots(figsize=(7, 7), layout="constrained")
-    names = [f"{row['effect']}: {row['value']}" for row in rows]
-    values = [100 * row["accuracy"] for row in rows]
-    bars = axes.barh(names, values, color="tab:blue")
-    axes.bar_label(bars, fmt="%.1f", padding=3)
-    axes.axvline(values[1], color="k", linewidth=0.8)
-    axes.invert_yaxis()
-    axes.set(xlabel="accuracy on 2,000 test images, %", xlim=(0, 100))
-    draw("camera", figure)
+    draw_camera(rows)
+
+
+def draw_camera(rows: list[dict[str, Any]]) -> None:
+    """These accuracies as bars, beside that of the plain camera."""
+    with drawn(DOCS / "optics" / "camera.svg", (7, 7)) as ((axes,),):
+        names = [f"{row['effect']}: {row['value']}" for row in rows]
+        values = [100 * row["accuracy"] for row in rows]
+        bars = axes.barh(names, values, color="0.65")
+        axes.bar_label(bars, fmt="%.1f", padding=8, backgroundcolor="white")
+        axes.axvline(values[1], color="k", linewidth=0.8)
+        axes.invert_yaxis()
+        axes.grid(axis="y", visible=False)
+        axes.set(xlabel="accuracy on 2,000 test images, %", xlim=(0, 100))
 
 
 if __name__ == "__main__":

@@ -2,12 +2,8 @@
 
 import json
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-from matplotlib import pyplot as plt
-
 from bitlight_lab.figures.record import DOCS
+from bitlight_lab.plots import drawn
 
 RAW = DOCS / "raw" / "performance"
 
@@ -17,43 +13,40 @@ def golden() -> None:
     measured = json.loads((RAW / "golden.json").read_text())["networks"]
     order = sorted(measured, key=lambda name: measured[name]["macs"])
     engines = list(dict.fromkeys(engine for name in order for engine in measured[name]["engines"]))
-    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-    for engine in engines:
-        known = [name for name in order if engine in measured[name]["engines"]]
-        axes.loglog(
-            [measured[name]["macs"] for name in known],
-            [measured[name]["engines"][engine]["images_per_s"] for name in known],
-            marker="o",
-            linewidth=2.5 if engine == "packed" else 1,
-            label=engine,
-        )
-    for name in order:
-        fastest = measured[name]["engines"]["packed"]["images_per_s"]
-        axes.annotate(name, (measured[name]["macs"], fastest), (4, 6), textcoords="offset points")
-    axes.set_xlabel("products of an image")
-    axes.set_ylabel("images/s, 2 threads")
-    axes.legend(fontsize=8)
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(DOCS / "golden.png", dpi=120)
+    with drawn(DOCS / "golden.svg", (7, 4)) as ((axes,),):
+        for engine in engines:
+            known = [name for name in order if engine in measured[name]["engines"]]
+            axes.loglog(
+                [measured[name]["macs"] for name in known],
+                [measured[name]["engines"][engine]["images_per_s"] for name in known],
+                linewidth=2.5 if engine == "packed" else 1,
+                label=engine,
+            )
+        for name in order:
+            macs, fastest = measured[name]["macs"], measured[name]["engines"]["packed"]
+            place = (macs, fastest["images_per_s"])
+            axes.annotate(name, place, (4, 6), textcoords="offset points")
+        axes.set_xlabel("products of an image")
+        axes.set_ylabel("images/s, 2 threads")
+        axes.legend()
 
 
 def images() -> None:
     """Time that a user waits for so many images in RTL, with and without the build."""
     measured = json.loads((RAW / "rtl-images.json").read_text())
-    figure, axes = plt.subplots(figsize=(7, 3.6), layout="constrained")
-    for engine, colour in (("verilator", "tab:orange"), ("sliced", "tab:blue")):
-        rows = measured["engines"][engine]
-        counts = [row["images"] for row in rows["runs"]]
-        seconds = [row["seconds"] for row in rows["runs"]]
-        axes.loglog(counts, seconds, "o-", color=colour, label=engine)
-        whole = [second + rows["build_s"] for second in seconds]
-        axes.loglog(counts, whole, "--", color=colour, label=f"{engine}, with its build")
-    axes.set_xlabel("images")
-    axes.set_ylabel("s, one process")
-    axes.set_title(measured["name"], loc="left", fontsize=10)
-    axes.legend(fontsize=8)
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(DOCS / "rtl-images.png", dpi=120)
+    with drawn(DOCS / "rtl-images.svg", (7, 3.6)) as ((axes,),):
+        for engine in ("verilator", "sliced"):
+            rows = measured["engines"][engine]
+            counts = [row["images"] for row in rows["runs"]]
+            seconds = [row["seconds"] for row in rows["runs"]]
+            (line,) = axes.loglog(counts, seconds, label=engine)
+            whole = [second + rows["build_s"] for second in seconds]
+            like = {"color": line.get_color(), "marker": line.get_marker(), "fillstyle": "none"}
+            axes.loglog(counts, whole, "--", label=f"{engine}, with its build", **like)
+        axes.set_xlabel("images")
+        axes.set_ylabel("seconds, one process")
+        axes.set_title(measured["name"], loc="left", fontsize=10)
+        axes.legend()
 
 
 if __name__ == "__main__":

@@ -10,12 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-from matplotlib import pyplot as plt
-
 from bitlight_lab.figures.record import DOCS
+from bitlight_lab.plots import COLOURS, MARKERS, drawn
 
 TASK = "fashion-mnist:train {folder} --test fashion-mnist:test --threads 1"
 SMALL = f"fashion28 {TASK}"
@@ -71,7 +67,7 @@ def main(root: Path, wanted: list[str]) -> None:
             if run:
                 figures = f"{100 * run['accuracy']:.2f} | {run['loss']:.3f} | {run['minutes']:.1f}"
                 print(f"| {name} | {figures} |")
-    plot(root)
+    plot()
 
 
 def folder_of(root: Path, name: str) -> Path:
@@ -91,23 +87,23 @@ def collect(root: Path, name: str, command: str) -> dict[str, Any] | None:
     return {"command": shown, **result, "curve": curve}
 
 
-def plot(root: Path) -> None:
-    """Learning curves of the zoo: loss on the left, test accuracy on the right."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
-    for index, name in enumerate(name for name in ZOO if "--curve" in ZOO[name]):
-        path = folder_of(root, name) / "history.json"
-        if not path.is_file():
-            continue
-        epochs = json.loads(path.read_text())["epochs"]
-        style = {"color": f"C{index // 2}", "linestyle": "--" if "twin" in name else "-"}
-        left.plot([epoch["loss"] for epoch in epochs], label=name, **style)
-        right.plot([100 * epoch["accuracy"] for epoch in epochs], **style)
-    left.set(xlabel="epoch", ylabel="loss in training", yscale="log")
-    right.set(xlabel="epoch", ylabel="Fashion-MNIST test accuracy, %", ylim=(80, None))
-    left.legend(frameon=False, fontsize=8)
-    for axes in (left, right):
-        axes.grid(alpha=0.3)
-    figure.savefig(DOCS / "training.png", dpi=110)
+def plot() -> None:
+    """Learning curves of the zoo, from its raw results: loss, and test accuracy."""
+    runs = json.loads((DOCS / "raw" / "training" / "zoo.json").read_text())
+    named = [name for name in runs if "--curve" in ZOO[name]]
+    with drawn(DOCS / "training.svg", (9, 3.6), columns=2) as ((left, right),):
+        for index, name in enumerate(named):
+            curve = runs[name]["curve"]
+            colour, marker = COLOURS[index // 2], MARKERS[index // 2]
+            like = {"color": colour, "marker": marker, "linestyle": "-"}
+            if "twin" in name:
+                like |= {"linestyle": "--", "fillstyle": "none"}
+            epochs = range(1, len(curve) + 1)
+            left.plot(epochs, [epoch["loss"] for epoch in curve], label=name, **like)
+            right.plot(epochs, [100 * epoch["accuracy"] for epoch in curve], **like)
+        left.set(xlabel="epoch", ylabel="loss in training", yscale="log")
+        right.set(xlabel="epoch", ylabel="Fashion-MNIST test accuracy, %", ylim=(80, None))
+        left.legend()
 
 
 if __name__ == "__main__":

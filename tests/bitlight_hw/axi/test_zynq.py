@@ -1,7 +1,11 @@
 """What is made for a Zynq: the wrapper, the script in Tcl, and the driver on the RTL itself."""
 
+import re
 import subprocess
+import sys
 import tkinter
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -169,6 +173,34 @@ def test_the_driver_gives_what_the_golden_model_gives(bits, scores, width):
     found = rtl.simulate(lambda: driver.on(rtl, rtl, np.zeros, batch=3).run(images))
     assert found.dtype == net.forward(images).dtype
     assert np.array_equal(found, net.forward(images))
+
+
+@pytest.mark.parametrize(("bits", "scores"), [(1, False), (8, True)])
+def test_the_driver_on_the_page_runs(bits, scores, monkeypatch):
+    """The Python of docs/axi.md, with the RTL in the place of what PYNQ has loaded."""
+    net = network(bits, scores)
+    acc = wrapped(net, 32)
+    images = np.random.default_rng(1).integers(0, 1 << bits, (3, 4, 3, 1)).astype(np.uint8)
+    page = Path(__file__).parents[3] / "docs/axi.md"
+    (code,) = (
+        block
+        for block in re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.DOTALL | re.M)
+        if "from pynq import" in block
+    )
+    rtl = Rtl(acc)
+    overlay = SimpleNamespace(axi_dma_0=rtl, ip_dict={"bitlight_axi_0": {"phys_addr": 0}})
+    pynq = ModuleType("pynq")
+    pynq.Overlay, pynq.MMIO, pynq.allocate = lambda name: overlay, lambda at, size: rtl, np.zeros
+    monkeypatch.setitem(sys.modules, "pynq", pynq)
+
+    def run():
+        names = {"net": net}
+        exec(code, names)
+        found = names["features"](images)
+        names["recover"]()
+        return found
+
+    assert np.array_equal(rtl.simulate(run), net.forward(images))
 
 
 def test_another_network_and_wrong_images_are_refused():

@@ -54,6 +54,18 @@ def write_project(acc: AxiAccelerator, board: str, folder: Path) -> Path:
     ------
     SynthesisError
         If no DMA engine is as wide as the streams, or nothing can be written there.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from bitlight import Linear, Network
+    >>> from bitlight_hw import Accelerator
+    >>> net = Network((8,), 1, [Linear(np.ones((4, 8), bool), np.zeros(4, np.int32))])
+    >>> axi = AxiAccelerator(Accelerator(net, [(1, 2)]))
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> write_project(axi, "pynq-z2", folder).name
+    'overlay.tcl'
     """
     if acc.data_bits not in WIDTHS:
         raise SynthesisError(

@@ -46,6 +46,11 @@ class Setting:
         Test images for the RTL; None: all.
     device : str
         Of trainings.
+
+    Examples
+    --------
+    >>> Setting(Path("build"), targets=("animals",)).targets
+    ('animals',)
     """
 
     folder: Path

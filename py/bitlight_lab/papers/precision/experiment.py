@@ -61,6 +61,11 @@ class Setting(BackboneSetting):
     stage : str or None
         The last stage that is kept; by default the article's twelfth dense layer of DenseNet-169's
         last block, and the whole of EfficientNet-Lite0.
+
+    Examples
+    --------
+    >>> Setting(Path("build"), targets=("animals",)).targets
+    ('animals',)
     """
 
     effort: Effort = FULL

@@ -52,7 +52,14 @@ QUICK = Effort(every=6, seeds=1, epochs=2, batch_size=32, train_images=400, test
 
 @dataclass(frozen=True)
 class Setting(BackboneSetting):
-    """What is run: see `bitlight_lab.papers.setting`; and the numbers of it."""
+    """What is run: see `bitlight_lab.papers.setting`; and the numbers of it.
+
+    Examples
+    --------
+    >>> import pathlib
+    >>> Setting(pathlib.Path("build"), targets=("animals",)).targets
+    ('animals',)
+    """
 
     targets: tuple[str, ...] = TARGETS
     effort: Effort = FULL
