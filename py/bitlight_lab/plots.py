@@ -43,10 +43,11 @@ def drawn(path: Path, size: tuple[float, float], rows: int = 1, columns: int = 1
     import matplotlib as mpl
 
     mpl.use("Agg")
+    from cycler import cycler
     from matplotlib import pyplot as plt
 
-    cycle = mpl.cycler(color=COLOURS, marker=[*MARKERS])
-    with mpl.rc_context({**STYLE, "axes.prop_cycle": cycle}):
+    style: Any = {**STYLE, "axes.prop_cycle": cycler(color=COLOURS, marker=[*MARKERS])}
+    with mpl.rc_context(style):
         options: dict[str, Any] = {"figsize": size, "layout": "constrained", "squeeze": False}
         figure, panels = plt.subplots(rows, columns, **options)
         try:
