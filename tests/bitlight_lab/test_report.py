@@ -12,15 +12,16 @@ from graphs import draw_graph, shortcut28
 from networks import draw_network
 from PIL import Image
 
-from bitlight import Conv2d, Linear, Network, data, extractors
+from bitlight import Conv2d, Linear, MaxPool2d, Network, data, extractors
 from bitlight.heads import RidgeHead
 from bitlight.network.graph import INPUT
 from bitlight.zoo.topologies import TOPOLOGIES
 from bitlight_hw import Accelerator
 from bitlight_lab.commands.report import _different
 from bitlight_lab.report import Classes, checking, report
-from bitlight_lab.report.drawing import BOX, TALL, draw
+from bitlight_lab.report.drawing import TALL, draw
 from bitlight_lab.report.featuremaps import BETWEEN, feature_maps
+from bitlight_lab.report.featuremaps import MOST_BYTES as MOST_OF_PICTURES
 from bitlight_lab.report.graphlayout import lay_out
 from bitlight_lab.report.hardware import node_rows, roofs, unit_rows
 
@@ -48,10 +49,10 @@ def test_boxes_stand_apart_and_every_edge_is_drawn(seed):
     drawing = draw(net)
     assert [box.node for box in drawing.boxes] == [INPUT, *(node.name for node in net.nodes)]
     for a, one in enumerate(drawing.boxes):
-        assert 0 <= one.x <= drawing.width - BOX
+        assert 0 <= one.x <= drawing.width - drawing.box
         assert 0 <= one.y <= drawing.height - TALL
         for other in drawing.boxes[a + 1 :]:
-            assert abs(one.x - other.x) >= BOX or abs(one.y - other.y) >= TALL
+            assert abs(one.x - other.x) > drawing.box or abs(one.y - other.y) >= TALL
     wanted = {(name, node.name) for node in net.nodes for name in node.inputs}
     assert {way[:2] for way in drawing.ways} == wanted
     assert len(drawing.ways) == len(wanted)
@@ -299,3 +300,14 @@ def test_images_of_different_classes_are_shown():
     assert _different(np.array([0, 0, 1, 1, 2]), 4) == [0, 1, 2, 4]
     assert _different(np.full(5, -1), 2) == [0, 1]
     assert _different(np.zeros(0, int), 2) == []
+
+
+def test_pictures_of_a_deep_network_have_room():
+    nodes, last = {}, "input"
+    for place in range(120):  # levels of noise, which nothing compresses
+        nodes[f"n{place}"] = (MaxPool2d((1, 1)), last)
+        last = f"n{place}"
+    net = Network((64, 64, 24), 4, nodes)
+    (maps, *_) = feature_maps(net, noise(net, 2), ["one", "two"])
+    assert len(maps.layers) == 120
+    assert sum(len(picture.url) for picture in maps.layers) < 1.05 * MOST_OF_PICTURES

@@ -21,8 +21,9 @@ from bitlight.network.layers import (
 )
 from bitlight_lab.report.graphlayout import lay_out
 
-# Pixels of a box, and between boxes.
-BOX, TALL = 156, 38
+# Pixels of a box, whose width follows from the longest line in one, and between boxes.
+NARROW, WIDE, TALL = 156, 230, 38
+LETTER = 7.2
 ACROSS, DOWN = 22, 22
 # What a box looks like; the page's style has one for each.
 FORMS: dict[type, str] = {
@@ -57,11 +58,14 @@ class Drawing:
     Attributes
     ----------
     boxes : list of Box, in the order of the network
+    box : float
+        The width of each.
     ways : list of (from, to, path of SVG)
     width, height : float
     """
 
     boxes: list[Box]
+    box: float
     ways: list[tuple[str, str, str]]
     width: float
     height: float
@@ -75,9 +79,11 @@ def draw(net: Network) -> Drawing:
         node.name: (FORMS[type(node.layer)], describe(node.name, node.layer)) for node in net.nodes
     }
     values = {name: net.value(name) for name in takes}
+    longest = max(len(line) for _, line in forms.values())
+    width = min(max(NARROW, round(LETTER * longest + 16)), WIDE)
 
     def middle(column: float) -> float:
-        return 8 + BOX / 2 + column * (BOX + ACROSS)
+        return 8 + width / 2 + column * (width + ACROSS)
 
     def top(layer: int) -> float:
         return 8 + layer * (TALL + DOWN)
@@ -85,9 +91,10 @@ def draw(net: Network) -> Drawing:
     boxes = [
         Box(
             name,
-            *forms[name],
+            forms[name][0],
+            _shortened(forms[name][1], int((width - 16) / LETTER)),
             f"{'×'.join(map(str, values[name].shape))} of {bits(values[name].kind.bits)}",
-            middle(column) - BOX / 2,
+            middle(column) - width / 2,
             top(layer),
         )
         for name, (column, layer) in found.places.items()
@@ -100,8 +107,8 @@ def draw(net: Network) -> Drawing:
             places += [(middle(column), top(at)), (middle(column), top(at) + TALL)]
         places.append((middle(to), top(end)))
         ways.append((one, other, _path(places)))
-    size = middle(found.columns) + BOX / 2 + 18, top(found.layers - 1) + TALL + 8
-    return Drawing(boxes, ways, *size)
+    size = middle(found.columns) + width / 2 + 18, top(found.layers - 1) + TALL + 8
+    return Drawing(boxes, width, ways, *size)
 
 
 def describe(name: str, layer: Layer) -> str:
@@ -114,6 +121,10 @@ def describe(name: str, layer: Layer) -> str:
     if stride not in (None, (1, 1), kernel):
         words.append(f"/{stride[0]}" if stride[0] == stride[1] else f"/{stride[0]},{stride[1]}")
     return " ".join(words)
+
+
+def _shortened(line: str, most: int) -> str:
+    return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
 def bits(count: int) -> str:

@@ -15,7 +15,7 @@ from bitlight import Network
 from bitlight.network.golden import graphs
 from bitlight.network.values import Levels
 
-# Channels that are shown of each layer, and pixels of one picture.
+# Channels that are shown of each layer, and pixels of one picture; fewer where there are many.
 MOST_CHANNELS = 64
 MOST_PIXELS = 1 << 16
 # Bytes of all pictures of a report, of the 5 MB that it may have.
@@ -80,15 +80,19 @@ def feature_maps(net: Network, images: np.ndarray, titles: list[str]) -> list[Ma
     """
     found: list[Maps] = []
     used = 0
+    # A pixel takes 4 bits, and a third more as text.
+    room = min(MOST_PIXELS, int(1.5 * MOST_BYTES) // (len(net.nodes) + 1))
     for place, title in enumerate(titles):
         one = images[place : place + 1]
         top = (1 << net.input_bits) - 1
         layers = [
-            _picture(node.name, type(node.layer).__name__, node.value.shape, values[0], *reach)
+            _picture(
+                node.name, type(node.layer).__name__, node.value.shape, values[0], *reach, room
+            )
             for node, values in graphs.trace(net, one)
             for reach in [_reach(node.value.kind, values)]
         ]
-        image = _image(net, one[0], top)
+        image = _image(net, one[0], top, room)
         used += sum(len(picture.url) for picture in (image, *layers))
         if found and used > MOST_BYTES:
             break
@@ -106,14 +110,14 @@ def _reach(kind: object, values: np.ndarray) -> tuple[int, int, str]:
     return low, high, f"integers, here {low:,} to {high:,}"
 
 
-def _image(net: Network, values: np.ndarray, top: int) -> Picture:
+def _image(net: Network, values: np.ndarray, top: int, room: int) -> Picture:
     shape = net.input_shape
     if len(shape) == 3 and shape[2] == 3:
         colours = (values.astype(np.int64) * 255 // top).astype(np.uint8)
         url = _url(Image.fromarray(colours))
         height, width = shape[:2]
         return Picture("input", "image", _times(shape), 3, 3, 1, width, height, url, "")
-    return _picture("input", "image", shape, values, 0, top, "")
+    return _picture("input", "image", shape, values, 0, top, "", room)
 
 
 def _picture(
@@ -124,15 +128,16 @@ def _picture(
     low: int,
     high: int,
     words: str,
+    room: int,
 ) -> Picture:
     tiles = _tiles(shape, values)
     channels, rows, columns = tiles.shape
     every = 1
-    while -(-rows // every) * -(-columns // every) > MOST_PIXELS:
+    while -(-rows // every) * -(-columns // every) > room:
         every += 1
     tiles = tiles[:, ::every, ::every]
     size = tiles.shape[1] * tiles.shape[2]
-    shown = min(channels, MOST_CHANNELS, max(1, MOST_PIXELS // size))
+    shown = min(channels, MOST_CHANNELS, max(1, room // size))
     greys = (tiles[:shown].astype(np.int64) - low) * (GREYS - 1) // max(1, high - low)
     sheet = _sheet(greys.astype(np.uint8))
     image = Image.fromarray(sheet, "P")

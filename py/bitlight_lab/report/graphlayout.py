@@ -14,9 +14,11 @@ import numpy as np
 from scipy.optimize import isotonic_regression
 
 SWEEPS = 8
-# Of a bend beside a box: how much of a box's room it takes, and how much more it is to be straight.
+# Of a bend beside a box: how much of a box's room it takes, and how much it is to be straight.
 BEND_ROOM = 0.28
-BEND_WEIGHT = 4.0
+BEND_WEIGHT = 0.1
+# How much a bend counts for where a box stands, so that ways of boxes are straight.
+BENDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -100,10 +102,21 @@ def _columns(rows: list[list[object]], links: list[tuple[object, object]]) -> di
             row.sort(key=lambda item: mean(item, beside))
             for place, item in enumerate(row):
                 column[item] = float(place)
+
+    def place(item: object, beside: Mapping[object, list[object]]) -> float:
+        """Where it wants to be: in line with boxes, and a bend in line with bends."""
+        others = beside.get(item, [])
+        if not isinstance(item, str):
+            others = [other for other in others if not isinstance(other, str)]
+        if not others:
+            return column[item]
+        likes = [1.0 if isinstance(other, str) else BENDS for other in others]
+        return float(np.average([column[o] for o in others], weights=likes))
+
     for sweep in range(SWEEPS):
         beside = below if sweep % 2 else above
         for row in rows[::-1] if sweep % 2 else rows:
-            _spread(row, [mean(item, beside) for item in row], column)
+            _spread(row, [place(item, beside) for item in row], column)
     return column
 
 
