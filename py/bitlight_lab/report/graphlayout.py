@@ -103,7 +103,7 @@ def _columns(rows: list[list[object]], links: list[tuple[object, object]]) -> di
             for place, item in enumerate(row):
                 column[item] = float(place)
 
-    def place(item: object, beside: Mapping[object, list[object]]) -> float:
+    def goal(item: object, beside: Mapping[object, list[object]]) -> float:
         """Where it wants to be: in line with boxes, and a bend in line with bends."""
         others = beside.get(item, [])
         if not isinstance(item, str):
@@ -116,7 +116,7 @@ def _columns(rows: list[list[object]], links: list[tuple[object, object]]) -> di
     for sweep in range(SWEEPS):
         beside = below if sweep % 2 else above
         for row in rows[::-1] if sweep % 2 else rows:
-            _spread(row, [place(item, beside) for item in row], column)
+            _spread(row, [goal(item, beside) for item in row], column)
     return column
 
 

@@ -13,7 +13,7 @@ from bitlight.files.replacing import replacing
 from bitlight_hw.commands.folding import accelerator, folding_options
 
 
-@click.command()
+@click.command(epilog="Next: bitlight synth NETWORK --target TARGET, bitlight explore NETWORK.")
 @click.argument("network", type=NETWORK)
 @click.argument("images", type=IMAGES)
 @click.option("-n", "--number", type=click.IntRange(1), help="Only the first so many images.")
