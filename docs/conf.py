@@ -80,8 +80,6 @@ myst_heading_anchors = 4
 suppress_warnings = [
     # Pages are read on their own as well, where they may begin where their part of a page does.
     "myst.header",
-    # A guide may be listed before it is written.
-    "toc.empty_glob",
 ]
 
 # Notebooks: executed when the site is built; what they gave is kept until the packages change.

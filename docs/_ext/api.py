@@ -16,6 +16,7 @@ from names import imported, public
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+from sphinx.util import inspect as sphinx_inspect
 from sphinx.util import logging
 
 # What scikit-learn adds to each estimator; its own documentation describes it.
@@ -97,6 +98,19 @@ def plain(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list
         lines[number] = "".join(parts)
 
 
+def constructor(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, signature: str, returns: str
+) -> tuple[str, str] | None:
+    """Amaranth's `__new__` takes anything; what a unit takes is in its `__init__`."""
+    if what != "class" or "src_loc_at" not in (signature or ""):
+        return None
+    own = sphinx_inspect.signature(obj.__init__, bound_method=True)
+    shown = sphinx_inspect.stringify_signature(
+        own, show_return_annotation=False, unqualified_typehints=True
+    )
+    return shown, ""
+
+
 def words(app: Sphinx, doctree: nodes.document) -> None:
     """In "int32 array, shape (C,)" nothing is a name of ours: those of types have a capital."""
     for link in [*doctree.findall(pending_xref)]:
@@ -120,6 +134,7 @@ def complete(app: Sphinx, env: BuildEnvironment) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Before pages are read, and before napoleon reads a docstring."""
     app.connect("builder-inited", write)
+    app.connect("autodoc-process-signature", constructor)
     app.connect("doctree-read", words)
     app.connect("env-check-consistency", complete)
     app.connect("autodoc-process-docstring", plain, priority=400)

@@ -26,6 +26,21 @@ LINK = re.compile(r"\]\((?!https?:|#|<)([^)\s#]+?)/?(#[\w-]+)?\)")
 RAW = re.compile(r"raw(/[\w-]+)*")
 
 
+UNLISTED = "<!-- unlisted -->"
+
+
+def unlisted(folder: Path) -> str:
+    """A list of the pages that no list names, so that a new guide can be reached at once."""
+    lists = [folder / name for name in ("index.md", "guides.md", "reference/index.md")]
+    named = {line.strip() for file in lists for line in file.read_text().splitlines()}
+    named |= {name.removeprefix("../") for name in named} | {"index"}
+    names = sorted({file.stem for file in folder.glob("*.md")} - named)
+    if not names:
+        return ""
+    entries = "\n".join(names)
+    return f"```{{toctree}}\n:maxdepth: 1\n\n{entries}\n```"
+
+
 def mend(app: Sphinx, docname: str, source: list[str]) -> None:
     """The text of one page, with the links that it has here."""
     root, folder = Path(app.srcdir).parent, Path(app.srcdir, docname).parent
@@ -58,12 +73,20 @@ def mend(app: Sphinx, docname: str, source: list[str]) -> None:
             texts.insert(0, (source[0], folder))
     else:
         texts = [(source[0], folder)]
+    if UNLISTED in texts[0][0]:
+        texts[0] = (texts[0][0].replace(UNLISTED, unlisted(Path(app.srcdir))), folder)
     source[0] = "\n\n".join(
         LINK.sub(lambda found, at=at: turned(found, at), text) for text, at in texts
     )
 
 
+def changing(*_: object) -> list[str]:
+    """The pages that are read again each time: they list what is there."""
+    return ["guides"]
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """As pages are read."""
     app.connect("source-read", mend)
+    app.connect("env-get-outdated", changing)
     return {"parallel_read_safe": True}
