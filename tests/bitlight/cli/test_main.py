@@ -42,6 +42,7 @@ def test_help_teaches_every_command(run):
         "head",
         "verilog",
         "simulate",
+        "energy",
         "cosim",
         "bench",
     ):
