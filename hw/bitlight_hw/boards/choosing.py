@@ -5,7 +5,8 @@ from typing import Any
 from bitlight import FoldingError, Network
 from bitlight_hw.accelerator import Accelerator
 from bitlight_hw.axi.frames import Frames
-from bitlight_hw.boards.board import Board
+from bitlight_hw.boards.board import NAMES, Board
+from bitlight_hw.boards.board import board as find
 from bitlight_hw.boards.top import SerialAccelerator, bit_cycles
 from bitlight_hw.estimate import Estimate
 from bitlight_hw.exploring import Room
@@ -82,16 +83,27 @@ def _fitting(net: Network, board: Board, clock_hz: int | None, cycles: int) -> S
         folding = fold(net, luts=room, target=target, blocks=blocks)
     except FoldingError as error:
         raise FoldingError(
-            f"{net!r} does not fit {board.title}: {over}, and no folding does; take a larger "
-            f"board, or the first layers of the network ({error})"
+            f"{net!r} does not fit {board.title}: {over}, and no folding does; "
+            f"{_instead(serial)} ({error})"
         ) from None
     serial = SerialAccelerator(Accelerator(net, folding), board, clock_hz)
     if (over := excess(serial)) is not None:
         raise FoldingError(
-            f"{net!r} does not fit {board.title}: {over} in the smallest folding; take a larger "
-            "board, or the first layers of the network"
+            f"{net!r} does not fit {board.title}: {over} in the smallest folding; "
+            f"{_instead(serial)}"
         )
     return serial
+
+
+def _instead(serial: SerialAccelerator) -> str:
+    """What would fit, of the boards that there are."""
+    others = (find(name) for name in NAMES)
+    larger = [one.name for one in others if excess(SerialAccelerator(serial.acc, one)) is None]
+    if larger:
+        fit = f"take a larger board, as {larger[0]}"
+    else:
+        fit = "no board of `bitlight board list` is large enough: take another network"
+    return f"{fit}, or the first layers of the network, as NETWORK:2 on the command line"
 
 
 def excess(serial: SerialAccelerator) -> str | None:

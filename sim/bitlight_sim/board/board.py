@@ -41,10 +41,13 @@ class BoardRun(Run):
         result before where that came later, to the last byte of its result.
     resent : int
         Images that had to be sent again.
+    host_seconds : float
+        Processor time of this process meanwhile, all threads: the driver's part of the run.
     """
 
     image_cycles: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     resent: int = 0
+    host_seconds: float = 0.0
 
 
 class Board:
@@ -158,7 +161,7 @@ class Board:
         self.net.check_images(images)
         if len(images) == 0:
             raise SimulationError("there are no images to send")
-        return _Exchange(self, payload.to_bytes(images, self.frames_in), progress).run()
+        return _Exchange(self, images, progress).run()
 
     def _check(self) -> None:
         told, net = self.identity, self.net
@@ -225,20 +228,20 @@ class _Exchange:
     """
 
     def __init__(
-        self, board: Board, payloads: np.ndarray, progress: Callable[[int], None] | None
+        self, board: Board, images: np.ndarray, progress: Callable[[int], None] | None
     ) -> None:
+        self.started = time.perf_counter(), time.process_time()
         self.board = board
-        self.payloads = payloads
+        self.payloads = payload.to_bytes(images, board.frames_in)
         self.progress = progress
-        self.waiting = deque(range(len(payloads)))
+        self.waiting = deque(range(len(images)))
         self.under_way: dict[int, int] = {}  # sequence → image, in the order of sending
-        self.results: list[bytes | None] = [None] * len(payloads)
-        self.image_cycles = np.zeros(len(payloads), np.int64)
+        self.results: list[bytes | None] = [None] * len(images)
+        self.image_cycles = np.zeros(len(images), np.int64)
         self.ends: list[list[int]] = [[]]  # of images in a row, in cycles
         self.done = self.resent = self.silences = 0
 
     def run(self) -> BoardRun:
-        started = time.perf_counter()
         self.board.reset()
         while self.done < len(self.results):
             while self.waiting and len(self.under_way) < self.board.identity.window:
@@ -248,19 +251,20 @@ class _Exchange:
                 self._begin_anew()
             else:
                 self._take(frame)
-        seconds = time.perf_counter() - started
         size = self.board.frames_out.bytes
         whole = np.frombuffer(b"".join(filter(None, self.results)), np.uint8).reshape(-1, size)
         intervals = np.concatenate([np.diff(ends) % WRAP for ends in self.ends])
         pace = float(intervals.mean()) if len(intervals) else float(self.image_cycles[0])
+        features = payload.from_bytes(whole, self.board.frames_out)
         return BoardRun(
-            features=payload.from_bytes(whole, self.board.frames_out),
+            features=features,
             cycles_per_image=int(pace) if pace.is_integer() else pace,
             latency=int(self.image_cycles[0]),
             cycles=int(intervals.sum() + self.image_cycles[0]),
-            seconds=seconds,
+            seconds=time.perf_counter() - self.started[0],
             image_cycles=self.image_cycles,
             resent=self.resent,
+            host_seconds=time.process_time() - self.started[1],
         )
 
     def _send(self, image: int) -> None:

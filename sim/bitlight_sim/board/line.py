@@ -1,6 +1,7 @@
 """Frames over a serial port: what is whole is given, what is not is counted and left out."""
 
 import contextlib
+import errno
 import queue
 import threading
 import time
@@ -13,6 +14,10 @@ from bitlight_hw.link import protocol
 from bitlight_hw.link.protocol import Frame
 
 POLL_S = 0.05  # until a listener looks whether it is still wanted
+# That bytes may gather before they are read: woken for each, a listener would be busy with nothing
+# else. The least is less than a few images take on the line; a slow line is waited for longer.
+GATHER_S = 0.0005, 0.008
+FEW = 8  # bytes after which the line is called slow
 MOST_HELD = 1 << 18  # bytes without a zero, which no frame has
 
 
@@ -35,7 +40,8 @@ class Port(Protocol):
 def open_port(path: str, baud: int, patience: float = 30.0) -> Port:
     """The serial port of a path, or of a URL as pyserial has it.
 
-    A line that takes nothing for `patience` seconds is gone.
+    A line that takes nothing for `patience` seconds is gone. The port is this host's alone: two
+    would each hear parts of the other's answers.
 
     Raises
     ------
@@ -43,8 +49,14 @@ def open_port(path: str, baud: int, patience: float = 30.0) -> Port:
         If it cannot be opened.
     """
     try:
-        port = serial.serial_for_url(path, baud, timeout=POLL_S, write_timeout=patience)
+        port = serial.serial_for_url(
+            path, baud, timeout=POLL_S, write_timeout=patience, exclusive=True
+        )
     except (serial.SerialException, ValueError, OSError) as error:
+        if getattr(error, "errno", None) == errno.EWOULDBLOCK:
+            raise SimulationError(
+                f"the serial port {path} is in use: another program has it open"
+            ) from error
         said = getattr(error, "strerror", None) or str(error)
         raise SimulationError(f"cannot open the serial port {path}: {said}") from error
     # An adapter that waits for more before it tells the host costs a window of images; only some
@@ -108,7 +120,7 @@ class Line:
         self._port.close()
 
     def _listen(self) -> None:
-        held = b""
+        held, pause = b"", GATHER_S[0]
         try:
             while self._wanted:
                 came = self._port.read(getattr(self._port, "in_waiting", 0) or 1)
@@ -119,6 +131,8 @@ class Line:
                     self._judge(part)
                 if len(held) > MOST_HELD:
                     held = b"\1"  # what is left of it will not be whole either
+                pause = min(2 * pause, GATHER_S[1]) if len(came) < FEW else GATHER_S[0]
+                time.sleep(pause)
         except Exception as error:
             self._frames.put(error)
 

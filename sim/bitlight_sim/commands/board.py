@@ -33,7 +33,13 @@ timeout_option = click.option(
     show_default=True,
     help="Seconds without an answer that are borne; a large virtual board wants more.",
 )
-baud_option = click.option("--baud", type=click.IntRange(1), help="By default the board's.")
+baud_option = click.option(
+    "--baud",
+    type=click.IntRange(1),
+    help="Of its serial line; `bitlight board list` has it.",
+    default=3_000_000,
+    show_default=True,
+)
 
 
 @click.group()
@@ -212,7 +218,7 @@ def run(
     network: str,
     images: str,
     port: str,
-    baud: int | None,
+    baud: int,
     timeout: float,
     number: int | None,
     reading: Reading,
@@ -239,7 +245,7 @@ def test(
     network: str,
     images: str,
     port: str,
-    baud: int | None,
+    baud: int,
     timeout: float,
     number: int | None,
     reading: Reading,
@@ -266,32 +272,50 @@ def _exchange(
     network: str,
     images: str,
     port: str,
-    baud: int | None,
+    baud: int,
     timeout: float,
     number: int | None,
     reading: Reading,
 ) -> tuple[Any, Any, Any, dict[str, Any]]:
-    from bitlight_sim.board.board import BAUD, Board
+    from bitlight_sim.board.board import Board
 
     net = sources.network(network)
     batch = sources.images(images, net, number, reading)[0]
-    with Board(port, net, baud=baud or BAUD, timeout=timeout) as opened:
+    with Board(port, net, baud=baud, timeout=timeout) as opened:
+        told = opened.identity
+        predicted = told.clock_hz / _slowest_cycles(opened)
         with progress("the board computes", len(batch)) as done:
             out = opened.run(batch, done)
         counters = opened.counters()
-        told = opened.identity
+    rate = told.clock_hz / out.cycles_per_image
     figures = {
         "board": told.board,
         "images": len(batch),
         "latency_predicted": told.latency,
         "latency_measured": out.latency,
         "cycles_between_results": round(float(out.cycles_per_image), 1),
-        "images_per_s_of_the_board": round(told.clock_hz / out.cycles_per_image, 1),
+        "images_per_s_predicted": round(predicted, 1),
+        "images_per_s_of_the_board": round(rate, 1),
+        "share_of_predicted": round(rate / predicted, 3),
         "images_per_s": round(out.images_per_s, 1),
+        "host_ms_per_image": round(1e3 * out.host_seconds / len(batch), 3),
         "resent": out.resent,
         **{name: counters[name] for name in ("damaged", "refused", "overruns")},
     }
     return net, batch, out, figures
+
+
+def _slowest_cycles(opened: Any) -> int:
+    """Cycles of an image in the slower of link and accelerator, by what a board says of itself."""
+    from bitlight_hw.boards import board as find
+    from bitlight_hw.boards.top import bit_cycles
+    from bitlight_hw.link.design import line_cycles
+    from bitlight_hw.link.uart import BITS
+
+    told = opened.identity
+    byte_cycles = BITS * bit_cycles(find(told.board), told.clock_hz)
+    sizes = opened.frames_in.bytes, opened.frames_out.bytes
+    return max(line_cycles(*sizes, byte_cycles), told.interval)
 
 
 def _tell(title: str, figures: dict[str, Any], json_file: str | None) -> None:
@@ -302,9 +326,13 @@ def _tell(title: str, figures: dict[str, Any], json_file: str | None) -> None:
 def _serial(name: str, network: str, clock: float | None, cycles: int | None) -> Any:
     from bitlight_hw.boards import board as find
     from bitlight_hw.boards.choosing import serial_for
+    from bitlight_hw.boards.top import bit_cycles
 
     one, net = find(name), sources.network(network)
     clock_hz = None if clock is None else round(clock * 1e6)
+    if clock_hz is not None:  # a search for a folding takes longer
+        bit_cycles(one, clock_hz)
+        one.pll(one.oscillator_hz, clock_hz)
     with working("choosing a folding"):
         return serial_for(net, one, clock_hz=clock_hz, cycles=cycles)
 

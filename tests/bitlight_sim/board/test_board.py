@@ -90,6 +90,21 @@ def test_another_network_is_refused(virtual):
         assert len(board.run(images(1)).features) == 1
 
 
+def test_a_port_has_one_host(virtual):
+    """Two would take parts of each other's answers."""
+    with Board(virtual.port, network()) as board:
+        with pytest.raises(SimulationError, match="/dev/.* is in use: another program has it"):
+            Board(virtual.port, network()).__enter__()
+        assert np.array_equal(board.run(images(3)).features, network().forward(images(3)))
+
+
+def test_the_drivers_part_is_told(virtual):
+    """Processor time of the host: a board may take as long as it wants."""
+    with Board(virtual.port, network()) as board:
+        out = board.run(images(40))
+    assert 0 < out.host_seconds <= 40 * 5e-3  # an image is small, a busy machine slow
+
+
 def test_images_that_do_not_fit_are_refused_before_anything_is_sent(virtual):
     with Board(virtual.port, network()) as board:
         with pytest.raises(NetworkError):

@@ -36,6 +36,9 @@ def test_every_bit_is_compared(run, net, port, tmp_path):
     assert code == 0
     assert (figures["images"], figures["bits_different"], figures["resent"]) == (40, 0, 0)
     assert figures["images_of_other_cycles"] == 0
+    assert 0 < figures["host_ms_per_image"]
+    rates = figures["images_per_s_of_the_board"], figures["images_per_s_predicted"]
+    assert figures["share_of_predicted"] == pytest.approx(rates[0] / rates[1], abs=2e-3)
     assert figures["latency_measured"] == figures["latency_predicted"]
 
 
@@ -58,6 +61,14 @@ def test_the_boards_are_listed(run):
     code, out, _ = run("board", "list")
     assert code == 0
     assert "icebreaker" in out
+
+
+@pytest.mark.parametrize("clock, said", [(17, "17 MHz gives a serial line"), (5000, "makes 5000")])
+@pytest.mark.parametrize("command", ["build", "virtual"])
+def test_a_clock_is_looked_at_before_the_work(run, command, clock, said):
+    code, _, error = run("board", command, "icebreaker", "small28", "--clock", clock)
+    assert (code, error.count("\n")) == (2, 1)
+    assert said in error
 
 
 def test_load_says_what_to_type(run, tmp_path, monkeypatch):
