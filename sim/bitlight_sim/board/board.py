@@ -42,7 +42,7 @@ class BoardRun(Run):
     resent : int
         Images that had to be sent again.
     host_seconds : float
-        Processor time of this process meanwhile, all threads: the driver's part of the run.
+        Processor time of the driver's two threads: that which asks, and that which listens.
     """
 
     image_cycles: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -230,7 +230,7 @@ class _Exchange:
     def __init__(
         self, board: Board, images: np.ndarray, progress: Callable[[int], None] | None
     ) -> None:
-        self.started = time.perf_counter(), time.process_time()
+        self.started, self.host_started = time.perf_counter(), self._host_seconds(board)
         self.board = board
         self.payloads = payload.to_bytes(images, board.frames_in)
         self.progress = progress
@@ -261,11 +261,15 @@ class _Exchange:
             cycles_per_image=int(pace) if pace.is_integer() else pace,
             latency=int(self.image_cycles[0]),
             cycles=int(intervals.sum() + self.image_cycles[0]),
-            seconds=time.perf_counter() - self.started[0],
+            seconds=time.perf_counter() - self.started,
             image_cycles=self.image_cycles,
             resent=self.resent,
-            host_seconds=time.process_time() - self.started[1],
+            host_seconds=self._host_seconds(self.board) - self.host_started,
         )
+
+    @staticmethod
+    def _host_seconds(board: Board) -> float:
+        return time.thread_time() + board.line.seconds
 
     def _send(self, image: int) -> None:
         sequence = self.board.next_sequence()

@@ -73,10 +73,13 @@ class Line:
     ----------
     damaged : int
         Frames that came and were not whole.
+    seconds : float
+        Processor time that the thread has taken.
     """
 
     def __init__(self, port: Port) -> None:
         self.damaged = 0
+        self.seconds = 0.0
         self._port = port
         self._frames: queue.SimpleQueue[Frame | Exception] = queue.SimpleQueue()
         self._wanted = True
@@ -131,6 +134,7 @@ class Line:
                     self._judge(part)
                 if len(held) > MOST_HELD:
                     held = b"\1"  # what is left of it will not be whole either
+                self.seconds = time.thread_time()
                 pause = min(2 * pause, GATHER_S[1]) if len(came) < FEW else GATHER_S[0]
                 time.sleep(pause)
         except Exception as error:

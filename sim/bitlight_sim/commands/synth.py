@@ -91,7 +91,8 @@ def synth(
     With --verify, the netlist that is counted here, and placed, is simulated in models of its
     cells, block RAM included, and has to give what the golden model gives, in the cycles that are
     predicted; otherwise the code is 1. ECP5 and iCE40 have such models, 7 series not: Yosys knows
-    its block RAM by name alone.
+    its block RAM by name alone. For Gowin, `bitlight board build tang_nano_9k` is the way, and
+    `bitlight board virtual tang_nano_9k --of netlist` the proof.
 
     What has not changed is taken from the cache. The tools are the pinned pip packages of
     bitlight[fpga], so figures can be repeated; each compiles itself for a minute on its first run.
