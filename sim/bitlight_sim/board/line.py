@@ -17,7 +17,7 @@ POLL_S = 0.05  # until a listener looks whether it is still wanted
 # That bytes may gather before they are read: woken for each, a listener would be busy with nothing
 # else. The least is less than a few images take on the line; a slow line is waited for longer.
 GATHER_S = 0.0005, 0.008
-FEW = 8  # bytes after which the line is called slow
+FEW, MANY = 32, 128  # bytes at once: below, the line is waited for longer, from there on no more
 MOST_HELD = 1 << 18  # bytes without a zero, which no frame has
 
 
@@ -135,7 +135,10 @@ class Line:
                 if len(held) > MOST_HELD:
                     held = b"\1"  # what is left of it will not be whole either
                 self.seconds = time.thread_time()
-                pause = min(2 * pause, GATHER_S[1]) if len(came) < FEW else GATHER_S[0]
+                if len(came) < FEW:
+                    pause = min(2 * pause, GATHER_S[1])
+                elif len(came) >= MANY:
+                    pause = GATHER_S[0]
                 time.sleep(pause)
         except Exception as error:
             self._frames.put(error)
