@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from bitlight import SimulationError
-from bitlight_hw.regions import Known, Regions
+from bitlight_hw.regions import Known, Regions, pay
 from bitlight_hw.timing import Buffer, Circuit, Parts, Trace, run, with_ample_depths
 
 
@@ -51,8 +51,9 @@ def tight_depths(
     if trace.interval != interval:
         raise SimulationError(f"the chain needs {trace.interval} cycles per image, not {interval}")
     enough = trace.held
-    regions = Regions(circuit, beats_in, interval, known)
-    least = _needed(regions, circuit, enough) if regions.pay else {}
+    least: dict[int, int] = {}
+    if pay(interval, len(circuit.parts)):
+        least = _needed(Regions(circuit, beats_in, interval, known), circuit, enough)
     if least and keeps(circuit.with_depths(least), beats_in, beats_out, interval, images):
         return [*least.values()]
 
@@ -111,32 +112,29 @@ def _needed(regions: Regions, circuit: Circuit, enough: dict[int, int]) -> dict[
     between, in which earlier rings are as deep as was found and later ones as was enough.
     """
     least: dict[int, int] = {}
+
+    def enough_in(
+        region: frozenset[int], index: int, others: dict[int, int], depth: int
+    ) -> int | None:
+        return None if regions.too_small(region, others | {index: depth}) else depth
+
     alike: dict[tuple[int, ...], int] = {}
     for index, held in enough.items():
         part = circuit.parts[index]
         assert isinstance(part, Buffer)
-        near = regions.near([index])
-        most = max(held, part.least_depth)
-
-        def suffices(depth: int, region: frozenset[int] = near, place: int = index) -> int | None:
-            return None if regions.too_small(region, {place: depth}) else depth
-
-        least[index] = _least(part.least_depth, most, alike.get(_form(part), 0), suffices)
-        alike[_form(part)] = least[index] - part.least_depth
+        low, form = part.least_depth, _form(part)
+        suffices = partial(enough_in, regions.near([index]), index, {})
+        least[index] = _least(low, max(held, low), alike.get(form, 0), suffices)
+        alike[form] = least[index] - low
     found = {index: max(depth, enough[index]) for index, depth in least.items()}
     beyond: dict[tuple[int, ...], int] = {}
     for index, low in least.items():
         part, meeting = circuit.parts[index], regions.meeting(index)
         assert isinstance(part, Buffer)
         if meeting is not None:
-
-            def keeps(
-                depth: int, region: frozenset[int] = meeting, place: int = index
-            ) -> int | None:
-                return None if regions.too_small(region, found | {place: depth}) else depth
-
-            least[index] = _least(low, found[index], beyond.get(_form(part)), keeps)
-            beyond[_form(part)] = least[index] - low
+            form, suffices = _form(part), partial(enough_in, meeting, index, found)
+            least[index] = _least(low, found[index], beyond.get(form), suffices)
+            beyond[form] = least[index] - low
         found[index] = least[index]
     return least
 

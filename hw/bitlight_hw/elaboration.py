@@ -29,10 +29,9 @@ def to_cells(component: Any, name: str, platform: Any) -> Any:
     -------
     amaranth.hdl._nir.Netlist
     """
-    ports = {}
-    for path, member, value in component.signature.flatten(component):
-        way = _ir.PortDirection.Input if member.flow == wiring.In else _ir.PortDirection.Output
-        ports["__".join(map(str, path))] = Value.cast(value), way
+    ways = {"i": _ir.PortDirection.Input, "o": _ir.PortDirection.Output}
+    flat = flat_ports(component.signature, component)
+    ports = {called: (value, ways[way]) for way, called, value in flat}
     with _no_collection():
         design = Fragment.get(component, platform).prepare(ports=ports, hierarchy=(name,))
         netlist = _nir.Netlist()

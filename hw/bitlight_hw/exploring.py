@@ -21,6 +21,7 @@ from bitlight import FoldingError, Network
 from bitlight_hw.estimate import Estimate, tables
 from bitlight_hw.family import Family
 from bitlight_hw.folding import (
+    as_text,
     choices,
     folded_layers,
     layer_cost,
@@ -81,7 +82,7 @@ class Point:
     @property
     def text(self) -> str:
         """The folding as `--folding` takes it."""
-        return "/".join(f"{pe},{simd}" for pe, simd in self.folding)
+        return as_text(self.folding)
 
 
 @dataclass(frozen=True)

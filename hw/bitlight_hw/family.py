@@ -127,7 +127,11 @@ class Family:
 
     def occupied(self, taken: Estimate) -> int:
         """Places for look-up tables that a design takes, with what else stands in them."""
-        return tables(taken) + round(self.cells_of_carry * taken.carries + self.lone * taken.ffs)
+        return tables(taken) + round(self.cells_beside(taken))
+
+    def cells_beside(self, taken: Estimate) -> float:
+        """Of these places, those of carry chains and of flip-flops that stand alone."""
+        return self.cells_of_carry * taken.carries + self.lone * taken.ffs
 
     def ram_rows(self, depth: int) -> int:
         """Memories of look-up tables that stand one above the other in a RAM of that depth."""

@@ -20,6 +20,17 @@ def folded_layers(net: Network) -> list[int]:
     return [index for index, layer in enumerate(net.layers) if type(layer) in FOLDED]
 
 
+def as_text(folding: Sequence[tuple[int, int]]) -> str:
+    """A folding as `--folding` takes it.
+
+    Examples
+    --------
+    >>> as_text([(16, 3), (32, 32)])
+    '16,3/32,32'
+    """
+    return "/".join(f"{pe},{simd}" for pe, simd in folding)
+
+
 def check(net: Network, folding: Any) -> Folding:
     """The folding as a list of pairs, or FoldingError with what is wrong."""
     layers = folded_layers(net)

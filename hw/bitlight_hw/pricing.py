@@ -11,7 +11,6 @@ percent.
 import math
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 
 from bitlight import Network
@@ -60,6 +59,7 @@ class Pricing:
     net: Network
     family: Family
     known: dict[tuple[Any, ...], _Least] = field(default_factory=dict)
+    _weights: dict[tuple[Any, ...], list[Estimate]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._folded = folded_layers(self.net)
@@ -132,13 +132,8 @@ class Pricing:
             self._weights[key] = unit.least_estimates(self.family)
         return self._weights[key]
 
-    @cached_property
-    def _weights(self) -> dict[tuple[Any, ...], list[Estimate]]:
-        return {}
-
     def _cells(self, taken: Estimate) -> float:
-        family = self.family
-        return tables(taken) + family.cells_of_carry * taken.carries + family.lone * taken.ffs
+        return tables(taken) + self.family.cells_beside(taken)
 
     def _fork(self, name: str, beats: Beats) -> _Least:
         if name not in self._forked:

@@ -36,6 +36,11 @@ SETTLED = 12
 Known = dict[tuple[Any, ...], bool]
 
 
+def pay(interval: int, parts: int) -> bool:
+    """Whether a circuit is so large that its regions are found and stepped much sooner."""
+    return interval * parts >= WORTH
+
+
 class Regions:
     """The neighbourhoods of a circuit's rings and queues.
 
@@ -58,11 +63,6 @@ class Regions:
         self._known: Known = {} if known is None else known
         self._giver = {n: place for place, gives in enumerate(circuit.gives) for n in gives}
         self._taker = {n: place for place, takes in enumerate(circuit.takes) for n in takes}
-
-    @property
-    def pay(self) -> bool:
-        """Whether the circuit is so large that regions are found and stepped much sooner."""
-        return self._interval * len(self._circuit.parts) >= WORTH
 
     def near(self, places: Iterable[int]) -> frozenset[int]:
         """These parts, and those around them, up to the next rings."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from bitlight_hw import timing
 from bitlight_hw.depths import keeps, tight_depths
 from bitlight_hw.pipeline import Pipeline, Stage, circuit, without
-from bitlight_hw.regions import Known, Regions
+from bitlight_hw.regions import Known, Regions, pay
 from bitlight_hw.units import Window
 
 # Images that a chain is tried with before it is stepped until it settles.
@@ -55,6 +55,7 @@ class _Search:
         self._form = form
         self._known = known
         self._shown = shown
+        self._pays = pay(form[2], sum(len(stage.unit.timing) for stage in stages))
         self._answers: dict[frozenset[str], bool] = {}
 
     def without_spare(self) -> list[Stage]:
@@ -73,8 +74,10 @@ class _Search:
 
     def _is_needed(self, gone: frozenset[str], names: frozenset[str]) -> bool:
         """Whether what is around these queues shows that the interval is lost if they go, too."""
-        left = circuit(self._without(gone | names))
         beats_in, _, interval, _ = self._form
+        if not self._pays:
+            return False
+        left = circuit(self._without(gone | names))
         regions = Regions(timing.with_ample_depths(left), beats_in, interval, self._shown)
         ends = {n for s in self._stages if s.name in names for n in (*s.takes, *s.gives)}
         beside = [
@@ -82,7 +85,7 @@ class _Search:
             for place, streams in enumerate(zip(left.takes, left.gives, strict=True))
             if ends & {n for some in streams for n in some}
         ]
-        return regions.pay and regions.too_small(regions.near(beside), {})
+        return regions.too_small(regions.near(beside), {})
 
     def _spared(self, together: bool) -> frozenset[str]:
         tried = [*_spare_together(self._stages)]

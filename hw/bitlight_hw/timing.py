@@ -163,10 +163,6 @@ class Circuit:
             ends[-1],
         )
 
-    def with_part(self, index: int, part: Part) -> "Circuit":
-        """With another part in place of one."""
-        return replace(self, parts=[*self.parts[:index], part, *self.parts[index + 1 :]])
-
     def with_depths(self, depths: Mapping[int, int]) -> "Circuit":
         """With other depths of some buffers, by their indices."""
         parts = [*self.parts]
@@ -252,8 +248,8 @@ def run(
     limit = NEVER if most is None or images is None else most
     nothing = np.zeros((0, 1), np.int64)
     record = 0, nothing, nothing
-    first, done, held = _step(given, (beats_in, beats_out), images, limit, record, at_most)
-    return Trace(first, done, held[0])
+    first, done, held, _ = _step(given, (beats_in, beats_out), images, limit, record, at_most)
+    return Trace(first, done, held)
 
 
 @dataclass(frozen=True, eq=False)
@@ -303,11 +299,11 @@ def watch(
     streams = 1 + max(given.output, *(n for gives in (*given.takes, *given.gives) for n in gives))
     beats = np.zeros((streams, -(-cycles // span)), np.int64)
     most = np.zeros((len(given.parts), beats.shape[1]), np.int64)
-    _, done, held = _step(given, (beats_in, beats_out), images, NEVER, (span, beats, most))
-    return Record(span, beats, {ring: most[row] for ring, row in held[1].items()}, done)
+    _, done, _, rows = _step(given, (beats_in, beats_out), images, NEVER, (span, beats, most))
+    return Record(span, beats, {ring: most[row] for ring, row in rows.items()}, done)
 
 
-_Stepped = tuple[np.ndarray, np.ndarray, tuple[dict[int, int], dict[int, int]]]
+_Stepped = tuple[np.ndarray, np.ndarray, dict[int, int], dict[int, int]]
 
 
 def _step(
@@ -367,7 +363,7 @@ def _step(
     rings = [index for index, part in enumerate(given.parts) if isinstance(part, Buffer)]
     rows = [index for index, part in enumerate(parts) if isinstance(part, Buffer)]
     places = dict(zip(rings, held[rows].tolist(), strict=True))
-    return first[:count], done[:count], (places, dict(zip(rings, rows, strict=True)))
+    return first[:count], done[:count], places, dict(zip(rings, rows, strict=True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -419,13 +415,5 @@ def _streams(of_parts: Sequence[tuple[int, ...]]) -> np.ndarray:
 def with_ample_depths(parts: Parts) -> Circuit:
     """The parts with buffers of their ample depths."""
     circuit = circuit_of(parts)
-    ample = [
-        with_depth(part, part.ample_depth) if isinstance(part, Buffer) else part
-        for part in circuit.parts
-    ]
-    return replace(circuit, parts=ample)
-
-
-def with_depth(part: Buffer, depth: int) -> Buffer:
-    """The same buffer with another depth."""
-    return replace(part, depth=depth)
+    rings = ((n, part) for n, part in enumerate(circuit.parts) if isinstance(part, Buffer))
+    return circuit.with_depths({n: part.ample_depth for n, part in rings})

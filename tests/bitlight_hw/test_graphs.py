@@ -22,7 +22,7 @@ from bitlight_hw import Accelerator, fold
 from bitlight_hw.depths import keeps
 from bitlight_hw.layerplans import layers
 from bitlight_hw.pipeline import Beats, Pipeline, circuit, without
-from bitlight_hw.timing import Buffer, run, with_ample_depths, with_depth
+from bitlight_hw.timing import Buffer, run, with_ample_depths
 from bitlight_hw.units import Fork
 
 
@@ -74,7 +74,7 @@ def test_one_place_less_costs_cycles_or_stands_still(seed):
     counts = acc.beats_in.count, acc.beats_out.count, acc.cycles_per_image
     for index, part in enumerate(whole.parts):
         if isinstance(part, Buffer) and part.depth > part.least_depth:
-            smaller = whole.with_part(index, with_depth(part, part.depth - 1))
+            smaller = whole.with_depths({index: part.depth - 1})
             assert not any(keeps(smaller, *counts, images) for images in (4, 16, 64))
     for stage in acc.plan.stages:
         if stage.spare and stage.unit.depth == 2:
@@ -101,10 +101,7 @@ def test_with_the_places_that_were_used_all_is_the_same(seed):
     counts = acc.beats_in.count, acc.beats_out.count, 4
     ample = with_ample_depths(acc.plan.circuit)
     trace = run(ample, *counts)
-    smaller = ample
-    for index, depth in trace.held.items():
-        smaller = smaller.with_part(index, with_depth(ample.parts[index], depth))
-    again = run(smaller, *counts)
+    again = run(ample.with_depths(trace.held), *counts)
     assert again.completed.tolist() == trace.completed.tolist()
     assert again.first_taken.tolist() == trace.first_taken.tolist()
 

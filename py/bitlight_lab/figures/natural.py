@@ -26,7 +26,7 @@ from bitlight.data import Views
 from bitlight.data.foldersource import FolderSource
 from bitlight.files.replacing import replacing
 from bitlight.freezing.freeze import freeze
-from bitlight.heads.heldout import order_of_views
+from bitlight.heads.heldout import fit_held_out
 from bitlight.nn import pixels_to_floats
 from bitlight.training import Arrays
 from bitlight.training.run import weights_of
@@ -141,8 +141,8 @@ def _with_views(task: Task, net: Network | None, tests: np.ndarray) -> dict[str,
     bits = np.concatenate(
         [_bits(net, np.ascontiguousarray(seen)) for seen in VIEWS.of(task.images)]
     )
-    order = order_of_views(task.labels, VIEWS.count)
-    head = RidgeHead().fit(bits[order], task.labels[order % len(task.labels)])
+    head = RidgeHead()
+    fit_held_out(head, bits, task.labels, hold_out=0, views=VIEWS.count)
     seconds = time.perf_counter() - started
     right = head.predict(tests) == task.test_labels
     accuracy, low, high = bootstrap(right[np.newaxis])

@@ -9,6 +9,7 @@ import numpy as np
 
 from bitlight import Network
 from bitlight_hw import Accelerator
+from bitlight_hw.folding import as_text
 
 # What a figure may depend on; what is not installed was not used.
 PACKAGES = (
@@ -38,9 +39,7 @@ def versions() -> dict[str, str]:
 def of_accelerator(acc: Accelerator) -> dict[str, str]:
     """What fixes the hardware: network, folding, dataflow, projection."""
     found = of_network(acc.net) | {
-        "folding (PE,SIMD of each layer with weights)": "/".join(
-            f"{pe},{simd}" for pe, simd in acc.folding
-        ),
+        "folding (PE,SIMD of each layer with weights)": as_text(acc.folding),
         "dataflow": "/".join(acc.dataflow),
     }
     if acc.projection is not None:
