@@ -15,9 +15,9 @@ from bitlight_hw.commands.folding import accelerator, bus_option, folding_option
 TARGETS = ["xc7", "ecp5", "ice40", "ecp5-25k", "ecp5-45k", "ecp5-85k", "ice40-up5k"]
 
 
-def _finite(context: click.Context, param: click.Parameter, value: float) -> float:
+def finite_mhz(context: click.Context, param: click.Parameter, value: float | None) -> float | None:
     """Refuse inf and nan, which are numbers to click."""
-    if not math.isfinite(value):
+    if value is not None and not math.isfinite(value):
         raise click.BadParameter(f"{value} is no frequency.", context, param)
     return value
 
@@ -34,7 +34,7 @@ mhz_option = click.option(
     type=click.FloatRange(0, min_open=True),
     default=100.0,
     show_default=True,
-    callback=_finite,
+    callback=finite_mhz,
     help="Clock, for images/s.",
 )
 

@@ -13,6 +13,7 @@ from bitlight.cli.reading import Reading, reading_options
 from bitlight.cli.report import json_option, show_table, write_json
 from bitlight.console.progress import console, progress, steps, working
 from bitlight.errors import BitlightError
+from bitlight_hw.commands.plan import finite_mhz
 
 FOLDER = Path("build/board")
 cycles_option = click.option(
@@ -23,6 +24,7 @@ clock_option = click.option(
     "--mhz",
     "clock",
     type=click.FloatRange(1),
+    callback=finite_mhz,
     help="MHz of the design; by default what the board says.",
 )
 port_option = click.option("--port", required=True, help="Its serial port, as in /dev/ttyUSB1.")
@@ -382,7 +384,9 @@ def _figures(serial: Any) -> dict[str, Any]:
 
 
 def _show(serial: Any, network: str) -> None:
+    from bitlight_hw.folding import as_text
+
     figures = _figures(serial)
-    folding = "/".join(f"{pe},{simd}" for pe, simd in figures.pop("folding"))
+    folding = as_text(figures.pop("folding"))
     rows = [[key.replace("_", " "), value] for key, value in figures.items()]
     show_table(f"{network} on {serial.board.title}", ["", ""], [["folding", folding], *rows])

@@ -11,6 +11,7 @@ from bitlight.cli.report import json_option, show_table, write_json
 from bitlight.console.progress import console, progress, working
 from bitlight.files.replacing import replacing
 from bitlight_hw.commands.folding import accelerator, folding_options
+from bitlight_hw.commands.plan import finite_mhz
 
 
 @click.command(epilog="Next: bitlight synth NETWORK --target TARGET, bitlight explore NETWORK.")
@@ -35,6 +36,7 @@ from bitlight_hw.commands.folding import accelerator, folding_options
     type=click.FloatRange(0, min_open=True),
     default=100.0,
     show_default=True,
+    callback=finite_mhz,
     help="Clock, for durations in the SAIF file and for mW.",
 )
 @reading_options

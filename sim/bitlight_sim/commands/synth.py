@@ -11,6 +11,7 @@ from bitlight.cli.paths import IMAGES, NETWORK, Output
 from bitlight.cli.report import json_option, show_table, write_json
 from bitlight.console.progress import console, progress, steps
 from bitlight_hw.commands.folding import accelerator, folding_options
+from bitlight_hw.commands.plan import finite_mhz
 
 # The names in `bitlight_hw.synthesis.TARGETS`, which is slow to import.
 TARGETS = ["xc7", "ecp5-25k", "ecp5-45k", "ecp5-85k", "ice40-up5k"]
@@ -38,6 +39,7 @@ TARGETS = ["xc7", "ecp5-25k", "ecp5-45k", "ecp5-85k", "ice40-up5k"]
     "--mhz",
     "freq",
     type=click.FloatRange(0, min_open=True),
+    callback=finite_mhz,
     help="MHz that the placer aims at; 100 for ECP5, 24 for iCE40.",
 )
 @click.option(

@@ -152,3 +152,19 @@ def test_one_meaning_has_one_name():
             assert "-o" in names, words
         if words not in {("board", "load"), ("board", "virtual"), ("completion",)}:
             assert "--json" in names, words
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("plan", "small28"),
+        ("explore", "small28"),
+        ("energy", "small28", "random"),
+        ("synth", "small28", "--target", "ice40-up5k"),
+        ("board", "build", "icebreaker", "small28"),
+    ],
+)
+def test_a_clock_that_is_no_number_is_refused_before_the_work(run, command):
+    for value in ("nan", "inf"):
+        code, _, err = run(*command, "--mhz", value)
+        assert (code, f"{value} is no frequency" in err) == (2, True)
