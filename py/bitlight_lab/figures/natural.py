@@ -2,6 +2,8 @@
 
 python -m bitlight_lab.figures.natural DATA [--rtl N] [--only TARGET]
 
+What was found of an extractor is kept in build/natural, so that a run that was cut goes on.
+
 DATA holds cifar10/train and cifar10/test, flowers12/train and flowers12/test, and
 tiny-imagenet-32/train and tiny-imagenet-32/val, each a folder of one sub-folder for each class.
 A ridge head is trained on the bits of some images of each class, or on all, and scored on all test
@@ -38,6 +40,8 @@ from bitlight_lab.papers.leroux.hardware import simulate
 from bitlight_lab.papers.leroux.networks import logits
 
 RAW = DOCS / "raw" / "natural"
+# What a run that was cut has found so far.
+BEGUN = Path("build/natural")
 SHAPE = (32, 32, 3)
 # What natural32 has not been trained on: every fourth class of Tiny ImageNet.
 EVERY = 4
@@ -135,14 +139,19 @@ def _scores(task: Task, bits: np.ndarray, tests: np.ndarray) -> dict[str, Any]:
     return found
 
 
-def _with_views(task: Task, net: Network | None, tests: np.ndarray) -> dict[str, Any]:
-    """The same with all images, mirrored and moved as well; test images are seen as they are."""
-    started = time.perf_counter()
+def _head_of_views(task: Task, net: Network | None) -> RidgeHead:
     bits = np.concatenate(
         [_bits(net, np.ascontiguousarray(seen)) for seen in VIEWS.of(task.images)]
     )
     head = RidgeHead()
     fit_held_out(head, bits, task.labels, hold_out=0, views=VIEWS.count)
+    return head
+
+
+def _with_views(task: Task, net: Network | None, tests: np.ndarray) -> dict[str, Any]:
+    """The same with all images, mirrored and moved as well; test images are seen as they are."""
+    started = time.perf_counter()
+    head = _head_of_views(task, net)
     seconds = time.perf_counter() - started
     right = head.predict(tests) == task.test_labels
     accuracy, low, high = bootstrap(right[np.newaxis])
@@ -178,16 +187,24 @@ def _answers(folder: Path, task: Task) -> np.ndarray:
 
 
 def compare(task: Task, folders: Sequence[Path]) -> dict[str, Any]:
-    """natural32's ridge head on all images beside networks that know the task's images alone."""
+    """natural32's ridge heads on all images beside networks that know the task's images alone."""
     net = extractors.features("natural32")
+    tests = _bits(net, task.tests)
     head = RidgeHead(selection="leave-one-out")
     head.fit(_bits(net, task.images), task.labels)
-    ours = (head.predict(_bits(net, task.tests)) == task.test_labels)[np.newaxis]
-    found = {}
+    ours = {
+        "natural32": head.predict(tests) == task.test_labels,
+        "natural32, ten views": _head_of_views(task, net).predict(tests) == task.test_labels,
+    }
+    found: dict[str, Any] = {
+        name: {"accuracy": bootstrap(right[np.newaxis])} for name, right in ours.items()
+    }
     for folder in folders:
         theirs = _answers(folder, task)[np.newaxis]
-        values = {"accuracy": bootstrap(theirs), "natural32 above it": bootstrap(ours, theirs)}
-        found[folder.name] = values
+        above = {
+            f"{name} above it": bootstrap(right[np.newaxis], theirs) for name, right in ours.items()
+        }
+        found[folder.name] = {"accuracy": bootstrap(theirs), **above}
     return found
 
 
@@ -201,21 +218,47 @@ def measure(task: Task, rtl: int | None) -> dict[str, Any]:
         "fashion32": extractors.features("fashion32"),
         "pixels": None,
     }
-    found: dict[str, Any] = {"images": len(task.images), "test_images": len(task.tests)}
+    about = {
+        "network": extractors.load("natural32").id,
+        "images": len(task.images),
+        "test_images": len(task.tests),
+    }
+    begun = BEGUN / f"{task.name}.json"
+    found = _begun(begun, about)
+    few = len(task.images) < FEW_IMAGES
     with steps() as say:
         for name, used in networks.items():
+            if name in found:
+                continue
             say(f"{task.name}: {name}")
             bits, tests = _bits(used, task.images), _bits(used, task.tests)
-            found[name] = {"values": bits.shape[1], **_scores(task, bits, tests)}
-            if len(task.images) < FEW_IMAGES:
-                found[name]["views"] = _with_views(task, used, tests)
-            if used is net and len(task.images) < FEW_IMAGES:
+            row = {"values": bits.shape[1], **_scores(task, bits, tests)}
+            if few:
+                row["views"] = _with_views(task, used, tests)
+            if used is net and few:
                 say(f"{task.name}: optical features of {name}")
                 found["optical"] = _optical(task, bits, tests)
+            found[name] = row
+            _write(begun, found)
         say(f"{task.name}: test images in RTL")
-        simulated = simulate(net, task.tests, most=rtl)
-    found["rtl"] = simulated.figures
+        found["rtl"] = simulate(net, task.tests, most=rtl).figures
+    begun.unlink()
     return found
+
+
+def _begun(path: Path, about: dict[str, Any]) -> dict[str, Any]:
+    """What a run of the same network and images has found before it was cut."""
+    if path.exists():
+        found: dict[str, Any] = json.loads(path.read_text())
+        if all(found.get(key) == value for key, value in about.items()):
+            return found
+    return dict(about)
+
+
+def _write(path: Path, figures: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as file:
+        file.write((json.dumps(figures, indent=2) + "\n").encode())
 
 
 @click.command()
@@ -230,18 +273,14 @@ def measure(task: Task, rtl: int | None) -> dict[str, Any]:
 )
 def main(data: Path, rtl: int | None, only: str | None, beside: tuple[Path, ...]) -> None:
     """Measure, write docs/raw/natural and print the table."""
-    RAW.mkdir(parents=True, exist_ok=True)
     for task in _tasks(data, only):
         if beside:
             found = compare(task, beside)
-            with replacing(RAW / f"{task.name}-scratch.json") as file:
-                file.write((json.dumps(found, indent=2) + "\n").encode())
+            _write(RAW / f"{task.name}-scratch.json", found)
             print(json.dumps(found, indent=2))
             continue
-        about = {"network": extractors.load("natural32").id, "machine": machine()}
-        figures = about | measure(task, rtl)
-        with replacing(RAW / f"{task.name}.json") as file:
-            file.write((json.dumps(figures, indent=2) + "\n").encode())
+        figures = {"machine": machine()} | measure(task, rtl)
+        _write(RAW / f"{task.name}.json", figures)
         for name in ("natural32", "random weights", "fashion32", "pixels"):
             columns = [*map(str, FEW), "all", "views"]
             cells = [_cell(figures[name][key]) for key in columns if key in figures[name]]
