@@ -34,8 +34,9 @@ from bitlight_hw import dataflow
 from bitlight_hw.estimate import Estimate, tables
 from bitlight_hw.family import Family
 from bitlight_hw.folding import Folding, choices, folded_layers, layer_cycles
-from bitlight_hw.pipeline import Beats, Pipeline, elements_taken
+from bitlight_hw.pipeline import Pipeline, elements_taken
 from bitlight_hw.plan import Plan
+from bitlight_hw.stages import Beats
 from bitlight_hw.timing import MOST_CYCLES
 
 # Steps of a part of a chain, by which accelerators are asked before the search only goes on where

@@ -13,7 +13,8 @@ from bitlight import Conv2d, FoldingError, Linear, Network
 from bitlight_hw import timing
 from bitlight_hw.folding import Folding, folded_layers
 from bitlight_hw.optics import Projection
-from bitlight_hw.pipeline import Pipeline, circuit
+from bitlight_hw.pipeline import Pipeline
+from bitlight_hw.stages import circuit
 from bitlight_hw.units.matvec import Dataflow
 
 # Layers whose dataflow is chosen, at most: each doubles the chains that are stepped.

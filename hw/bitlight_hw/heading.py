@@ -5,7 +5,7 @@ from importlib import metadata
 from typing import Any
 
 from bitlight_hw import family as families
-from bitlight_hw.pipeline import Beats
+from bitlight_hw.stages import Beats
 
 COLUMNS = 96
 

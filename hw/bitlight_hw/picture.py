@@ -1,8 +1,8 @@
 """The picture of an accelerator, drawn from its plan: units, streams, what each carries."""
 
 from bitlight.drawing import Arrow, Box, Drawing, draw
-from bitlight_hw.pipeline import Stage
 from bitlight_hw.plan import Plan
+from bitlight_hw.stages import Stage
 from bitlight_hw.units import MatrixVector
 
 

@@ -18,8 +18,9 @@ from bitlight_hw import timing
 from bitlight_hw.estimate import Estimate
 from bitlight_hw.folding import Folding
 from bitlight_hw.optics import Projection
-from bitlight_hw.pipeline import Beats, Pipeline, Stage, circuit, without
+from bitlight_hw.pipeline import Pipeline
 from bitlight_hw.settling import named, settle
+from bitlight_hw.stages import Beats, Stage, circuit, without
 from bitlight_hw.units import Unit, Window
 from bitlight_hw.units.matvec import Dataflow
 

@@ -19,7 +19,8 @@ from bitlight_hw import dataflow
 from bitlight_hw.estimate import Estimate, tables
 from bitlight_hw.family import Family
 from bitlight_hw.folding import Folding, folded_layers, slowest_layer
-from bitlight_hw.pipeline import Beats, Pipeline, elements_in
+from bitlight_hw.pipeline import Pipeline, elements_in
+from bitlight_hw.stages import Beats
 from bitlight_hw.units import Fork, MatrixVector, Unit
 from bitlight_hw.units.matvec import Dataflow
 

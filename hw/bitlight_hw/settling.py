@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 from bitlight_hw import timing
 from bitlight_hw.depths import keeps, tight_depths
-from bitlight_hw.pipeline import Pipeline, Stage, circuit, without
+from bitlight_hw.pipeline import Pipeline
 from bitlight_hw.regions import Known, Regions, pay
+from bitlight_hw.stages import Stage, circuit, without
 from bitlight_hw.units import Window
 
 # Images that a chain is tried with before it is stepped until it settles.

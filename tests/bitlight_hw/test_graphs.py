@@ -21,7 +21,8 @@ from bitlight import (
 from bitlight_hw import Accelerator, fold
 from bitlight_hw.depths import keeps
 from bitlight_hw.layerplans import layers
-from bitlight_hw.pipeline import Beats, Pipeline, circuit, without
+from bitlight_hw.pipeline import Pipeline
+from bitlight_hw.stages import Beats, circuit, without
 from bitlight_hw.timing import Buffer, run, with_ample_depths
 from bitlight_hw.units import Fork
 

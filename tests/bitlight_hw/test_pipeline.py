@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from networks import draw_folding, draw_network, seeds
 
 from bitlight import Conv2d, Linear, MaxPool2d, Network
-from bitlight_hw.pipeline import Beats, Pipeline
+from bitlight_hw.pipeline import Pipeline
+from bitlight_hw.stages import Beats
 from bitlight_hw.units import Gearbox, MatrixVector, OrPool, Pad, Slide, Window
 
 UNITS = {

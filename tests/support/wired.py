@@ -3,7 +3,7 @@
 from amaranth import Module
 from amaranth.lib import wiring
 
-from bitlight_hw.pipeline import Stage, circuit, output
+from bitlight_hw.stages import Stage, circuit, output
 from bitlight_hw.units import Fork, Unit
 from bitlight_hw.units.window import ring
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from amaranth import Cat, Signal, Value, signed
 
-from bitlight_hw.pipeline import Beats
+from bitlight_hw.stages import Beats
 from bitlight_hw.units import Repack
 
 SCORE_BYTES = 4

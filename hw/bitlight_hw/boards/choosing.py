@@ -15,8 +15,8 @@ from bitlight_hw.link.design import JOBS, LinkedAccelerator, line_cycles
 from bitlight_hw.link.intake import JOB
 from bitlight_hw.link.ring import depth_for
 from bitlight_hw.link.uart import BITS
-from bitlight_hw.pipeline import Beats
 from bitlight_hw.search import fold, minimum_cycles
+from bitlight_hw.stages import Beats
 
 # Places for look-up tables that the link takes beside the accelerator, as counted after placing.
 LINK_CELLS = 1_400

@@ -16,7 +16,7 @@ from bitlight_hw.link.answers import COUNTERS
 from bitlight_hw.link.identity import Identity
 from bitlight_hw.link.meter import TRAILER_BYTES
 from bitlight_hw.link.protocol import ANSWER, SEQUENCES, Frame, Kind, encode
-from bitlight_hw.pipeline import Beats
+from bitlight_hw.stages import Beats
 from bitlight_sim.board.line import Line, Port, open_port
 from bitlight_sim.simulator import Run
 

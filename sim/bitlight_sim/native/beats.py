@@ -3,7 +3,7 @@
 import numpy as np
 
 from bitlight import bits
-from bitlight_hw.pipeline import Beats
+from bitlight_hw.stages import Beats
 
 
 def words(beats: Beats) -> int:

@@ -3,7 +3,7 @@
 import pytest
 
 from bitlight_hw.axi.frames import Frames
-from bitlight_hw.pipeline import Beats
+from bitlight_hw.stages import Beats
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from streams import PAUSES, beats, check
 from wired import Wired
 
-from bitlight_hw.pipeline import Stage
+from bitlight_hw.stages import Stage
 from bitlight_hw.units import Centre, MaxPool, OrPool, SumPool
 from bitlight_hw.units.window import ring
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bitlight_hw.pipeline import Beats
+from bitlight_hw.stages import Beats
 from bitlight_sim.native import beats
 
 
