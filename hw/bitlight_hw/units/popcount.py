@@ -14,9 +14,8 @@ from bitlight_hw.area import Kinds, Parts, sums
 from bitlight_hw.family import Family
 from bitlight_hw.units.pipeline import register
 
-# Lanes of a running parity, from which on it has a register within, and of its pieces before that.
+# Lanes of a running parity, from which on it has a register within.
 LONG = 33
-PIECE = 8
 # Verilator makes one instruction of a plain sum of up to so many bits.
 ONE_INSTRUCTION = 64
 
@@ -222,9 +221,10 @@ class ParityPopcount(Popcount):
         if lanes < LONG:
             parts = Parts(parities=parity_tables(lanes, family.lut_inputs))
         else:
-            pieces = [min(PIECE, lanes - start) for start in range(0, lanes, PIECE)]
-            tables = [parity_tables(size, family.lut_inputs) for size in (*pieces, len(pieces))]
-            parts = Parts(parities=sum(tables) + lanes - PIECE)
+            size = piece_of(lanes)
+            pieces = [min(size, lanes - start) for start in range(0, lanes, size)]
+            tables = [parity_tables(many, family.lut_inputs) for many in (*pieces, len(pieces))]
+            parts = Parts(parities=sum(tables) + lanes - size)
         falls = [range(lane, lane + 3) for lane in range(0, lanes - 1, 2)]
         if kinds is None:
             parts += Parts(rests=pe * (simd - lanes + 1))
@@ -264,19 +264,26 @@ class ParityPopcount(Popcount):
 
     def _pieces(self, vector: Value, lut_inputs: int) -> tuple[list[Value], Value]:
         """The running parities of each piece by itself, and the lanes that no parity takes in."""
-        lanes = self._in_pairs
-        pieces = [vector[start : min(start + PIECE, lanes)] for start in range(0, lanes, PIECE)]
-        return [Cat(running_parity([*piece], lut_inputs)) for piece in pieces], vector[lanes:]
+        pieces = [Cat(running_parity(piece, lut_inputs)) for piece in self._cut(vector)]
+        return pieces, vector[self._in_pairs :]
 
     def _joined(self, vector: Value, lut_inputs: int) -> list[Value]:
         """The running parity of all, from those of the pieces."""
-        lanes = self._in_pairs
-        pieces = [[*vector[start : min(start + PIECE, lanes)]] for start in range(0, lanes, PIECE)]
+        pieces = self._cut(vector)
         ends = running_parity([piece[-1] for piece in pieces], lut_inputs)
         running = pieces[0]
         for before, piece, end in zip(ends, pieces[1:], ends[1:], strict=False):
             running = [*running, *(before ^ bit for bit in piece[:-1]), end]
         return running
+
+    def _cut(self, vector: Value) -> list[list[Value]]:
+        lanes, size = self._in_pairs, piece_of(self._in_pairs)
+        return [[*vector[start : min(start + size, lanes)]] for start in range(0, lanes, size)]
+
+
+def piece_of(lanes: int) -> int:
+    """Lanes of a piece of a running parity: a power of two, about as many as there are pieces."""
+    return 1 << (lanes - 1).bit_length() // 2
 
 
 def lanes_in_pairs(simd: int) -> int:
