@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import sys
+import time
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from bitlight_hw.synthesis import (
     labels,
     placement,
     programs,
+    steps,
     synthesise,
     target,
 )
@@ -159,7 +162,37 @@ def test_another_seed_only_places_again(tmp_path):
     synthesised("ice40-up5k", tmp_path)
     other, began = synthesised("ice40-up5k", tmp_path, seed=2)
     assert other.cached == {"synthesis", "link"}
-    assert began == ["ice40-up5k: place and route"]
+    assert began == ["ice40-up5k: place and route, seed 2"]
+
+
+def test_the_fastest_of_several_seeds_is_kept(tmp_path):
+    alone = {
+        seed: synthesised("ice40-up5k", tmp_path, seed=seed)[0].placement.fmax_mhz
+        for seed in (1, 2)
+    }
+    report, began = synthesised("ice40-up5k", tmp_path, seeds=3)
+    assert began == ["ice40-up5k: place and route, seed 3"]
+    assert report.placement.tried.keys() == {1, 2, 3}
+    assert report.placement.fmax_mhz == max(report.placement.tried.values())
+    assert {seed: report.placement.tried[seed] for seed in alone} == alone
+    assert len(set(report.placement.tried.values())) > 1
+
+
+def test_a_failure_ends_what_runs_beside_it(tmp_path):
+    begun = time.monotonic()
+    quick = steps.Step("quick", "", sys.executable, ("-c", "raise SystemExit(1)"), {}, ())
+    long = steps.Step("long", "", sys.executable, ("-c", "import time; time.sleep(60)"), {}, ())
+    with pytest.raises(steps.StepFailure):
+        steps.run_together([quick, long], lambda label: None, native=True)
+    assert time.monotonic() - begun < 30
+
+
+def test_another_way_to_place(tmp_path):
+    ways = ["--placer", "static", "--router", "router2"]
+    other, began = synthesised("ecp5-25k", tmp_path, ways=ways)
+    assert began[-1] == "ecp5-25k: place and route, seed 1"
+    assert "Running router2" in (tmp_path / "place.log").read_text()
+    assert other.placement.fmax_mhz > 50
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The command lines of the flow: what each step reads, runs and writes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from bitlight_hw.synthesis import harness
@@ -34,17 +35,28 @@ def link(verilog: str, top: str, target: Target, netlist: Path) -> Step:
     return _yosys("link", f"{target.name}: harness", inputs, script, ("linked.json",))
 
 
-def place(netlist: Path, target: Target, placer: Placer, freq_mhz: float, seed: int) -> Step:
-    """Run nextpnr on linked.json: timing.json and the layout that the packer reads."""
+def place(
+    netlist: Path,
+    target: Target,
+    placer: Placer,
+    freq_mhz: float,
+    seed: int,
+    ways: Sequence[str] = (),
+) -> Step:
+    """Run nextpnr on linked.json: timing.json and the layout that the packer reads.
+
+    `ways` are its options that choose how it places and routes.
+    """
     arguments = (
         *("--quiet", "--log", "place.log", "--json", "linked.json"),
         *(placer.layout_option, placer.layout, *placer.arguments),
         *("--report", "timing.json", "--detailed-timing-report"),
         *("--freq", f"{freq_mhz:g}", "--timing-allow-fail", "--seed", str(seed)),
+        *ways,
     )
     return Step(
         "place",
-        f"{target.name}: place and route",
+        f"{target.name}: place and route, seed {seed}",
         placer.program,
         arguments,
         {"linked.json": netlist},

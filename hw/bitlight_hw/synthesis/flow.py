@@ -14,8 +14,8 @@ timing: nothing that a board could be configured with is made unless it is asked
 
 import json
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,8 @@ def synthesise(
     place: bool = True,
     per_unit: bool = False,
     seed: int = 1,
+    seeds: int = 1,
+    ways: Sequence[str] = (),
     freq_mhz: float | None = None,
     native: bool = False,
     bitstream: bool = False,
@@ -63,6 +65,11 @@ def synthesise(
         Whether to count the area of each unit, which takes up to twice as long as the synthesis.
     seed : int
         Of the placer: other seeds give frequencies some percent apart.
+    seeds : int
+        How many seeds from that one on are tried, as many at once as there are processors; the
+        fastest is kept.
+    ways : sequence of str
+        Options of nextpnr that choose how it places and routes, as in "--placer", "static".
     freq_mhz : float, optional
         What the placer aims at; missing it is no error.
     native : bool
@@ -93,7 +100,11 @@ def synthesise(
         linked = run.step(commands.link(verilog, top, target, synthesis.folder / "core.json"))
         freq_mhz = freq_mhz or target.placer.freq_mhz
         netlist = linked.folder / "linked.json"
-        placed = run.place(netlist, target.placer, freq_mhz, seed, bitstream)
+        tried = {
+            number: commands.place(netlist, target, target.placer, freq_mhz, number, ways)
+            for number in range(seed, seed + seeds)
+        }
+        placed = run.place(tried, target.placer, bitstream)
     total = area.Area.of(cells, target)
     return Report(target, total, cells, units, placed, run.logs, run.seconds, run.cached)
 
@@ -125,7 +136,10 @@ class _Run:
     cached: set[str] = field(default_factory=set)
 
     def step(self, step: Step) -> Result:
-        result = steps.run(step, self.say, self.native)
+        return self.note(step, steps.run(step, self.say, self.native))
+
+    def note(self, step: Step, result: Result) -> Result:
+        """Count a step that is done, and take its log."""
         self.seconds[step.name] = result.seconds
         self.cached |= {step.name} if result.cached else set()
         self.logs.append(self.take(result, step.log))
@@ -138,11 +152,10 @@ class _Run:
             shutil.copyfileobj(kept, file)
         return path
 
-    def place(
-        self, netlist: Path, placer: Placer, freq_mhz: float, seed: int, bitstream: bool
-    ) -> placement.Placement:
+    def place(self, tried: dict[int, Step], placer: Placer, bitstream: bool) -> placement.Placement:
+        """The fastest of these."""
         try:
-            placed = self.step(commands.place(netlist, self.target, placer, freq_mhz, seed))
+            results = steps.run_together(list(tried.values()), self.say, self.native)
         except StepFailure as failure:
             excess = placement.excess(failure.log.read_text(encoding="utf-8", errors="replace"))
             if excess is None:
@@ -151,13 +164,19 @@ class _Run:
                 f"the design does not fit {self.target.name}: {excess}; try a larger device or a "
                 f"folding of more cycles; see {failure.log}"
             ) from None
+        clocks = {
+            seed: placement.read(_json(result.folder / "timing.json")).fmax_mhz
+            for seed, result in zip(tried, results, strict=True)
+        }
+        best = max(clocks, key=lambda seed: clocks[seed])
+        placed = self.note(tried[best], dict(zip(tried, results, strict=True))[best])
         timing = _json(self.take(placed, "timing.json"))
         self.take(placed, placer.layout, _timing_only(placer.layout))
         packed = None
         if bitstream:
             made = self.step(commands.pack(placed.folder / placer.layout, self.target, placer))
             packed = self.take(made, placer.bitstream, _timing_only(placer.bitstream))
-        return placement.read(timing, packed)
+        return replace(placement.read(timing, packed), tried=clocks)
 
 
 def _timing_only(name: str) -> str:

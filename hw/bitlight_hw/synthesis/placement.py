@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -60,6 +60,8 @@ class Placement:
         flattening leaves them; those that lost theirs are under "".
     bitstream : pathlib.Path or None
         Of the harness, with arbitrary pins; None unless it was asked for.
+    tried : dict of int to float
+        Seed → MHz, of each that was tried; this is the fastest.
 
     Examples
     --------
@@ -73,6 +75,7 @@ class Placement:
     critical: Path | None
     slowest: list[Path]
     bitstream: FilePath | None
+    tried: dict[int, float] = field(default_factory=dict)
 
 
 def read(report: Mapping[str, Any], bitstream: FilePath | None = None) -> Placement:

@@ -21,6 +21,8 @@ PACKAGES = {
 # What the WebAssembly runtime says before it compiles a program on its first run.
 COMPILING = "Preparing to run"
 FIRST_RUN = "for this machine, once"  # and what is said of it here
+# Those that run now, each waited for by a thread.
+_running: set[subprocess.Popen[str]] = set()
 
 
 def path(program: str, native: bool = False) -> str:
@@ -92,15 +94,25 @@ def call(command: Sequence[str], work: Path, log: Path, say: Callable[[str], Non
         stderr=subprocess.STDOUT,
     ) as running:
         assert running.stdout is not None
+        _running.add(running)
         try:
             for line in running.stdout:
                 printed.append(line)
                 if line.startswith(COMPILING):
-                    say(f"compiling {program} {FIRST_RUN}")
+                    # It goes on to work without a word.
+                    say(f"{program} compiles itself {FIRST_RUN}, and works")
         except BaseException:
             running.kill()
             raise
+        finally:
+            _running.discard(running)
     # Afterwards, because most of the programs write that file themselves.
     with log.open("a", encoding="utf-8") as file:
         file.writelines(printed)
     return running.returncode
+
+
+def stop() -> None:
+    """End what other threads run and wait for."""
+    for running in [*_running]:
+        running.kill()

@@ -106,7 +106,11 @@ class Gearbox(Unit):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        kept = [Signal(self.unit_bits, name=f"kept{index}") for index in range(self._count)]
+        # Only `state` is reset: it says what of these there is.
+        kept = [
+            Signal(self.unit_bits, name=f"kept{index}", reset_less=True)
+            for index in range(self._count)
+        ]
         taken = [self.i.payload.word_select(index, self.unit_bits) for index in range(self.n)]
         state = Signal(range(len(self.levels)))
         # Where nothing is given the payload need not change.

@@ -276,14 +276,14 @@ class MatrixVector(Unit):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         family = families.of(platform)
-        stages = self._popcounts(family).stages
-        popcounts = separate(m, platform, "popcount", self._popcounts(family))
+        kind = self._popcounts(family)
+        popcounts = separate(m, platform, "popcount", kind)
         sums = separate(m, platform, "accumulator", self._sums(family))
         roms = self.roms(family)
         weight, start = (separate(m, platform, name, rom) for name, rom in roms.items())
         # A popcount of fewer stages comes later: words are read, then counted, then added up.
         added = STAGES - 1
-        read = added - stages
+        read = added - kind.stages
 
         step = Signal()
         room = Signal()
@@ -303,7 +303,7 @@ class MatrixVector(Unit):
         m.d.comb += [
             weight.addr.eq(delay(m, address, read - LATENCY, "address")),
             weight.en.eq(valid[read - LATENCY]),
-            popcounts.vector.eq(delay(m, vector, read - 1, "vector")),
+            popcounts.vector.eq(delay(m, vector, read - 1 - kind.early, "vector")),
             popcounts.en.eq(valid[read - 1]),
             start.addr.eq(delay(m, neuron, added - LATENCY, "neuron")),
             start.en.eq(valid[added - LATENCY]),

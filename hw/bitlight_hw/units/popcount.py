@@ -14,6 +14,8 @@ from bitlight_hw.area import Kinds, Parts, sums
 from bitlight_hw.family import Family
 from bitlight_hw.units.pipeline import register
 
+# Lanes of a running parity, from which on it has a register within.
+LONG = 33
 # Verilator makes one instruction of a plain sum of up to so many bits.
 ONE_INSTRUCTION = 64
 
@@ -21,8 +23,8 @@ ONE_INSTRUCTION = 64
 class Popcount(wiring.Component):
     """count[k] + carry[k] = Σ_n 2^n·popcount(x_n XOR w_k), `stages` cycles later.
 
-    Bit plane n of the SIMD elements of `vector` is x_n; words[k] is `stored(w_k)`. Without `en` the
-    count is nobody's, and may be anything.
+    Bit plane n of the SIMD elements of `vector` is x_n, which comes `early` cycles before its
+    words[k], `stored(w_k)`. Without `en` the count is nobody's, and may be anything.
 
     Parameters
     ----------
@@ -32,6 +34,7 @@ class Popcount(wiring.Component):
     """
 
     stages: int
+    early: int = 0
     vector: Any
     en: Any
     words: Any
@@ -189,10 +192,15 @@ class ParityPopcount(Popcount):
     input, which all words share. A C is one look-up table of six inputs.
 
     Elements of one bit. Three stages: W and X, the falls, the count. If SIMD is even, the last lane
-    is left out of the parity and is the carry.
+    is left out of the parity and is the carry. X of many lanes is too deep for one cycle: the input
+    comes a cycle before the weights, and the parities of its pieces are taken first.
     """
 
     stages = 3
+
+    def __init__(self, pe: int, simd: int, bits: int) -> None:
+        super().__init__(pe, simd, bits)
+        self.early = int(self._in_pairs >= LONG)
 
     @staticmethod
     def stored(words: np.ndarray) -> np.ndarray:
@@ -210,7 +218,13 @@ class ParityPopcount(Popcount):
     def parts(family: Family, pe: int, simd: int, bits: int, kinds: Kinds | None) -> Parts:
         """The parities of the input; for each word the falls, the rest, and the number of falls."""
         lanes = lanes_in_pairs(simd)
-        parts = Parts(parities=parity_tables(lanes, family.lut_inputs))
+        if lanes < LONG:
+            parts = Parts(parities=parity_tables(lanes, family.lut_inputs))
+        else:
+            size = piece_of(lanes)
+            pieces = [min(size, lanes - start) for start in range(0, lanes, size)]
+            tables = [parity_tables(many, family.lut_inputs) for many in (*pieces, len(pieces))]
+            parts = Parts(parities=sum(tables) + lanes - size)
         falls = [range(lane, lane + 3) for lane in range(0, lanes - 1, 2)]
         if kinds is None:
             parts += Parts(rests=pe * (simd - lanes + 1))
@@ -228,9 +242,14 @@ class ParityPopcount(Popcount):
         m = Module()
         lut_inputs = families.of(platform).lut_inputs
         lanes = range(0, self._in_pairs - 1, 2)
-        running = running_parity([*self.vector[: self._in_pairs]], lut_inputs)
-        inputs = Cat(running, self.vector[self._in_pairs :])
-        inputs = register(m, inputs, "inputs")
+        vector: Value = self.vector
+        if self.early:
+            pieces, rest = self._pieces(vector, lut_inputs)
+            vector = register(m, Cat(*pieces, rest), "pieces")
+            running = self._joined(vector, lut_inputs)
+        else:
+            running = running_parity([*vector[: self._in_pairs]], lut_inputs)
+        inputs = register(m, Cat(running, vector[self._in_pairs :]), "inputs")
         for pe, word in enumerate(self.words):
             parity = register(m, word, f"weights{pe}") ^ inputs
             falls = Cat(_fall(*parity[lane : lane + 3]) for lane in lanes)
@@ -242,6 +261,29 @@ class ParityPopcount(Popcount):
                 self.carry[pe].eq(register(m, rest[1:], f"carry{pe}")),
             ]
         return m
+
+    def _pieces(self, vector: Value, lut_inputs: int) -> tuple[list[Value], Value]:
+        """The running parities of each piece by itself, and the lanes that no parity takes in."""
+        pieces = [Cat(running_parity(piece, lut_inputs)) for piece in self._cut(vector)]
+        return pieces, vector[self._in_pairs :]
+
+    def _joined(self, vector: Value, lut_inputs: int) -> list[Value]:
+        """The running parity of all, from those of the pieces."""
+        pieces = self._cut(vector)
+        ends = running_parity([piece[-1] for piece in pieces], lut_inputs)
+        running = pieces[0]
+        for before, piece, end in zip(ends, pieces[1:], ends[1:], strict=False):
+            running = [*running, *(before ^ bit for bit in piece[:-1]), end]
+        return running
+
+    def _cut(self, vector: Value) -> list[list[Value]]:
+        lanes, size = self._in_pairs, piece_of(self._in_pairs)
+        return [[*vector[start : min(start + size, lanes)]] for start in range(0, lanes, size)]
+
+
+def piece_of(lanes: int) -> int:
+    """Lanes of a piece of a running parity: a power of two, about as many as there are pieces."""
+    return 1 << (lanes - 1).bit_length() // 2
 
 
 def lanes_in_pairs(simd: int) -> int:

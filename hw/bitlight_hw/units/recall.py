@@ -52,8 +52,10 @@ class Recall(wiring.Component):
         m = Module()
         if self.depth == 1:
             m.d.comb += self.last.eq(1)
+            state = Signal(len(self.update), reset_less=True)
+            m.d.comb += self.state.eq(state)
             with m.If(self.step):
-                m.d.sync += self.state.eq(self.update)
+                m.d.sync += state.eq(self.update)
             return m
         family, width = families.of(platform), len(self.update)
         # The word that is fetched must not be the one that is written.

@@ -161,7 +161,7 @@ class Repack(Unit):
         states = list(dict.fromkeys(turn.state for turn in turns))
         number = {state: index for index, state in enumerate(states)}
         kept = [
-            Signal(self.unit_bits, name=f"kept{index}")
+            Signal(self.unit_bits, name=f"kept{index}", reset_less=True)
             for index in range(max(turn.after.kept for turn in turns))
         ]
         index = counter(self.beats_in, "index")

@@ -109,7 +109,10 @@ class Slide(Unit):
 
         newest = Cat(lines.state[:above], self.i.payload)  # a column of pixels, the top one first
         m.d.comb += lines.update.eq(newest[self.width :])
-        columns = [Signal(tall * self.width, name=f"column{x}") for x in range(wide - 1)]
+        # Not reset: no window is given before all of it has come.
+        columns = [
+            Signal(tall * self.width, name=f"column{x}", reset_less=True) for x in range(wide - 1)
+        ]
         with m.If(step):
             for kept, following in zip(columns, [*columns[1:], newest], strict=False):
                 m.d.sync += kept.eq(following)

@@ -1,6 +1,7 @@
 """What all heads share: labels, prediction from a linear readout, calibration, files, export."""
 
 import os
+import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
@@ -77,7 +78,10 @@ class Head(ClassifierMixin, BaseEstimator):
         self.extractor_id_ = self.projection_ = self.class_names_ = self.placing_ = None
         self.temperature_ = 1.0
         self.inputs_ = "bits"
-        check_classification_targets(y)
+        with warnings.catch_warnings():
+            # One image of each class is a task like others here, and no regression.
+            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+            check_classification_targets(y)
         self.classes_ = np.unique(y if classes is None else classes)
         if len(self.classes_) < 2:
             raise HeadError(f"a head needs two classes or more, not 1 class ({self.classes_[0]!r})")

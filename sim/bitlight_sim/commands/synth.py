@@ -35,6 +35,24 @@ TARGETS = ["xc7", "ecp5-25k", "ecp5-45k", "ecp5-85k", "ice40-up5k"]
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the placer.")
 @click.option(
+    "--seeds",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Try so many seeds from that one on, as many at once as there are processors, and keep "
+    "the fastest.",
+)
+@click.option(
+    "--placer",
+    type=click.Choice(["heap", "static"]),
+    help="How nextpnr places; static gives shorter wires in large designs.  [default: heap]",
+)
+@click.option(
+    "--router",
+    type=click.Choice(["router1", "router2"]),
+    help="How nextpnr routes; router2 is quicker in large designs.  [default: router1]",
+)
+@click.option(
     "--freq",
     "--mhz",
     "freq",
@@ -73,6 +91,9 @@ def synth(
     no_place: bool,
     per_unit: bool,
     seed: int,
+    seeds: int,
+    placer: str | None,
+    router: str | None,
     freq: float | None,
     native: bool,
     bitstream: bool,
@@ -102,7 +123,7 @@ def synth(
     \b
     bitlight synth fashion28 --target xc7 --per-unit
     bitlight synth fashion28 --target ecp5-85k --cycles 14112
-    bitlight synth small.bnn --target ice40-up5k --seed 2
+    bitlight synth small.bnn --target ice40-up5k --seeds 8
     bitlight synth small28 --target ecp5-25k --no-place --verify --images fashion-mnist:test -n 20
     """
     from bitlight_hw import synthesis
@@ -125,6 +146,8 @@ def synth(
             place=not no_place,
             per_unit=per_unit,
             seed=seed,
+            seeds=seeds,
+            ways=_ways(placer=placer, router=router),
             freq_mhz=freq,
             native=native,
             bitstream=bitstream,
@@ -154,6 +177,11 @@ def synth(
     write_json(json_file, figures)
     if batch is not None and not figures["verified"]["passed"]:
         raise SystemExit(1)
+
+
+def _ways(**chosen: str | None) -> list[str]:
+    """Options of nextpnr."""
+    return [word for name, value in chosen.items() if value for word in (f"--{name}", value)]
 
 
 def _images_for(net: Any, family: str, images: str, number: int | None) -> Any:
@@ -253,6 +281,9 @@ def _show_placement(report: Any, interval: int) -> None:
         ["images/s", report.images_per_s(interval)],
         ["for a board", "no: the harness has arbitrary pins"],
     ]
+    if len(placement.tried) > 1:
+        tried = ", ".join(f"{seed}: {mhz:.1f}" for seed, mhz in placement.tried.items())
+        summary.insert(1, ["of the seeds", tried])
     if placement.critical:
         path = f"{placement.critical.start} → {placement.critical.end}"
         summary.insert(1, ["critical path", path])

@@ -148,6 +148,13 @@ def test_one_sample_of_each_class_takes_the_largest_alpha():
     assert RidgeHead([1.0, 3.0]).fit(np.eye(3), [0, 1, 2]).alpha_ == 3.0
 
 
+def test_one_image_of_each_of_many_classes_is_no_regression():
+    """scikit-learn warns above 20 samples; here it is a task like any other."""
+    X = np.random.default_rng(0).integers(0, 2, (30, 64), np.uint8)
+    head = RidgeHead(selection="leave-one-out").fit(X, np.arange(30))
+    assert (head.predict(X) == np.arange(30)).all()
+
+
 @pytest.mark.parametrize("alphas", [[], [0.0], [-1.0], [np.nan], [np.inf], 5.0, ["a"], None])
 def test_bad_alphas(digits, alphas):
     with pytest.raises(HeadError, match="alphas must be positive numbers"):
