@@ -356,7 +356,8 @@ class Pipeline:
     def _narrow(self) -> int:
         """As few elements in a beat as the interval allows, for what is there once for each."""
         elements, shape = self.beats.elements, self.beats.shape
-        lanes = self._fewest(shape[-1], math.prod(shape[:-1]), elements)
+        # Beats that are narrower than the interval asks for come no sooner through more lanes.
+        lanes = min(self._fewest(shape[-1], math.prod(shape[:-1]), elements), elements)
         if lanes < elements:
             self._take(lanes)
         return lanes

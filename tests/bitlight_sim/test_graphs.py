@@ -57,6 +57,11 @@ def test_sliced(seed):
     check_simulated(seed, "sliced", **SMALL)
 
 
+def test_beats_that_are_narrower_than_the_interval_wants():
+    """A PReLU behind a concatenation of 19 and 33 channels, which come one by one."""
+    check_simulated(1133, "sliced")
+
+
 @pytest.mark.parametrize("seed", FEW)
 def test_verilator(seed):
     check_simulated(seed, "verilator", **SMALL)
