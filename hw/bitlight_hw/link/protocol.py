@@ -20,6 +20,7 @@ MOST_PAYLOAD = 0xFFFF
 SEQUENCES = 1 << 16
 ANSWER = 0x80
 GROUP = 254  # the most bytes without a zero that one code stands for
+_CODES = [bytes([code]) for code in range(GROUP + 2)]
 
 
 class Kind(IntEnum):
@@ -73,16 +74,20 @@ def stuff(body: bytes) -> bytes:
     Each group is a code n and n − 1 bytes, and stands for these bytes and a zero; without the zero
     where n is 255, or where the frame ends.
     """
-    out = bytearray()
-    pieces = body.split(b"\0")
-    for number, piece in enumerate(pieces):
-        whole = len(piece) // GROUP
-        for first in range(0, whole * GROUP, GROUP):
-            out += b"\xff" + piece[first : first + GROUP]
-        rest = piece[whole * GROUP :]
-        if rest or not whole or number < len(pieces) - 1:
-            out += bytes([len(rest) + 1]) + rest
-    return bytes(out)
+    *pieces, last = body.split(b"\0")
+    return b"".join([_group(piece) for piece in pieces]) + _group(last, ends=True)
+
+
+def _group(piece: bytes, *, ends: bool = False) -> bytes:
+    """The groups of bytes without a zero, and of the zero after them unless the frame ends."""
+    size = len(piece)
+    if size < GROUP:
+        return _CODES[size + 1] + piece
+    whole = size - size % GROUP
+    longest = [_CODES[-1] + piece[first : first + GROUP] for first in range(0, whole, GROUP)]
+    if size > whole or not ends:
+        longest.append(_CODES[size - whole + 1] + piece[whole:])
+    return b"".join(longest)
 
 
 def unstuff(stuffed: bytes) -> bytes | None:
@@ -93,17 +98,16 @@ def unstuff(stuffed: bytes) -> bytes | None:
     >>> unstuff(stuff(b"a\\0\\0b"))
     b'a\\x00\\x00b'
     """
-    out, place = bytearray(), 0
-    while place < len(stuffed):
+    groups, place, size = [], 0, len(stuffed)
+    while place < size:
         code = stuffed[place]
-        group = stuffed[place + 1 : place + code]
-        if code == 0 or len(group) != code - 1:
+        if code == 0 or place + code > size:
             return None
-        out += group
+        groups.append(stuffed[place + 1 : place + code])
         place += code
-        if code <= GROUP and place < len(stuffed):
-            out.append(0)
-    return bytes(out)
+        if code <= GROUP and place < size:
+            groups.append(b"\0")
+    return b"".join(groups)
 
 
 def most_wire_bytes(payload: int) -> int:

@@ -56,3 +56,14 @@ def test_a_length_that_lies_does_not_pass():
     body[3] += 1
     crc = protocol.zlib.crc32(bytes(body)).to_bytes(4, "little")
     assert decode(stuff(bytes(body) + crc)) is None
+
+
+@pytest.mark.parametrize("body", [bytes(range(1, 256)) * 2, b"\1" * 254 + b"\0" + b"\1" * 253])
+def test_what_is_cut_in_a_group_is_nothing(body):
+    stuffed = stuff(body)
+    ends = {place for place in range(len(stuffed)) if unstuff(stuffed[:place]) is not None}
+    codes, place = set(), 0
+    while place < len(stuffed):
+        codes.add(place)
+        place += stuffed[place]
+    assert ends == codes
