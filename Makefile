@@ -121,13 +121,14 @@ pretrain-cifar: $(READY)  ## cifar32 again, from PHOTOS=build/data (cifar10); DE
 training: $(READY)  ## Every run of docs/training.md; hours, and it goes on where it stopped.
 	@$(BIN)/python -m bitlight_lab.figures.training build/training
 
-bench: $(READY)  ## Speed beside others: golden model, RTL simulators, ridge heads.
+bench: $(READY)  ## Speed beside others: golden model, RTL simulators, ridge heads, boards' driver.
 	@mkdir -p build/bench
 	@$(BIN)/bitlight bench golden --json build/bench/golden.json
 	@$(BIN)/bitlight bench rtl --json build/bench/rtl-fashion28.json
 	@$(BIN)/bitlight bench rtl cnv --folding published --without "cocotb on icarus" \
 	  --json build/bench/rtl-cnv.json
 	@$(BIN)/bitlight bench heads --json build/bench/heads.json
+	@$(BIN)/bitlight bench driver --json build/bench/driver.json
 
 synth: $(READY)  ## Area and clock of CNV on an ECP5-85F; TARGET=, NETWORK=, FOLDING= for others.
 	@$(BIN)/bitlight synth $(NETWORK) --target $(TARGET) $(if $(FOLDING),--folding $(FOLDING))

@@ -38,6 +38,22 @@ def from_bytes(results: np.ndarray, frames: Frames) -> np.ndarray:
     return bits.unpack(results, frames.lanes) if frames.bits == 1 else results
 
 
+def result_bytes(features: np.ndarray, frames: Frames) -> np.ndarray:
+    """Payloads of results, without what is behind them: the other way of `from_bytes`.
+
+    Parameters
+    ----------
+    features : uint8 or int32 array, shape (N, elements)
+
+    Returns
+    -------
+    uint8 array, shape (N, frames.bytes)
+    """
+    if frames.beats.signed:
+        return features.astype(f"<i{SCORE_BYTES}").view(np.uint8)
+    return bits.pack(features) if frames.bits == 1 else features
+
+
 def split(payload: bytes) -> tuple[bytes, int, int]:
     """(result, cycles of the image, cycle of its end) of an answer to RUN."""
     result, trailer = payload[:-TRAILER_BYTES], payload[-TRAILER_BYTES:]

@@ -170,6 +170,63 @@ def images(network: str, json_file: str | None, **choice: Any) -> None:
 
 
 @bench.command()
+@click.argument("networks", type=NETWORK, nargs=-1)
+@click.option("--board", default="ulx3s_85f", show_default=True, help="Whose clock and cycles.")
+@click.option("-n", "--number", type=click.IntRange(1), default=200, show_default=True)
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
+@click.option(
+    "--dribble",
+    metavar="BAUD",
+    type=click.IntRange(1),
+    help="A line that slow, whose bytes come one by one as those of a virtual board.",
+)
+@json_option
+def driver(
+    networks: tuple[str, ...],
+    board: str,
+    number: int,
+    rounds: int,
+    dribble: int | None,
+    json_file: str | None,
+) -> None:
+    """Processor time that the host's driver takes for an image, on a serial line of real speed.
+
+    NETWORKS are small28, fashion28 and cnv if none is given. A process of its own answers in place
+    of the board, with features that were computed before, and lets bytes pass at the baud rate and
+    in the packets of an FT2232H in its low-latency mode. Images are noise, and black ones, whose
+    frames take the most work. All features must be equal.
+
+    bitlight bench driver small28 --rounds 1
+    """
+    from bitlight_hw.boards import board as find
+    from bitlight_hw.boards.choosing import serial_for
+    from bitlight_lab.benchmarks import driver as speed
+
+    found: dict[str, Any] = {}
+    with steps() as say:
+        for name in networks or ("small28", "fashion28", "cnv"):
+            say(f"{name}: choosing a folding")
+            serial = serial_for(sources.network(name), find(board))
+            say(f"{name}: sending images")
+            found[name] = speed.compare(serial, number, rounds, dribble)
+    rows = [
+        [
+            f"{name}, {images}",
+            row["line_ms_per_image"],
+            row["ms_per_image_of_line"],
+            statistics.median(row["host_ms_per_image"]),
+            max(row["host_ms_per_image"]),
+        ]
+        for name, kinds in found.items()
+        for images, row in kinds.items()
+    ]
+    columns = ["", "line, ms", "times that, in all", "driver, ms", "at most"]
+    show_table(f"an image, {number} images, {rounds} runs", columns, rows)
+    figures = {"board": board, "dribble": dribble, "seed": speed.SEED, "networks": found}
+    _write(json_file, figures)
+
+
+@bench.command()
 @click.option(
     "--size", "sizes", type=(int, int), multiple=True, help="Features and components; repeatable."
 )
