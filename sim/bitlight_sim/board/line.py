@@ -13,11 +13,12 @@ from bitlight import SimulationError
 from bitlight_hw.link import protocol
 from bitlight_hw.link.protocol import Frame
 
-POLL_S = 0.05  # until a listener looks whether it is still wanted
-# That bytes may gather before they are read: woken for each, a listener would be busy with nothing
-# else. The least is less than a few images take on the line; a slow line is waited for longer.
-GATHER_S = 0.0005, 0.008
-FEW, MANY = 32, 128  # bytes at once: below, the line is waited for longer, from there on no more
+POLL_S = 0.25  # until a listener looks whether it is still wanted, where nothing can wake it
+# Bytes gather before they are read: woken for each of a slow line, a listener would be busy with
+# nothing else. It pauses for a share of the time between answers, of which a host has eight under
+# way; so a pause costs no time on the line.
+GATHER_S = 0.0005, 0.05
+GATHER_SHARE = 1 / 4
 MOST_HELD = 1 << 18  # bytes without a zero, which no frame has
 
 
@@ -119,11 +120,13 @@ class Line:
     def close(self) -> None:
         """Hear no more, and close the port."""
         self._wanted = False
+        with contextlib.suppress(AttributeError):  # pyserial's ports of the network have none
+            self._port.cancel_read()  # type: ignore[attr-defined]
         self._listener.join()
         self._port.close()
 
     def _listen(self) -> None:
-        held, pause = b"", GATHER_S[0]
+        held, pace = b"", _Pace()
         try:
             while self._wanted:
                 came = self._port.read(getattr(self._port, "in_waiting", 0) or 1)
@@ -135,11 +138,7 @@ class Line:
                 if len(held) > MOST_HELD:
                     held = b"\1"  # what is left of it will not be whole either
                 self.seconds = time.thread_time()
-                if len(came) < FEW:
-                    pause = min(2 * pause, GATHER_S[1])
-                elif len(came) >= MANY:
-                    pause = GATHER_S[0]
-                time.sleep(pause)
+                time.sleep(pace.pause(sum(map(bool, parts)), time.monotonic()))
         except Exception as error:
             self._frames.put(error)
 
@@ -151,3 +150,22 @@ class Line:
             self.damaged += 1
         else:
             self._frames.put(frame)
+
+
+class _Pace:
+    """How long bytes may gather, by the time between frames.
+
+    Of the last two times the shorter counts: before the first answer of a run a host may have been
+    busy with something else for long.
+    """
+
+    def __init__(self) -> None:
+        self._last, self._gaps = 0.0, (0.0, 0.0)
+
+    def pause(self, frames: int, now: float) -> float:
+        """Seconds until bytes are read again, after so many frames have ended."""
+        if frames:
+            self._gaps = self._gaps[1], (now - self._last) / frames
+            self._last = now
+        least, most = GATHER_S
+        return min(max(least, GATHER_SHARE * min(self._gaps)), most)
