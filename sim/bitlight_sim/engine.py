@@ -7,6 +7,7 @@ from typing import Literal
 
 from bitlight.engines import Compute, Pairs, Programs
 from bitlight.errors import NetworkError
+from bitlight.files.programs import is_intact
 from bitlight.network.network import Network
 from bitlight_hw import Accelerator
 from bitlight_sim.simulator import Simulator
@@ -30,7 +31,10 @@ def rtl(
     accelerator = Accelerator(net, None if folding is None else list(folding))
     kind: Literal["verilator", "sliced"] = "verilator" if few else "sliced"
     programs = {} if programs is None else programs
-    with Simulator(accelerator, processes, engine=kind, program=programs.get(kind)) as simulator:
+    program = programs.get(kind)
+    if program is not None and not is_intact(program):  # the cache may have been emptied meanwhile
+        program = None
+    with Simulator(accelerator, processes, engine=kind, program=program) as simulator:
         programs[kind] = simulator.build()
         yield lambda images: simulator.run(images).features
 

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from bitlight import SimulationError
 from bitlight.files import kept, scratch
-from bitlight.files.cache import digest, log
-from bitlight.files.programs import PROGRAM, SECTION
+from bitlight.files.cache import log
+from bitlight.files.programs import PROGRAM, SECTION, key_of
+from bitlight_hw import Accelerator
 from bitlight_sim import toolchain
 
 PLAIN = ("/tmp", "/var/tmp", "/dev/shm")  # whose names have no spaces
@@ -75,6 +76,11 @@ def plain(work: Work) -> Iterator[Work]:
     raise SimulationError(f"make builds nowhere in {work.folder}, for its spaces: set TMPDIR")
 
 
+def identity(acc: Accelerator, engine: str) -> str:
+    """What an accelerator's program is of: by that it is told from others, without compiling."""
+    return "\n".join(map(repr, (engine, acc.net.id, acc.folding, acc.dataflow, acc.projection)))
+
+
 def make(
     key: str, sources: Mapping[str, str | bytes], compile: Callable[[Work], Path]
 ) -> tuple[Path, bool]:
@@ -111,13 +117,15 @@ def make(
     return entry.path / PROGRAM, False
 
 
-def compile_harness(sources: Mapping[str, str | bytes], *flags: str) -> tuple[Path, bool]:
+def compile_harness(
+    sources: Mapping[str, str | bytes], *flags: str, of: str = ""
+) -> tuple[Path, bool]:
     """The program of harness.cpp, which includes the other sources; see `compile_files`."""
-    return compile_files(sources, {"harness.cpp": []}, *flags)
+    return compile_files(sources, {"harness.cpp": []}, *flags, of=of)
 
 
 def compile_files(
-    sources: Mapping[str, str | bytes], files: Mapping[str, list[str]], *flags: str
+    sources: Mapping[str, str | bytes], files: Mapping[str, list[str]], *flags: str, of: str = ""
 ) -> tuple[Path, bool]:
     """The program of C++ files, which are compiled side by side.
 
@@ -127,6 +135,8 @@ def compile_files(
         The files, and what they include.
     files : dict of str to list of str
         Flags of each file beside those of all.
+    of : str
+        What the program is of; see `identity`.
 
     Returns
     -------
@@ -153,7 +163,7 @@ def compile_files(
 
     contents = [part if isinstance(part, str) else part.hex() for part in sources.values()]
     given = [f"{name}: {' '.join(more)}" for name, more in files.items()]
-    return make(digest(*contents, toolchain.identity(), *flags, *given), sources, compile)
+    return make(key_of(of, *contents, toolchain.identity(), *flags, *given), sources, compile)
 
 
 def parts(key: str, folder: Path) -> None:

@@ -11,9 +11,9 @@ from typing import Literal
 import numpy as np
 
 from bitlight import SimulationError, bits
-from bitlight.files.programs import is_intact
+from bitlight.files.programs import check, is_intact
 from bitlight_hw import Accelerator
-from bitlight_sim import shared
+from bitlight_sim import programs, shared
 from bitlight_sim.cxxrtl import build as cxxrtl
 from bitlight_sim.native import beats
 from bitlight_sim.native import build as native
@@ -98,13 +98,14 @@ class Simulator:
         Cycles without any beat in or out after which the run is given up; by default four times
         what an image may take.
     program : Path, optional
-        What `build` gave before, here or on another machine of the same kind; then no tool is
-        needed.
+        What `build` gave before for this accelerator and engine, here or on another machine of the
+        same kind; then no tool is needed.
 
     Raises
     ------
     SimulationError
-        If a tool is missing, the build fails, or the design stands still.
+        If a tool is missing, the build fails, the design stands still, or `program` is not what
+        `build` gave, or that of another accelerator.
 
     Examples
     --------
@@ -130,6 +131,9 @@ class Simulator:
             raise SimulationError(f"engine must be one of {known}, not {engine!r}")
         if engine == "auto" and program is not None:
             raise SimulationError("a program is that of one engine: say which, not 'auto'")
+        if program is not None:
+            program = Path(program)
+            check(program, programs.identity(acc, engine))
         self.acc = acc
         self.processes = processes
         self.engine = engine

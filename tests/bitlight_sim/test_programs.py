@@ -12,7 +12,7 @@ import pytest
 from bitlight import BitlightError, Linear, Network, SimulationError
 from bitlight.cluster import simulators
 from bitlight.files import cache
-from bitlight.files.programs import content, is_intact
+from bitlight.files.programs import content, is_intact, key_of
 from bitlight_hw import Accelerator
 from bitlight_sim import Simulator, programs, toolchain
 
@@ -35,8 +35,13 @@ def compile(work):
     return program
 
 
-def made():
-    return programs.make(KEY, {"source": SCRIPT}, compile)
+def made(key=KEY):
+    return programs.make(key, {"source": SCRIPT}, compile)
+
+
+def accelerator(weight=1):
+    net = Network((9,), 3, [Linear(np.full((4, 9), weight, bool), None)])
+    return Accelerator(net, [(2, 3)])
 
 
 def said(program):
@@ -94,14 +99,62 @@ def test_a_program_that_was_planted_is_not_run(folder):
 
 def test_a_simulator_that_is_changed_between_runs(monkeypatch):
     """It is compiled again: here by what refuses to."""
-    net = Network((9,), 3, [Linear(np.ones((4, 9), bool), None)])
-    program, _ = made()
-    sim = Simulator(Accelerator(net, [(2, 3)]), engine="sliced", program=program)
+    acc = accelerator()
+    program, _ = made(key_of(programs.identity(acc, "sliced"), SCRIPT))
+    sim = Simulator(acc, engine="sliced", program=program)
     assert sim.build() == program
     program.write_text("#!/bin/sh\necho planted\n")
     monkeypatch.setenv("CXX", "no-compiler")
     with pytest.raises(SimulationError, match="no-compiler is not installed"):
         sim.run(np.zeros((1, 9), np.uint8))
+
+
+def test_what_is_no_kept_program_is_refused(tmp_path):
+    """Rather than compiled anew without a word."""
+    lone = tmp_path / "lone"
+    lone.write_text(SCRIPT)
+    lone.chmod(0o755)
+    program, _ = made(key_of(programs.identity(accelerator(), "sliced"), SCRIPT))
+    for path, what in (
+        (tmp_path / "nothing", "does not exist"),
+        (str(tmp_path / "nothing"), "does not exist"),
+        (program.parent / "other", "does not exist"),
+        (tmp_path, "is no file"),
+        (lone, "is not in the cache as it was compiled"),
+        (program.parent / "content", "is not in the cache as it was compiled"),
+    ):
+        message = f"the program {path} {what}.*; it must be the path that Simulator.*build"
+        with pytest.raises(SimulationError, match=message):
+            Simulator(accelerator(), engine="sliced", program=path)
+    assert Simulator(accelerator(), engine="sliced", program=program).build() == program
+    assert Simulator(accelerator(), engine="sliced", program=str(program)).build() == program
+    program.write_text("#!/bin/sh\necho planted\n")
+    with pytest.raises(SimulationError, match="it was never kept there, or changed"):
+        Simulator(accelerator(), engine="sliced", program=program)
+
+
+def test_a_program_of_another_network_is_refused():
+    """It would give that network's features without a word."""
+    program = Simulator(accelerator(), engine="sliced").build()
+    message = "was compiled for another network, folding or engine"
+    with pytest.raises(SimulationError, match=message):
+        Simulator(accelerator(0), engine="sliced", program=program)
+    with pytest.raises(SimulationError, match=message):
+        Simulator(Accelerator(accelerator().net, [(1, 3)]), engine="sliced", program=program)
+    with pytest.raises(SimulationError, match=message):
+        Simulator(accelerator(), engine="verilator", program=program)
+    images = np.random.default_rng(0).integers(0, 8, (5, 9)).astype(np.uint8)
+    out = Simulator(accelerator(), engine="sliced", program=program).run(images)
+    assert np.array_equal(out.features, accelerator().net.forward(images))
+
+
+def test_an_engine_does_without_a_program_that_is_gone(tmp_path):
+    from bitlight_sim.engine import rtl
+
+    net = accelerator().net
+    images = np.random.default_rng(0).integers(0, 8, (5, 9)).astype(np.uint8)
+    with rtl(net, folding=((2, 3),), programs={"sliced": tmp_path / "gone"}) as compute:
+        assert np.array_equal(compute(images), net.forward(images))
 
 
 def test_a_build_leaves_nothing_open():

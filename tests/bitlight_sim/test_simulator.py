@@ -9,10 +9,10 @@ from datasets import fashion_mnist_or_skip
 from networks import draw_accelerator, draw_images, draw_network
 
 from bitlight import Conv2d, Linear, Network, NetworkError, SimulationError, extractors
-from bitlight.files.programs import install
+from bitlight.files.programs import install, key_of
 from bitlight.zoo.topologies import TOPOLOGIES
 from bitlight_hw import Accelerator, fold
-from bitlight_sim import Simulator, simulator, toolchain
+from bitlight_sim import Simulator, programs, simulator, toolchain
 from bitlight_sim.native import build
 
 
@@ -264,7 +264,17 @@ def test_a_missing_verilator(small, monkeypatch):
 def test_a_failing_build_names_its_log(monkeypatch, tmp_path):
     monkeypatch.setenv("BITLIGHT_CACHE", str(tmp_path))
     with pytest.raises(SimulationError, match=r"verilator failed with 1; see .*\.log"):
-        build.build(SimpleNamespace(verilog=lambda target: "module accelerator(; endmodule"))
+        build.build(
+            SimpleNamespace(
+                verilog=lambda target: "module accelerator(; endmodule",
+                **{
+                    "net": SimpleNamespace(id="0"),
+                    "folding": [],
+                    "dataflow": [],
+                    "projection": None,
+                },
+            )
+        )
     left = [path.name for path in (tmp_path / "simulators").iterdir()]
     assert len(left) == 1
     assert left[0].endswith(".log")
@@ -292,8 +302,9 @@ def test_images_that_do_not_fit_into_memory_go_to_disk(small, monkeypatch):
 
 def test_a_simulation_that_is_killed(small, monkeypatch, tmp_path):
     monkeypatch.setenv("BITLIGHT_CACHE", str(tmp_path))
-    broken = install("b" * 64, b"#!/bin/sh\necho it broke >&2; exit 3\n")
     acc, images = small
+    key = key_of(programs.identity(acc, "verilator"), "broken")
+    broken = install(key, b"#!/bin/sh\necho it broke >&2; exit 3\n")
     with (
         Simulator(acc, engine="verilator", program=broken) as sim,
         pytest.raises(SimulationError, match="the simulation ended with 3: it broke"),

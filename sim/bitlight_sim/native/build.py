@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from bitlight.files.cache import digest
+from bitlight.files.programs import key_of
 from bitlight_hw import Accelerator
 from bitlight_sim import programs, toolchain
 from bitlight_sim.programs import Work
@@ -48,7 +49,8 @@ def build(acc: Accelerator) -> tuple[Path, bool]:
     """
     toolchain.verilator()  # missing, it is told of before the Verilog is written
     sources = {"visible.vlt": VISIBLE, "accelerator.sv": acc.verilog("simulation")}
-    return compiled("accelerator", sources | harness(), VERILATE, COMPILE)
+    of = programs.identity(acc, "verilator")
+    return compiled("accelerator", sources | harness(), VERILATE, COMPILE, of)
 
 
 def harness() -> dict[str, str]:
@@ -59,7 +61,7 @@ def harness() -> dict[str, str]:
 
 
 def compiled(
-    top: str, sources: dict[str, str], verilate: list[str], flags: list[str]
+    top: str, sources: dict[str, str], verilate: list[str], flags: list[str], of: str = ""
 ) -> tuple[Path, bool]:
     """Compile module `top` and its harness by Verilator, or find what was compiled before.
 
@@ -70,6 +72,8 @@ def compiled(
         File name → content. Headers, .hpp and .vh, are there to be included.
     verilate, flags : list of str
         Options of Verilator, and of the make that follows.
+    of : str
+        What the program is of; see `bitlight_sim.programs.identity`.
 
     Returns
     -------
@@ -98,7 +102,7 @@ def compiled(
             keep_runtime(runtime, work.folder)
             return Path(shutil.copy(work.folder / f"V{top}", given.folder / "compiled"))
 
-    key = digest(*sources.values(), *verilate, *flags, identity)
+    key = key_of(of, *sources.values(), *verilate, *flags, identity)
     return programs.make(key, sources, compile)
 
 

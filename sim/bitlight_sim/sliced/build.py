@@ -44,7 +44,7 @@ def build(acc: Accelerator) -> tuple[Path, bool]:
     SimulationError
         If there is no compiler, it fails, or the design's control depends on its data.
     """
-    return _compiled(source.write(reading.read(acc)))
+    return _compiled(source.write(reading.read(acc)), of=programs.identity(acc, "sliced"))
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def build_counting(acc: Accelerator, family: Family) -> Counting:
     return Counting(program, netlist, written.counters)
 
 
-def _compiled(written: source.Source, *more: str) -> tuple[Path, bool]:
+def _compiled(written: source.Source, *more: str, of: str = "") -> tuple[Path, bool]:
     here = "bitlight_sim.sliced"
     names = [(here, "harness.cpp"), (here, "model.hpp"), *((here, name) for name in more)]
     sources: dict[str, str | bytes] = {
@@ -84,4 +84,4 @@ def _compiled(written: source.Source, *more: str) -> tuple[Path, bool]:
     for n, text in enumerate(written.files):
         sources[f"model{n}.cpp"] = text if n else text + MEMORIES
         files[f"model{n}.cpp"] = GATES
-    return programs.compile_files(sources, files, *COMPILE)
+    return programs.compile_files(sources, files, *COMPILE, of=of)
