@@ -14,7 +14,7 @@ from bitlight_hw.folding import (
     matrix,
     number_pairs,
 )
-from bitlight_hw.parts import part
+from bitlight_hw.parts import Part, part
 from bitlight_hw.pipeline import Pipeline
 from bitlight_hw.plan import Plan
 
@@ -27,7 +27,7 @@ def fold(
     cycles: int | None = None,
     luts: int | None = None,
     *,
-    target: str = "xc7",
+    target: str | Part = "xc7",
     blocks: int | None = None,
 ) -> Folding:
     """Choose a folding.
@@ -41,7 +41,7 @@ def fold(
         The look-up tables that the accelerator may take, as logic and as memory, as
         `Accelerator.estimate(target)` predicts them. The folding is then the fastest that fits, and
         of those the one of the fewest tables; with `cycles` too, it must also reach these.
-    target : str
+    target : str or Part
         Whose tables these are: a family, or a part, into which the folding must fit, too.
     blocks : int, optional
         With `luts`, the smallest block RAMs that it may take; no more than a part has.
@@ -120,9 +120,9 @@ def _fastest(net: Network, fits: Callable[[Folding], bool]) -> Iterator[Folding]
 
 
 def _within(
-    net: Network, cycles: int | None, luts: int, target: str, blocks: int | None
+    net: Network, cycles: int | None, luts: int, target: str | Part, blocks: int | None
 ) -> Folding:
-    found = part(target)
+    found = part(target) if isinstance(target, str) else target
     limits = [limit for limit in (blocks, found.blocks) if limit is not None]
     budget = Budget(luts, min(limits, default=None), found.cells)
     if net.is_binary_chain:

@@ -1,5 +1,6 @@
 """The folding of a network for a board: it keeps up with the link, and it fits."""
 
+from dataclasses import replace
 from typing import Any
 
 from bitlight import FoldingError, Network
@@ -15,6 +16,7 @@ from bitlight_hw.link.design import JOBS, LinkedAccelerator, line_cycles
 from bitlight_hw.link.intake import JOB
 from bitlight_hw.link.ring import depth_for
 from bitlight_hw.link.uart import BITS
+from bitlight_hw.parts import Part
 from bitlight_hw.search import fold, minimum_cycles
 from bitlight_hw.stages import Beats
 
@@ -23,6 +25,8 @@ LINK_CELLS = 1_400
 # The share of the link's time that an image may take: the rest is between its first and last layer;
 # and of a part's places that tables may have where what carries take is not known.
 SHARE = 3 / 4
+# What a family is predicted as whose memories its tools decide about.
+ALIKE = replace(FAMILIES["ecp5"], block_name="block RAMs", cell_name="", carry_name="carries")
 
 
 def serial_for(
@@ -75,9 +79,9 @@ def _fitting(net: Network, board: Board, clock_hz: int | None, cycles: int) -> S
         return serial
     size, family = board.size, _predicted_as(board)
     room = (size.cells or 0) - LINK_CELLS
-    target = size.name
+    target: str | Part = size.name
     if family is not size.family:  # a family has no places to be full of: carries want some too
-        target, room = family.name, int(SHARE * room)
+        target, room = Part(size.name, family), int(SHARE * room)
     blocks = (size.blocks or 0) - link_blocks(serial.linked, family)
     try:
         folding = fold(net, luts=room, target=target, blocks=blocks)
@@ -113,8 +117,8 @@ def excess(serial: SerialAccelerator) -> str | None:
     cells = family.occupied(taken) + LINK_CELLS
     blocks = taken.blocks + link_blocks(serial.linked, family)
     for what, used, there in (
-        (size.family.cell_name or "look-up tables", cells, size.cells),
-        (size.family.block_name or "block RAMs", blocks, size.blocks),
+        (f"{size.family.cell_name or 'look-up table'}s", cells, size.cells),
+        (family.block_name, blocks, size.blocks),
     ):
         if there is not None and used > there:
             return f"it takes about {used:,} {what}, {used / there:.0%} of {there:,}"
@@ -133,10 +137,11 @@ def room_on(net: Network, board: Board) -> Room:
 def _predicted_as(board: Board) -> Family:
     """Whose prediction is taken: the board's own family or, where it has none, one alike.
 
-    Gowin's look-up tables have four inputs and its block RAMs 18 Kbit, as ECP5's have.
+    Gowin's look-up tables have four inputs and its block RAMs 18 Kbit, as ECP5's have; but they
+    have other names.
     """
     family = board.size.family
-    return family if family.block else FAMILIES["ecp5"]
+    return family if family.block else ALIKE
 
 
 def link_blocks(linked: LinkedAccelerator, family: Family) -> int:

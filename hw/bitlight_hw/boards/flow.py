@@ -166,7 +166,8 @@ def synthesise(
     ----------
     serial : SerialAccelerator
     folder : Path
-        Where the Verilog, the constraints, the logs, the netlist and the bitstream are put.
+        Where the Verilog, the constraints, the logs, the netlist and the bitstream are put. An
+        earlier bitstream there is removed first.
     seed : int
         Of the placer.
     say : callable
@@ -182,6 +183,8 @@ def synthesise(
     board, flow = serial.board, _flow(serial.board)
     clock_mhz = serial.clock_hz / 1e6
     sources = write_sources(serial, folder, flow)
+    # One of an earlier design would be loaded, should this one fail.
+    (folder / board.bitstream).unlink(missing_ok=True)
     seconds: dict[str, float] = {}
 
     def step(step: Step) -> Result:

@@ -1,6 +1,7 @@
 """Boards: their pins, the settings of their loops, their constraints, and what fits."""
 
 import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from bitlight import BitlightError, Conv2d, FoldingError, Linear, Network, SynthesisError
 from bitlight_hw import Accelerator
 from bitlight_hw.boards import NAMES, board, constraints, flow, pll
-from bitlight_hw.boards.choosing import excess, serial_for
+from bitlight_hw.boards.choosing import excess, room_on, serial_for
 from bitlight_hw.boards.top import SerialAccelerator
 from bitlight_hw.boards.vivado import write_project
 
@@ -121,6 +122,21 @@ def test_a_project_for_vivado_is_whole(tmp_path):
         flow.synthesise(one, tmp_path)
 
 
+def test_a_build_that_fails_leaves_no_earlier_bitstream(tmp_path, monkeypatch):
+    """`bitlight board load` would take it for this design's."""
+    one = serial()
+    earlier = tmp_path / one.board.bitstream
+    earlier.write_bytes(b"of another design")
+
+    def fails(step, say):
+        raise SynthesisError("no room on the disk")
+
+    monkeypatch.setattr(flow.steps, "run", fails)
+    with pytest.raises(SynthesisError, match="no room"):
+        flow.synthesise(one, tmp_path)
+    assert not earlier.exists()
+
+
 def test_the_folding_keeps_up_with_the_link():
     one = serial_for(network(), board("icebreaker"))
     assert one.bottleneck == "link"
@@ -131,9 +147,24 @@ def test_the_folding_keeps_up_with_the_link():
 
 def test_what_does_not_fit_says_so():
     net = network(8000)
-    message = r"does not fit iCEBreaker v1.0: it takes about [\d,]+ .*% of .*; take .* as ulx3s"
+    message = r"does not fit iCEBreaker v1.0: it takes about [\d,]+ (logic cells|RAM40_4K), .*% of .*; take .* as ulx3s"
     with pytest.raises(FoldingError, match=message):
         serial_for(net, board("icebreaker"))
+
+
+def test_block_rams_have_the_names_of_their_part():
+    """Gowin's are counted as ECP5's are, but are none."""
+    rng = np.random.default_rng(0)
+    sizes = (784, 1024, 1024, 10)
+    layers = [
+        Linear(rng.random((out, given)) < 0.5, np.zeros(out, np.int32))
+        for given, out in pairwise(sizes)
+    ]
+    with pytest.raises(FoldingError, match=r"\d block RAMs: that is too little") as caught:
+        serial_for(Network((784,), 1, layers), board("tang_nano_9k"))
+    assert "DP16KD" not in str(caught.value)
+    assert room_on(network(), board("tang_nano_9k")).family.block_name == "block RAMs"
+    assert room_on(network(), board("orangecrab")).family.block_name == "DP16KD"
 
 
 def test_no_such_board():
