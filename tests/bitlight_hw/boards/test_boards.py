@@ -147,7 +147,8 @@ def test_the_folding_keeps_up_with_the_link():
 
 def test_what_does_not_fit_says_so():
     net = network(8000)
-    message = r"does not fit iCEBreaker v1.0: it takes about [\d,]+ (logic cells|RAM40_4K), .*% of .*; take .* as ulx3s"
+    taken = r"it takes about [\d,]+ (logic cells|RAM40_4K), .*% of .*"
+    message = f"does not fit iCEBreaker v1.0: {taken}; take .* as ulx3s"
     with pytest.raises(FoldingError, match=message):
         serial_for(net, board("icebreaker"))
 
