@@ -16,6 +16,8 @@ from bitlight_hw.units.pipeline import register
 
 # Lanes of a running parity, from which on it has a register within.
 LONG = 33
+# Terms of one sum in a row.
+TERMS = 128
 # Verilator makes one instruction of a plain sum of up to so many bits.
 ONE_INSTRUCTION = 64
 
@@ -427,4 +429,7 @@ def _fall(before: Value, between: Value, after: Value) -> Value:
 
 
 def _sum(terms: Sequence[Value]) -> Value:
+    """One expression; of many terms in branches, since Amaranth goes through it by recursion."""
+    if len(terms) > TERMS:
+        return _sum([_sum(terms[at : at + TERMS]) for at in range(0, len(terms), TERMS)])
     return sum(terms[1:], start=terms[0])

@@ -9,6 +9,7 @@ symbols. What the plain sum counts is compared with integers, for every input.
 import numpy as np
 import pytest
 from amaranth import Cat, Module, Signal
+from amaranth.back import rtlil
 from amaranth.hdl import Assert, Elaboratable, Fragment
 from amaranth.sim import Simulator
 from formal import proven
@@ -120,3 +121,11 @@ def test_the_plain_sum_of_every_beat(simd, bits):
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     simulator.run()
+
+
+def test_as_many_lanes_as_anyone_wants():
+    """Amaranth goes through an expression by recursion: a sum of 700 terms is none of a row."""
+    for family, bits in [(XC7, 2), (ECP5, 1), (SIMULATION, 1)]:
+        unit = Popcount.of(family, 1, 1404, bits)
+        ports = [unit.vector, unit.en, *unit.words, *unit.count, *unit.carry]
+        assert rtlil.convert(unit, ports=ports, platform=family)
