@@ -19,18 +19,12 @@ PUBLIC = [
     for name, what in found
     if inspect.isclass(what) or inspect.isfunction(what)
 ]
-# The papers' experiments: minutes at their smallest; `make reproduce` runs them.
-LONG = {
-    f"bitlight_lab.papers.{paper}.experiment.run" for paper in ("leroux", "precision", "transfer")
-}
 CODE = re.compile(r"^```(?:python|\{code-cell\}[^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SHOWN = "\n".join(code for page in names.pages() for code in CODE.findall(page.read_text()))
 
 
 @pytest.mark.parametrize(("what", "name"), PUBLIC)
 def test_has_an_example(what, name):
-    if f"{what.__module__}.{what.__qualname__}" in LONG:
-        return
     own = [
         line
         for part in doctest.DocTestFinder().find(what, name)

@@ -74,6 +74,22 @@ def run(setting: Setting, say: Callable[[str], None] = lambda label: None) -> li
         If the topology's extractor does not come with bitlight and none is given.
     DataError
         If a target is missing or not as it should be.
+
+    Examples
+    --------
+    Every row once, with a few digits and next to no training; two images go through the RTL.
+
+    >>> import tempfile
+    >>> effort = {"seeds": 1, "few_seeds": 1, "shots": (), "components": 64, "images_seen": 10}
+    >>> source = {"source_images": 200, "source_epochs": 1, "steps": 1}
+    >>> few = Effort(**effort, **source, train_images=60, test_images=20)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     found = run(Setting(Path(folder), ("digits",), effort=few, simulated=2))
+    ...     files = sorted(path.name for path in Path(folder).iterdir())
+    >>> [one.parameters["row"] for one in found[3:5]]
+    ['(a) binary last layer', '(b) float last layer']
+    >>> files
+    ['few-shot.png', 'runs.jsonl', 'table.md', 'trainings']
     """
     topology = TOPOLOGIES[setting.topology]
     if setting.topology != "fashion28" and None in (setting.extractor, setting.pretrained):

@@ -79,6 +79,21 @@ def run(setting: Setting, say: Callable[[str], None] = lambda label: None) -> li
     ------
     DataError
         If a target, the backbone or its weights, or a package is missing.
+
+    Examples
+    --------
+    A network with random weights on a few digits: each engine and precision once.
+
+    >>> import tempfile
+    >>> few = Effort(seeds=1, calibration=8, train_images=40, test_images=20)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     setting = Setting(Path(folder), ("digits",), weights="random", size=32, effort=few)
+    ...     found = run(setting)
+    ...     files = sorted(path.name for path in Path(folder).glob("*.*g*"))
+    >>> found[0].parameters["engine"], found[0].parameters["precision"], found[0].result["stage"]
+    ('PyTorch', 'float32', 'head')
+    >>> files
+    ['time.png']
     """
     backbone = setting.load_backbone()
     cut = _cut(backbone, setting.stage)

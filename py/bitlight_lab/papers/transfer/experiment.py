@@ -72,6 +72,22 @@ def run(setting: Setting, say: Callable[[str], None] = lambda label: None) -> li
     ------
     DataError
         If a target, the backbone or its weights are missing.
+
+    Examples
+    --------
+    The whole network alone, with random weights, on a few digits: each method once.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> few = Effort(every=99, seeds=1, epochs=1, train_images=40, test_images=20)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     setting = Setting(Path(folder), ("digits",), weights="random", size=32, effort=few)
+    ...     found = run(setting)
+    ...     files = sorted(path.name for path in Path(folder).iterdir())
+    >>> [(one.parameters["method"], one.parameters["precision"]) for one in found[1:3]]
+    [('ridge', 'float32'), ('ridge, pooled', 'float32')]
+    >>> files
+    ['runs.jsonl', 'size.png', 'table.md']
     """
     backbone = setting.load_backbone()
     cells = partial(_cells, setting, backbone)
