@@ -14,7 +14,12 @@ from bitlight_sim.cosimulation import cosimulate
 SMALL = {"depth": 4, "most_side": 5, "most_outputs": 8}
 # Of the first sixty small ones, those that compile soon and have every kind of unit among them.
 FEW = [0, 1, 3, 9, 10, 12, 14, 16, 17, 20, 21, 22, 25, 34, 35, 45, 47, 49, 52, 59]
-MANY = range(1000, 1300)
+MANY = [(seed, SMALL) for seed in range(1000, 1300)] + [(seed, {}) for seed in range(1000, 1030)]
+SIZES = {True: "small", False: "large"}
+
+
+def named(given):
+    return f"{given[0]}-{SIZES[bool(given[1])]}"
 
 
 def drawn(seed, **size):
@@ -74,22 +79,25 @@ def test_icarus_with_pauses(seed, tmp_path):
 
 
 @pytest.mark.fuzz
-@pytest.mark.parametrize("seed", MANY)
-def test_many_sliced(seed):
-    check_simulated(seed, "sliced")
+@pytest.mark.parametrize("given", MANY, ids=named)
+def test_many_sliced(given):
+    seed, size = given
+    check_simulated(seed, "sliced", **size)
 
 
 @pytest.mark.fuzz
-@pytest.mark.parametrize("seed", MANY)
-def test_many_on_verilator(seed):
-    check_simulated(seed, "verilator")
+@pytest.mark.parametrize("given", MANY, ids=named)
+def test_many_on_verilator(given):
+    seed, size = given
+    check_simulated(seed, "verilator", **size)
 
 
 @icarus
 @pytest.mark.fuzz
-@pytest.mark.parametrize("seed", MANY)
-def test_many_on_icarus_with_pauses(seed, tmp_path):
-    check_on_icarus(seed, tmp_path)
+@pytest.mark.parametrize("given", MANY, ids=named)
+def test_many_on_icarus_with_pauses(given, tmp_path):
+    seed, size = given
+    check_on_icarus(seed, tmp_path, **size)
 
 
 @pytest.mark.slow
