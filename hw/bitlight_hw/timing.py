@@ -192,11 +192,14 @@ class Trace:
     completed : int array, cycle in which the last beat of each image was given
     held : dict from the index of each Buffer to how many places it used
         With so many all would have been the same.
+    settled : bool
+        Whether an image ended like the one before it, so that all later ones do.
     """
 
     first_taken: np.ndarray
     completed: np.ndarray
     held: dict[int, int]
+    settled: bool = False
 
     @property
     def latency(self) -> int:
@@ -205,8 +208,13 @@ class Trace:
 
     @property
     def interval(self) -> int:
-        """Cycles between the last images: the longer of two distances, since they may alternate."""
-        return int(np.diff(self.completed[-3:]).max())
+        """Cycles between the last images, the most there are.
+
+        The longer of two distances where it has settled; else that of the last quarter of them,
+        since a pattern may come again after several images only.
+        """
+        last = 2 if self.settled else max(2, len(self.completed) // 4)
+        return int(np.diff(self.completed[-last - 1 :]).max())
 
 
 # Cycles of an image, up to which a chain is stepped at all: minutes for a large network.
@@ -249,7 +257,7 @@ def run(
     nothing = np.zeros((0, 1), np.int64)
     record = 0, nothing, nothing
     first, done, held, _ = _step(given, (beats_in, beats_out), images, limit, record, at_most)
-    return Trace(first, done, held)
+    return Trace(first, done, held, settled=images is None and len(done) < at_most)
 
 
 @dataclass(frozen=True, eq=False)

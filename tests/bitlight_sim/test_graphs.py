@@ -67,6 +67,17 @@ def test_beats_that_are_narrower_than_the_interval_wants():
     check_simulated(1133, "sliced")
 
 
+@pytest.mark.parametrize("seed", [1088, 1101])
+def test_an_interval_that_is_lost_every_fourth_image_is_not_kept(seed):
+    """With smaller rings three images of four come in time, the last two of a few as well."""
+    check_simulated(seed, "sliced", **SMALL)
+
+
+def test_features_that_are_always_the_same():
+    """An affine layer that clips all: a queue of constants."""
+    check_simulated(1021, "sliced", **SMALL)
+
+
 @pytest.mark.parametrize("seed", FEW)
 def test_verilator(seed):
     check_simulated(seed, "verilator", **SMALL)

@@ -71,10 +71,15 @@ def _reached(netlist: Netlist, inputs: Iterable[int]) -> set[int]:
     return found
 
 
+def is_write(move: Move) -> bool:
+    """Whether it writes a memory, all of which have words of vectors, even if none varies."""
+    return move.memory is not None and not move.q
+
+
 def split(move: Move, among: set[int]) -> tuple[Move | None, Move | None]:
     """The bits of a move that are among the nets, and the others."""
     if not move.d or not move.q:
-        inside = among.intersection(move.d + move.q)
+        inside = is_write(move) or among.intersection(move.d + move.q)
         return (move, None) if inside else (None, move)
     parts = []
     for wanted in (True, False):

@@ -8,7 +8,7 @@ import numpy as np
 from bitlight import bits
 from bitlight_sim.sliced.gates import ONE, ZERO
 from bitlight_sim.sliced.netlist import Move, Netlist
-from bitlight_sim.sliced.schedule import Turn, schedule, split, varying
+from bitlight_sim.sliced.schedule import Turn, is_write, schedule, split, varying
 
 STATEMENTS = 150  # of one function: more take the compiler longer, and are no faster
 SLOTS = 8  # numbers of 64 bits in the largest vector
@@ -278,7 +278,7 @@ class _Writer:
         self, move: Move, values: list[str], conditions: tuple[str, str, str]
     ) -> Iterator[str]:
         """The statements of a move, under its conditions."""
-        vector = not self.vectors.isdisjoint(move.d + move.q)
+        vector = is_write(move) or not self.vectors.isdisjoint(move.d + move.q)
         if move.memory is None and not move.q:
             yield from (f"O[{n}] = {value};" for n, value in enumerate(values))
             return
