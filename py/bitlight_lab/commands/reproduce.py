@@ -74,7 +74,8 @@ def reproduce() -> None:
     digits, fashion5 (five classes of Fashion-MNIST, the extractor being trained on the others),
     fashion (a part of all ten), or folders that you have: flowers=DIR (Flowers-102 as the paper
     splits it), flowers-official=DIR, birds=DIR (CUB-200-2011), indoor=DIR (MIT Indoor-67),
-    animals10=DIR, or folder=DIR with a sub-folder for each class.
+    animals10=DIR, or folder=DIR with a sub-folder for each class, or with train/ and test/ that
+    have one.
     """
 
 

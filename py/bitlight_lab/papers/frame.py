@@ -10,6 +10,7 @@ import numpy as np
 from bitlight.files.replacing import replacing
 from bitlight_lab.papers.intervals import right
 from bitlight_lab.papers.journal import Cell, Found, Journal
+from bitlight_lab.papers.targets import check_labels
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,14 @@ def experiment(
     draw : callable, of the figure's path and all runs
     figure : str, name of its file
     say : callable
+
+    Raises
+    ------
+    DataError
+        If there is no such target, or two are called alike.
     """
+    targets = tuple(targets)
+    check_labels(targets)
     folder.mkdir(parents=True, exist_ok=True)
     journal = Journal(folder / "runs.jsonl")
     found = [run for name in targets for run in journal.complete(cells(name), say)]

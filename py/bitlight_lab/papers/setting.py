@@ -49,7 +49,7 @@ class BackboneSetting:
     def parameters(self, backbone: backbones.Backbone, cut: int, target: str) -> dict[str, Any]:
         """What any run on a target depends on, with the backbone removed from a cut on."""
         return {
-            "target": target.partition("=")[0],
+            **targets.identity(target),
             "backbone": backbone.name,
             "weights": Path(self.weights).stem,
             "pixels": backbone.prepared.size,

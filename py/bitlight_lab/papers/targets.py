@@ -1,6 +1,7 @@
 """Target data sets by name: what installs offline, and folders that a user has."""
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,8 @@ from bitlight import data
 from bitlight.data import ImageSplit
 from bitlight.data.checking import bad_images
 from bitlight.data.folder import refusal
+from bitlight.data.labelled import Listing
+from bitlight.data.parts import layout_of, read_part
 from bitlight.errors import DataError
 
 # The extractor of "fashion5" is trained on the odd classes; the even ones are shirts, pullovers,
@@ -18,6 +21,8 @@ from bitlight.errors import DataError
 SOURCE_CLASSES = (1, 3, 5, 7, 9)
 TARGET_CLASSES = (0, 2, 4, 6, 8)
 SUBSET = (8000, 2000)  # of Fashion-MNIST, as many as there are animals
+# What the part of a folder that is tested on is called, the first that is there.
+TESTED = ("test", "val", "valid", "validation")
 
 Side = tuple[np.ndarray, np.ndarray]
 
@@ -73,7 +78,8 @@ def load(name: str, shape: tuple[int, int, int]) -> Target:
     ----------
     name : str
         animals, digits, fashion5, fashion, flowers=DIR, flowers-official=DIR, birds=DIR,
-        indoor=DIR, animals10=DIR, or folder=DIR for any folder of one sub-folder for each class.
+        indoor=DIR, animals10=DIR, or folder=DIR for any folder of one sub-folder for each class,
+        or of train/ and test/ that are such folders.
     shape : (H, W, C)
         That images are brought to. Of photographs it is the middle, 7/8 of the shorter side.
 
@@ -82,13 +88,62 @@ def load(name: str, shape: tuple[int, int, int]) -> Target:
     DataError
         If there is no such target, or it is not as it should be.
     """
+    kind, folder = _parsed(name)
+    if folder:
+        return _photographs(label(name), FOLDERS[kind](folder), shape)
+    (images, labels), (tests, test_labels) = OFFLINE[kind]()
+    images, tests = data.fit(images, shape), data.fit(tests, shape)
+    return Target(kind, images, labels, tests, test_labels, flip=kind != "digits")
+
+
+def label(name: str) -> str:
+    """What a target is called in tables: its kind, or of folder=DIR the folder's own name."""
+    kind, folder = _parsed(name)
+    return Path(folder).resolve().name if kind == "folder" else kind
+
+
+def identity(name: str) -> dict[str, str]:
+    """What tells a target's runs from those of any other target: for a journal.
+
+    Of a user's photographs that is their names, sizes, classes and division as well, so that runs
+    on one folder are never taken for runs on another.
+
+    Raises
+    ------
+    DataError
+        If there is no such target.
+    """
+    kind, folder = _parsed(name)
+    if not folder:
+        return {"target": kind}
+    split = FOLDERS[kind](folder)
+    found = hashlib.sha256(repr(split.names).encode())
+    for files, labels in ((split.train, split.train_labels), (split.test, split.test_labels)):
+        for file, number in zip(files, labels.tolist(), strict=True):
+            found.update(f"{file.name}\0{file.stat().st_size}\0{number}\n".encode(errors="replace"))
+        found.update(b"\n")
+    return {"target": label(name), "data": found.hexdigest()[:16]}
+
+
+def check_labels(names: Iterable[str]) -> None:
+    """Refuse two targets that tables would not tell apart.
+
+    Raises
+    ------
+    DataError
+    """
+    names = list(names)
+    labels = [label(name) for name in names]
+    for one, name in zip(labels, names, strict=True):
+        if labels.count(one) > 1:
+            raise DataError(f"two targets are called {one!r}, as {name} is: give each once")
+
+
+def _parsed(name: str) -> tuple[str, str]:
+    """Kind and folder of a target; the folder is empty for those that install offline."""
     kind, _, folder = name.partition("=")
-    if kind in FOLDERS and folder:
-        return _photographs(kind, FOLDERS[kind](folder), shape)
-    if kind in OFFLINE and not folder:
-        (images, labels), (tests, test_labels) = OFFLINE[kind]()
-        images, tests = data.fit(images, shape), data.fit(tests, shape)
-        return Target(kind, images, labels, tests, test_labels, flip=kind != "digits")
+    if (kind in FOLDERS and folder) or (kind in OFFLINE and not folder):
+        return kind, folder
     raise DataError(
         f"no target {name!r}: give {', '.join(OFFLINE)}, "
         f"or one of {', '.join(FOLDERS)} with its folder, as in flowers=DIR"
@@ -132,6 +187,24 @@ def _subset() -> tuple[Side, Side]:
     return sides[0], sides[1]
 
 
+def _divided(folder: str) -> ImageSplit:
+    """A folder as it is divided into train/ and test/, or as `class_folders` divides it."""
+    root = Path(folder)
+    layout = layout_of(root)
+    if layout is None:
+        return data.class_folders(root)
+    parts = layout.parts(root)
+    tested = next((part for part in TESTED if part in parts), "")
+    sides = [read_part(root, part) for part in ("train", tested)]
+    train, test = (side if isinstance(side, Listing) else None for side in sides)
+    if train is None or test is None:
+        raise DataError(f"{root} ({layout.title}) holds no photographs in folders")
+    if train.names != test.names:
+        odd = min(set(train.names) ^ set(test.names))
+        raise DataError(f"{root}: the class {odd!r} is in one of train/ and {tested}/ alone")
+    return ImageSplit(tuple(train.files), train.labels, tuple(test.files), test.labels, train.names)
+
+
 def _photographs(name: str, split: ImageSplit, shape: tuple[int, int, int]) -> Target:
     from bitlight.training.augmentation import crop
 
@@ -163,5 +236,5 @@ FOLDERS: dict[str, Callable[[str], ImageSplit]] = {
     "birds": data.birds200,
     "indoor": data.indoor67,
     "animals10": data.class_folders,
-    "folder": data.class_folders,
+    "folder": _divided,
 }

@@ -56,6 +56,48 @@ def test_photographs_of_a_folder(tmp_path):
     assert np.array_equal(target.test_images[:, 8, 8, 1], 100 * target.test_labels)
 
 
+def photographs(folder, classes=("ants", "bees"), count=5, side=40):
+    for index, name in enumerate(classes):
+        (folder / name).mkdir(parents=True)
+        for number in range(count):
+            Image.new("RGB", (side, 30), (0, 100 * index, 0)).save(folder / name / f"{number}.png")
+    return folder
+
+
+def test_a_folder_that_is_divided_already(tmp_path):
+    photographs(tmp_path / "bugs" / "train", count=4)
+    photographs(tmp_path / "bugs" / "test", count=3)
+    target = targets.load(f"folder={tmp_path / 'bugs'}", (16, 16, 3))
+    assert target.name == "bugs"
+    assert (len(target.labels), len(target.test_labels), target.classes) == (8, 6, 2)
+    assert np.array_equal(target.test_images[:, 8, 8, 1], 100 * target.test_labels)
+
+
+def test_the_sides_have_the_same_classes(tmp_path):
+    photographs(tmp_path / "train")
+    photographs(tmp_path / "val", ("ants", "wasps"))
+    with pytest.raises(DataError, match="'bees' is in one of train/ and val/ alone"):
+        targets.load(f"folder={tmp_path}", (16, 16, 3))
+
+
+def test_two_folders_are_two_targets(tmp_path):
+    """A journal once took the runs on one folder for those on another."""
+    one, two = photographs(tmp_path / "a"), photographs(tmp_path / "b")
+    same, other = photographs(tmp_path / "c" / "a"), photographs(tmp_path / "d" / "a", side=50)
+    found = [targets.identity(f"folder={folder}") for folder in (one, two, same, other)]
+    assert [each["target"] for each in found] == ["a", "b", "a", "a"]
+    assert found[0] == found[2] != found[3]
+    assert targets.identity("digits") == {"target": "digits"}
+
+
+def test_targets_of_one_name_are_refused(tmp_path):
+    names = [f"folder={photographs(tmp_path / side / 'bugs')}" for side in "ab"]
+    targets.check_labels(["digits", names[0]])
+    for twice in (names, ["digits", "digits"]):
+        with pytest.raises(DataError, match="two targets are called"):
+            targets.check_labels(twice)
+
+
 @pytest.mark.parametrize("name", ["flowers", "zebras", "digits=/tmp", "zebras=/tmp"])
 def test_unknown_target(name):
     with pytest.raises(DataError, match=f"no target '{name}': give animals"):

@@ -104,7 +104,7 @@ def run(setting: Setting, say: Callable[[str], None] = lambda label: None) -> li
 def _cells(setting: Setting, topology: Topology, name: str) -> Iterator[Cell]:
     # Set up when a run begins: none does where all is in the journal.
     bench = cache(partial(_bench, setting, topology, name))
-    kind = name.partition("=")[0]
+    kind, identity = name.partition("=")[0], targets.identity(name)
     chosen: dict[str, Any] = {"topology": setting.topology, "upto": setting.upto}
     if setting.extractor is not None and kind != "fashion5":
         chosen["extractor"] = Network.load(setting.extractor).id
@@ -117,7 +117,7 @@ def _cells(setting: Setting, topology: Topology, name: str) -> Iterator[Cell]:
             if per_class == ALL and seed and row in DETERMINED:
                 continue
             parameters = {
-                "target": kind,
+                **identity,
                 "row": row,
                 "per_class": per_class,
                 "seed": seed,
