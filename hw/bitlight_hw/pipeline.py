@@ -336,6 +336,8 @@ class Pipeline:
         found = []
         for index, way in enumerate(ways):
             self.at, self.beats = way
+            if self.beats.elements > lanes:  # while a beat is given in parts, as in `_take`
+                self._queue(f"queue_gear{index}")
             self._gear(lanes, f"gear{index}")
             self._queue(f"queue{index}", images=self.images)
             found.append(self.at)
