@@ -42,8 +42,8 @@ docs: $(DOCS_READY)  ## The site, in build/docs/html: notebooks run, links check
 docs-links: $(DOCS_READY)  ## The addresses outside that the site names; needs the network.
 	@$(SPHINX) -b linkcheck build/docs/links
 
-demo: $(READY)  ## The whole chain once, on real images: RTL, golden model, heads.
-	@$(BIN)/bitlight demo --folder build/demo
+demo: $(READY)  ## The whole chain once, on real images; PHOTOS=DIR: on your photographs, too.
+	@$(BIN)/bitlight demo --folder build/demo $(if $(filter command% environment%,$(origin PHOTOS)),--photos "$(PHOTOS)")
 
 test: $(READY)  ## All tests but the slow ones; SEED=4711 in another order.
 	@$(BIN)/python -m pytest -n auto $(if $(SEED),--random-order --random-order-seed=$(SEED))
