@@ -131,6 +131,11 @@ def leroux_table2(
 @_options("optical-transfer")
 @_with_backbone
 @click.option("--images", type=click.IntRange(10), help="For training, at most; 2,000.")
+@click.option(
+    "--mirror",
+    is_flag=True,
+    help="Learn fixed features of mirrored training images, too: backprop sees them anyway.",
+)
 @click.option("--whole", is_flag=True, help="Every cut, all images: hours, or a GPU.")
 def optical_transfer(
     targets: tuple[str, ...],

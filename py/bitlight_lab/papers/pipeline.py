@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bitlight import OpticalFeatures, RidgeHead, bits
+from bitlight.heads.heldout import order_of_views
 from bitlight_lab.papers.intervals import class_scores, score_top
 from bitlight_lab.papers.targets import Target
 
@@ -75,10 +76,24 @@ class Sides:
     classes: int
 
     @staticmethod
-    def of(network: Network, target: Target) -> "Sides":
-        """Extract the features of both sides of a target."""
-        train, test = (extract(network, x) for x in (target.images, target.test_images))
-        return Sides(train, target.labels, test, target.test_labels, target.classes)
+    def of(network: Network, target: Target, *, mirrored: bool = False) -> "Sides":
+        """Extract the features of both sides of a target.
+
+        Parameters
+        ----------
+        network : callable
+        target : Target
+        mirrored : bool
+            Train on each image mirrored left to right, too, in the order of `order_of_views`, so
+            that the penalty is not chosen on images whose mirrored ones were learnt.
+        """
+        images, labels = target.images, target.labels
+        if mirrored:
+            order = order_of_views(labels, 2)
+            images = np.concatenate([images, images[:, :, ::-1]])[order]
+            labels = np.concatenate([labels, labels])[order]
+        train, test = (extract(network, x) for x in (images, target.test_images))
+        return Sides(train, labels, test, target.test_labels, target.classes)
 
     def optical(self, components: int, seed: int) -> dict[str, Any]:
         """Sign features → projection → ridge, whose penalty a held-out fifth chooses.

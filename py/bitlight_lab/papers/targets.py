@@ -93,7 +93,7 @@ def load(name: str, shape: tuple[int, int, int]) -> Target:
         return _photographs(label(name), FOLDERS[kind](folder), shape)
     (images, labels), (tests, test_labels) = OFFLINE[kind]()
     images, tests = data.fit(images, shape), data.fit(tests, shape)
-    return Target(kind, images, labels, tests, test_labels, flip=kind != "digits")
+    return Target(kind, images, labels, tests, test_labels, flip=_flips(kind))
 
 
 def label(name: str) -> str:
@@ -137,6 +137,22 @@ def check_labels(names: Iterable[str]) -> None:
     for one, name in zip(labels, names, strict=True):
         if labels.count(one) > 1:
             raise DataError(f"two targets are called {one!r}, as {name} is: give each once")
+
+
+def check_mirrors(names: Iterable[str]) -> None:
+    """Refuse targets whose images, mirrored, are of another class.
+
+    Raises
+    ------
+    DataError
+    """
+    for name in names:
+        if not _flips(_parsed(name)[0]):
+            raise DataError(f"mirrored {name} are other {name}, or none: leave --mirror out")
+
+
+def _flips(kind: str) -> bool:
+    return kind != "digits"
 
 
 def _parsed(name: str) -> tuple[str, str]:

@@ -9,8 +9,17 @@ from bitlight_lab.papers.backbones import Backbone
 from bitlight_lab.papers.frame import experiment
 from bitlight_lab.papers.journal import Cell, Found
 from bitlight_lab.papers.setting import BackboneSetting, load_target
+from bitlight_lab.papers.targets import check_mirrors
 from bitlight_lab.papers.transfer.figure import draw
-from bitlight_lab.papers.transfer.methods import BACKPROP, OPTICAL, POOLED, RIDGE, Methods
+from bitlight_lab.papers.transfer.methods import (
+    BACKPROP,
+    OPTICAL,
+    OPTICAL_MIRRORED,
+    POOLED,
+    RIDGE,
+    RIDGE_MIRRORED,
+    Methods,
+)
 from bitlight_lab.papers.transfer.report import parts
 
 TARGETS = ("animals", "fashion")
@@ -54,6 +63,12 @@ QUICK = Effort(every=6, seeds=1, epochs=2, batch_size=32, train_images=400, test
 class Setting(BackboneSetting):
     """What is run: see `bitlight_lab.papers.setting`; and the numbers of it.
 
+    Attributes
+    ----------
+    effort : Effort
+    mirror : bool
+        Train on fixed features of mirrored images as well, as backprop does.
+
     Examples
     --------
     >>> import pathlib
@@ -63,6 +78,7 @@ class Setting(BackboneSetting):
 
     targets: tuple[str, ...] = TARGETS
     effort: Effort = FULL
+    mirror: bool = False
 
 
 def run(setting: Setting, say: Callable[[str], None] = lambda label: None) -> list[Found]:
@@ -71,7 +87,8 @@ def run(setting: Setting, say: Callable[[str], None] = lambda label: None) -> li
     Raises
     ------
     DataError
-        If a target, the backbone or its weights are missing.
+        If a target, the backbone or its weights are missing, or mirrored images of a target are of
+        another class.
 
     Examples
     --------
@@ -89,6 +106,8 @@ def run(setting: Setting, say: Callable[[str], None] = lambda label: None) -> li
     >>> files
     ['runs.jsonl', 'size.png', 'table.md']
     """
+    if setting.mirror:
+        check_mirrors(setting.targets)
     backbone = setting.load_backbone()
     cells = partial(_cells, setting, backbone)
     return experiment(setting.folder, setting.targets, cells, parts, draw, "size.png", say)
@@ -98,12 +117,15 @@ def _cells(setting: Setting, backbone: Backbone, name: str) -> Iterator[Cell]:
     effort = setting.effort
     # Set up when a run begins: none does where all is in the journal.
     methods = cache(partial(_methods, setting, backbone, name))
+    mirrored = [(OPTICAL_MIRRORED, "float32", effort.seeds), (RIDGE_MIRRORED, "float32", 1)]
+    mirrored = mirrored if setting.mirror else []
     for cut in backbone.cuts[:: effort.every]:
         for method, precision, seeds in (
             (OPTICAL, "float32", effort.seeds),
             (RIDGE, "float32", 1),
             (POOLED, "float32", 1),
             (OPTICAL, "float16", effort.seeds),
+            *mirrored,
             (BACKPROP, "float32", effort.seeds if cut == backbone.cuts[0] else 1),
         ):
             for seed in range(seeds):

@@ -5,21 +5,30 @@ from pathlib import Path
 from typing import Any
 
 from bitlight_lab.papers.journal import Found
+from bitlight_lab.papers.transfer.methods import (
+    BACKPROP,
+    OPTICAL,
+    OPTICAL_MIRRORED,
+    POOLED,
+    RIDGE,
+    RIDGE_MIRRORED,
+)
 from bitlight_lab.papers.transfer.report import (
     ARTICLE_BACKPROP,
     ARTICLE_OPTICAL,
-    SERIES,
     Runs,
 )
 from bitlight_lab.plots import drawn
 
-STYLES = (
-    ("tab:blue", "o-"),
-    ("tab:orange", "o--"),
-    ("tab:purple", "^-"),
-    ("0.5", "v-"),
-    ("tab:green", "s-"),
-)
+STYLES = {
+    (OPTICAL, "float32"): ("tab:blue", "o-"),
+    (OPTICAL, "float16"): ("tab:orange", "o--"),
+    (RIDGE, "float32"): ("tab:purple", "^-"),
+    (POOLED, "float32"): ("0.5", "v-"),
+    (OPTICAL_MIRRORED, "float32"): ("tab:blue", "o:"),
+    (RIDGE_MIRRORED, "float32"): ("tab:purple", "^:"),
+    (BACKPROP, "float32"): ("tab:green", "s-"),
+}
 
 
 def draw(path: Path, found: Sequence[Found]) -> None:
@@ -28,8 +37,9 @@ def draw(path: Path, found: Sequence[Found]) -> None:
     count = len(runs.targets)
     with drawn(path, (9, 3.8 * count), rows=count, columns=2) as panels:
         for (left, right), target in zip(panels, runs.targets, strict=True):
-            sizes = [100 * runs.of(target, cut, *SERIES[0])[0]["size"] for cut in runs.cuts]
-            for series, (colour, line) in zip(SERIES, STYLES, strict=True):
+            sizes = [100 * runs.of(target, cut, *runs.series[0])[0]["size"] for cut in runs.cuts]
+            for series in runs.series:
+                colour, line = STYLES[series]
                 name = series[0] if series[1] == "float32" else f"{series[0]}, half"
                 values = [100 * runs.right(target, cut, *series).mean() for cut in runs.cuts]
                 left.plot(sizes, values, line, color=colour, label=name, markersize=4)

@@ -21,6 +21,9 @@ LEARNING_RATE = 1e-3
 BATCH_NORM_MOMENTUM = 0.1
 
 OPTICAL, RIDGE, POOLED, BACKPROP = "optical + ridge", "ridge", "ridge, pooled", "backprop"
+# What backprop sees anyway: of each training image the mirrored one, too.
+OPTICAL_MIRRORED, RIDGE_MIRRORED = "optical + ridge, mirrored", "ridge, mirrored"
+MIRRORED = (OPTICAL_MIRRORED, RIDGE_MIRRORED)
 DTYPES = {"float32": torch.float32, "float16": torch.float16}
 
 
@@ -66,23 +69,24 @@ class Methods:
     epochs: int
     batch_size: int
     device: str = "cpu"
-    _kept: tuple[tuple[int, str], Sides] | None = field(default=None, init=False)
+    _kept: tuple[tuple[int, str, bool], Sides] | None = field(default=None, init=False)
 
     def run(self, method: str, cut: int, precision: str, seed: int) -> dict[str, Any]:
         """Train and test; `training_seconds` of the result is the time that training took."""
         about = {"size": self.backbone.size(cut), "stage": self.backbone.label(cut)}
         if method == BACKPROP:
             return about | self._backprop(cut, seed)
-        sides = self._sides(cut, precision)
-        if method == OPTICAL:
+        sides = self._sides(cut, precision, mirrored=method in MIRRORED)
+        if method in (OPTICAL, OPTICAL_MIRRORED):
             return about | sides.optical(max(sides.train.n_features // 2, 1), seed)
-        return about | (sides.ridge() if method == RIDGE else sides.pool())
+        return about | (sides.pool() if method == POOLED else sides.ridge())
 
-    def _sides(self, cut: int, precision: str) -> Sides:
-        if self._kept is None or self._kept[0] != (cut, precision):
+    def _sides(self, cut: int, precision: str, *, mirrored: bool) -> Sides:
+        key = cut, precision, mirrored
+        if self._kept is None or self._kept[0] != key:
             self._kept = None
             network = in_torch(self.backbone, cut, precision, self.device)
-            self._kept = (cut, precision), Sides.of(network, self.target)
+            self._kept = key, Sides.of(network, self.target, mirrored=mirrored)
         return self._kept[1]
 
     def _backprop(self, cut: int, seed: int) -> dict[str, Any]:
