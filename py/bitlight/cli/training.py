@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bitlight import data
+from bitlight import Network, data, extractors
 from bitlight.cli import sources
-from bitlight.cli.paths import IMAGES, Output, no_images
+from bitlight.cli.paths import IMAGES, Input, Output, no_images
 from bitlight.cli.reading import Reading, photograph_options
 from bitlight.cli.report import json_option, show_table, write_json
 from bitlight.data.labelled import Pixels
 from bitlight.errors import DataError, TrainingError
+from bitlight.extractors.shipped import CUTS
 from bitlight.zoo.topologies import DESIGNS
 
 if TYPE_CHECKING:
@@ -40,6 +41,11 @@ RECIPE_OPTIONS = {
     "weight_decay": click.option("--weight-decay", type=float, help="For float twins."),
     "fine_tune": click.option(
         "--fine-tune", type=int, help="Last epochs, on the integers' grid, of shortcuts."
+    ),
+    "settle": click.option(
+        "--settle",
+        type=click.IntRange(0),
+        help="So many training images, as they are, settle batch norm after the last step.",
     ),
     "accumulate": click.option("--accumulate", type=int, help="Pieces of a batch."),
     "seed": click.option("--seed", type=click.IntRange(0)),
@@ -72,8 +78,9 @@ def _recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option(
     "--start",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The folder of a run of the same network, with whose weights this one begins.",
+    type=Input(CUTS),
+    help="With what this one begins: a frozen network of the same shape, a .bnn file or one that "
+    "comes with bitlight, or the folder of a run of the same network.",
 )
 @click.option("--width", type=float, default=1, help="Factor of channels, but for the last.")
 @click.option(
@@ -107,7 +114,7 @@ def train(
     curve: bool,
     float_twin: bool,
     teacher: Path | None,
-    start: Path | None,
+    start: str | None,
     width: float,
     software_head: bool,
     whole: bool,
@@ -132,6 +139,7 @@ def train(
     bitlight train cnv fashion-mnist:train build/twin --float-twin
     bitlight train cnv fashion-mnist:train build/cnv --teacher build/twin --distill 0.5
     bitlight train vgg32 photographs build/eyes --software-head --whole --shift 4
+    bitlight train vgg32 photographs build/mine --start natural32 --whole --epochs 20
     bitlight train alexnet imagenet/train build/alexnet --test imagenet/val --device cuda
 
     IMAGES is a data set (`bitlight --help` says which), or a folder with one sub-folder of images
@@ -164,12 +172,19 @@ def train(
         samples = _without(samples, leave_out)
         tests = None if tests is None else _without(tests, leave_out)
     with team_of_torchrun(device) as own:
-        session = Session(design, recipe, folder, own, float_twin, teacher, start)
+        session = Session(design, recipe, folder, own, float_twin, teacher, _start(start))
         result = session.train(samples, tests, curve=curve)
     if result is not None:
         shown = [[name, value] for name, value in result.items() if name != "classes"]
         show_table(str(folder), ["", "value"], shown)
         write_json(json_file, result)
+
+
+def _start(name: str | None) -> Path | Network | None:
+    """A run's folder, or a frozen network."""
+    if name is None or Path(name).is_dir():
+        return None if name is None else Path(name)
+    return extractors.load(name) if name in CUTS else Network.load(name)
 
 
 def _samples(

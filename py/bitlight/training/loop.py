@@ -18,6 +18,7 @@ from bitlight.training.distributed import Team
 from bitlight.training.recipes import Recipe
 from bitlight.training.run import Epoch, Run, uninterrupted
 from bitlight.training.samples import Arrays, Batch, Samples, seed_of
+from bitlight.training.settling import settle
 from bitlight.training.showing import Shown
 
 PRECISIONS = {
@@ -127,6 +128,8 @@ def train(
             if trainer.team.leads:
                 run.save(state)
                 run.log(state.history)
+        if recipe.settle:
+            settle(module, trainer.samples, recipe, trainer.device)
     module.eval()
     return state.history
 

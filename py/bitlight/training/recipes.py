@@ -17,7 +17,7 @@ CHOICES = {
 }
 WARM_UP = 0.05
 # What recipes that were written down before these had a name of their own meant.
-ADDED = {"cutout": 0, "weight_decay": 0.0, "fine_tune": 0}
+ADDED = {"cutout": 0, "weight_decay": 0.0, "fine_tune": 0, "settle": 0}
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,8 @@ class Recipe:
         changes nothing, and some for float twins.
     fine_tune : int
         So many epochs, the last ones, on the integers' grid: see `bitlight.nn.fine_tune`.
+    settle : int
+        So many training images, as they are, give batch norm its statistics after the last step.
     accumulate : int
         Pieces in which a batch is worked off, to save memory; batch norm sees one piece at a time.
     seed : int
@@ -87,6 +89,7 @@ class Recipe:
     temperature: float = 2.0
     weight_decay: float = 0.0
     fine_tune: int = 0
+    settle: int = 0
     accumulate: int = 1
     seed: int = 0
 
@@ -103,6 +106,7 @@ class Recipe:
             ("temperature", 1e-3, math.inf),
             ("weight_decay", 0, math.inf),
             ("fine_tune", 0, self.epochs),
+            ("settle", 0, math.inf),
             ("accumulate", 1, math.inf),
             ("seed", 0, 2**32 - 1),
         ):

@@ -1,6 +1,7 @@
 """A whole training session: build, train, freeze, compare, write."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -21,6 +22,7 @@ from bitlight.training.loop import evaluate, train
 from bitlight.training.recipes import Recipe
 from bitlight.training.run import weights_of
 from bitlight.training.samples import Samples
+from bitlight.training.thawing import latent_size, thaw
 from bitlight.zoo.designs import Design
 
 # Images on which every layer of the frozen network is compared with torch.
@@ -28,6 +30,8 @@ COMPARED = 1000
 # Images that show freezing what the first layer's values are.
 SAMPLE = 100
 BATCH = 500
+# Images that show batch norm how the sums of a frozen network are spread.
+SETTLED = 10_000
 
 
 @dataclass(frozen=True)
@@ -45,8 +49,9 @@ class Session:
         Train the float network of the same shape; there is nothing to freeze then.
     teacher : Path or None
         The folder of a float twin's run; of another design of the zoo where it says so.
-    start : Path or None
-        The folder of a run of the same design, with whose weights this one begins.
+    start : Path, Network or None
+        What this one begins with: the weights of the folder of a run of the same design, or a
+        frozen network of its shape, as `bitlight.training.thaw` takes it.
     """
 
     design: Design
@@ -55,7 +60,7 @@ class Session:
     device: str = "cpu"
     float_twin: bool = False
     teacher: Path | None = None
-    start: Path | None = None
+    start: Path | Network | None = None
 
     def train(
         self, samples: Samples, tests: Samples | None = None, *, curve: bool = False
@@ -86,7 +91,7 @@ class Session:
         if tests is not None:
             tests = tests.renumber(samples.names)
         self._check_classes(self.teacher, samples.names)
-        module = self._module(samples.classes, samples.names)
+        module, begun = self._module(samples)
         history = train(
             module,
             samples,
@@ -109,7 +114,7 @@ class Session:
             "torch": torch.__version__,
             "classes": list(samples.names),
             "design": self.design.to_json(),
-        }
+        } | begun
         if tests is not None and (self.float_twin or self.design.software_head):
             result["accuracy"] = evaluate(module, tests, device=self.device)
         if not self.float_twin:
@@ -119,14 +124,44 @@ class Session:
             file.write((json.dumps(content, indent=2) + "\n").encode())
         return result
 
-    def _module(self, classes: int, names: tuple[str, ...]) -> nn.Module:
+    def _module(self, samples: Samples) -> tuple[nn.Module, dict[str, Any]]:
+        """The module at the first step, and what result.json says of where it comes from."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.recipe.seed)
-            module = self._build(self.design, classes, twin=self.float_twin)
+            module = self._build(self.design, samples.classes, twin=self.float_twin)
+        begun = self._begun()
+        if isinstance(self.start, Network):
+            return module, begun or self._thaw(self.start, module, samples)
         if self.start is not None:
-            self._check_classes(self.start, names)
+            self._check_classes(self.start, samples.names)
             weights_of(self.start, module)
-        return module
+        return module, {}
+
+    def _begun(self) -> dict[str, Any]:
+        """What an interrupted run of this folder began with, where that was a frozen network."""
+        path = self.folder / "start.json"
+        begun: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+        ours = self.start.id if isinstance(self.start, Network) else None
+        if (self.folder / "checkpoint.pt").is_file() and begun.get("start") != ours:
+            raise TrainingError(
+                f"the run in {self.folder} began with {_told(begun.get('start'))}, not with "
+                f"{_told(ours)}: take that, or another folder"
+            )
+        return begun if (self.folder / "checkpoint.pt").is_file() else {}
+
+    def _thaw(self, net: Network, module: nn.Module, samples: Samples) -> dict[str, Any]:
+        """The network's weights in the module; what it began with is noted for a resumed run."""
+        if self.float_twin:
+            raise TrainingError("a frozen network has bits, of which no float twin can begin")
+        recipe = self.recipe
+        latent = latent_size(recipe, recipe.epochs * (len(samples) // recipe.batch_size))
+        taken = thaw(net, self.design.extractor(module), _seen(samples, recipe), latent=latent)
+        begun = {"start": net.id, "layers_taken": taken, "latent": latent}
+        if Team().leads:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with replacing(self.folder / "start.json") as file:
+                file.write((json.dumps(begun, indent=2) + "\n").encode())
+        return begun
 
     def _build(self, design: Design, classes: int, *, twin: bool) -> nn.Module:
         return design.build(
@@ -190,6 +225,20 @@ def accuracy(net: Network, images: Samples) -> float:
         for pixels, labels in images.in_order(BATCH)
     )
     return right / len(images)
+
+
+def _told(network_id: str | None) -> str:
+    return "no frozen network" if network_id is None else f"network {network_id[:12]}"
+
+
+def _seen(samples: Samples, recipe: Recipe) -> Iterator[torch.Tensor]:
+    """The first images of an epoch, as the training sees them."""
+    seen = 0
+    for pixels, _ in samples.epoch(0, recipe):
+        yield pixels_to_floats(pixels)
+        seen += len(pixels)
+        if seen >= SETTLED:
+            return
 
 
 def _first(images: Samples, number: int) -> np.ndarray:

@@ -86,7 +86,8 @@ def _unseen(samples: Arrays) -> Arrays:
     return Arrays(samples.pixels.numpy()[rows], labels[rows] // EVERY, names)
 
 
-def _tasks(data: Path, only: str | None) -> Iterator[Task]:
+def tasks(data: Path, only: str | None) -> Iterator[Task]:
+    """The tasks in DATA, or the one of that name."""
     for name, train, test in (
         ("flowers12", "flowers12/train", "flowers12/test"),
         ("unseen50", "tiny-imagenet-32/train", "tiny-imagenet-32/val"),
@@ -117,7 +118,8 @@ def _bits(net: Network | None, images: np.ndarray) -> np.ndarray:
     return np.concatenate([part.reshape(len(part), -1) for part in parts]).astype(np.uint8)
 
 
-def _few(labels: np.ndarray, number: int, seed: int) -> np.ndarray:
+def few(labels: np.ndarray, number: int, seed: int) -> np.ndarray:
+    """Which images a draw of so many of each class takes."""
     order = np.random.default_rng([number, seed]).permutation(len(labels))
     chosen = [order[labels[order] == label][:number] for label in range(labels.max() + 1)]
     return np.concatenate(chosen)
@@ -128,7 +130,7 @@ def _scores(task: Task, bits: np.ndarray, tests: np.ndarray) -> dict[str, Any]:
     for number in (*FEW, "all"):
         started, right = time.perf_counter(), []
         for seed in SEEDS if isinstance(number, int) else SEEDS[:1]:
-            rows = slice(None) if number == "all" else _few(task.labels, int(number), seed)
+            rows = slice(None) if number == "all" else few(task.labels, int(number), seed)
             small = len(task.labels[rows]) < 2000
             head = RidgeHead(selection="leave-one-out" if small else "held-out")
             head.fit(bits[rows], task.labels[rows])
@@ -225,7 +227,7 @@ def measure(task: Task, rtl: int | None) -> dict[str, Any]:
     }
     begun = BEGUN / f"{task.name}.json"
     found = _begun(begun, about)
-    few = len(task.images) < FEW_IMAGES
+    small = len(task.images) < FEW_IMAGES
     with steps() as say:
         for name, used in networks.items():
             if name in found:
@@ -233,13 +235,13 @@ def measure(task: Task, rtl: int | None) -> dict[str, Any]:
             say(f"{task.name}: {name}")
             bits, tests = _bits(used, task.images), _bits(used, task.tests)
             row = {"values": bits.shape[1], **_scores(task, bits, tests)}
-            if few:
+            if small:
                 row["views"] = _with_views(task, used, tests)
-            if used is net and few:
+            if used is net and small:
                 say(f"{task.name}: optical features of {name}")
                 found["optical"] = _optical(task, bits, tests)
             found[name] = row
-            _write(begun, found)
+            write(begun, found)
         say(f"{task.name}: test images in RTL")
         found["rtl"] = simulate(net, task.tests, most=rtl).figures
     begun.unlink()
@@ -255,7 +257,8 @@ def _begun(path: Path, about: dict[str, Any]) -> dict[str, Any]:
     return dict(about)
 
 
-def _write(path: Path, figures: dict[str, Any]) -> None:
+def write(path: Path, figures: dict[str, Any]) -> None:
+    """Write figures as JSON, as a whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
         file.write((json.dumps(figures, indent=2) + "\n").encode())
@@ -273,14 +276,14 @@ def _write(path: Path, figures: dict[str, Any]) -> None:
 )
 def main(data: Path, rtl: int | None, only: str | None, beside: tuple[Path, ...]) -> None:
     """Measure, write docs/raw/natural and print the table."""
-    for task in _tasks(data, only):
+    for task in tasks(data, only):
         if beside:
             found = compare(task, beside)
-            _write(RAW / f"{task.name}-scratch.json", found)
+            write(RAW / f"{task.name}-scratch.json", found)
             print(json.dumps(found, indent=2))
             continue
         figures = {"machine": machine()} | measure(task, rtl)
-        _write(RAW / f"{task.name}.json", figures)
+        write(RAW / f"{task.name}.json", figures)
         for name in ("natural32", "random weights", "fashion32", "pixels"):
             columns = [*map(str, FEW), "all", "views"]
             cells = [_cell(figures[name][key]) for key in columns if key in figures[name]]

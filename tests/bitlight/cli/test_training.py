@@ -10,7 +10,7 @@ from datafiles import NAMES, cifar10_python, tiny_imagenet
 from datasets import photographs
 from PIL import Image
 
-from bitlight import DataError, Network, data
+from bitlight import DataError, Network, data, extractors
 from bitlight.cli.reading import Reading
 from bitlight.cli.training import _samples
 from bitlight.data.folder import read_images
@@ -130,3 +130,34 @@ def test_data_sets_on_disk_are_taken_by_their_parts(tmp_path):
     for name in (tmp_path / "c", tmp_path / "p", tiny):
         with pytest.raises(DataError, match="has the parts"):
             _samples(str(name), design, 0, Reading(), whole=False)
+
+
+def test_goes_on_from_a_network_by_its_name_or_file(run, tmp_path):
+    """A shipped extractor, fine-tuned on one's own photographs."""
+    rng = np.random.default_rng(0)
+    for label in "cat", "dog":
+        (tmp_path / "photos" / label).mkdir(parents=True)
+        for k in range(16):
+            pixels = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "photos" / label / f"{k}.png")
+    still = ["--whole", "--epochs", "1", "--batch-size", "16", "--learning-rate", "1e-9"]
+    source = ["train", "vgg32", tmp_path / "photos"]
+    assert run(*source, tmp_path / "a", "--start", "natural32", *still)[0] == 0
+    ours, theirs = Network.load(tmp_path / "a/network.bnn"), extractors.load("natural32")
+    kernels = [layer for layer in theirs.layers if hasattr(layer, "weight")]
+    found = [layer for layer in ours.layers if hasattr(layer, "weight")]
+    assert all((a.weight == b.weight).all() for a, b in zip(found, kernels, strict=False))
+    result = json.loads((tmp_path / "a/result.json").read_text())
+    assert (result["start"], result["layers_taken"]) == (theirs.id, 8)
+    file = tmp_path / "a/network.bnn"
+    assert run(*source, tmp_path / "b", "--start", file, *still)[0] == 0
+    assert json.loads((tmp_path / "b/result.json").read_text())["layers_taken"] == 9
+    other = run("train", "cnv", tmp_path / "photos", tmp_path / "c", "--start", file, *still)
+    assert other[0] == 2
+    assert "padding (0, 0), and layer 0 of the network a convolution" in other[2]
+    padded = run(*source, tmp_path / "d", "--start", file, "--pad-bit", "0", *still)
+    assert padded[0] == 2
+    assert "the recipe's pad_bit says which" in padded[2]
+    missing = run(*source, tmp_path / "e", "--start", tmp_path / "none.bnn", *still)
+    assert missing[0] == 2
+    assert "none.bnn" in missing[2]
