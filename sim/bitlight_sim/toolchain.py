@@ -128,17 +128,37 @@ def _version(path: str) -> tuple[int, ...]:
     return tuple(map(int, found.groups())) if found else (0, 0)
 
 
+def native() -> list[str]:
+    """The flag that lets the compiler use all of this processor; none if it compiles for others.
+
+    GCC and Clang call it one or the other, depending on the processor.
+    """
+    return accepted("-march=native")[:1] or accepted("-mcpu=native")
+
+
+def accepted(*flags: str) -> list[str]:
+    """Those of some flags that the compiler takes: each kind of processor has its own."""
+    return [flag for flag in flags if _macros(*compiler(), flag)]
+
+
 def identity() -> str:
     """What a compiled program depends on beside its sources: compiler and processor."""
     command = compiler()
-    target = _said(*command, "-march=native", "-Q", "--help=target")
-    return "\n".join([*command, _said(*command, "--version"), target])
+    return "\n".join([*command, _said(*command, "--version"), _macros(*command, *native())])
 
 
 def verilator_identity() -> str:
     """What Verilator's own files depend on beside the compiler."""
     path, environment = verilator()
     return _said(path, "--version", **environment)
+
+
+@functools.cache
+def _macros(*command: str) -> str:
+    """What a compiler defines by itself, the processor's instructions among it; "" if it fails."""
+    command = (*command, "-dM", "-E", "-x", "c++", os.devnull)
+    done = subprocess.run(command, capture_output=True, errors="replace", check=False)
+    return "" if done.returncode else done.stdout
 
 
 @functools.cache
