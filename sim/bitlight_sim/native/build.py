@@ -31,8 +31,15 @@ no_inline -module "accelerator__rules"
 public_flat_rd -module "accelerator" -var "waiting"
 public_flat_rd -module "accelerator" -var "moved"
 """
-# Measured: -O2 and -fno-tree-vectorize are slower; what runs once need not be fast.
-COMPILE = ["OPT_FAST=-O3 -march=native", "OPT_SLOW=-O1", "OPT_GLOBAL=-O2"]
+
+
+def fast() -> list[str]:
+    """Options of make for what runs long.
+
+    Measured: -O2 and -fno-tree-vectorize are slower; what runs once need not be fast.
+    """
+    words = " ".join(["-O3", *toolchain.native()])
+    return [f"OPT_FAST={words}", "OPT_SLOW=-O1", "OPT_GLOBAL=-O2"]
 
 
 def build(acc: Accelerator) -> tuple[Path, bool]:
@@ -50,7 +57,7 @@ def build(acc: Accelerator) -> tuple[Path, bool]:
     toolchain.verilator()  # missing, it is told of before the Verilog is written
     sources = {"visible.vlt": VISIBLE, "accelerator.sv": acc.verilog("simulation")}
     of = programs.identity(acc, "verilator")
-    return compiled("accelerator", sources | harness(), VERILATE, COMPILE, of)
+    return compiled("accelerator", sources | harness(), VERILATE, fast(), of)
 
 
 def harness() -> dict[str, str]:

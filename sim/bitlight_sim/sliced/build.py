@@ -6,19 +6,19 @@ from pathlib import Path
 
 from bitlight_hw import Accelerator
 from bitlight_hw.family import Family
-from bitlight_sim import programs
+from bitlight_sim import programs, toolchain
 from bitlight_sim.sliced import reading, source
 from bitlight_sim.sliced.netlist import Netlist
 
-COMPILE = ["-march=native", "-std=c++20"]
+COMPILE = ["-std=c++20"]
 # Measured on fashion28 and CNV: without these passes a model compiles in 60 % of the time and runs
 # as fast; -O3 is no faster to run, -O1 6 % slower, and -Og, which compiles in 35 %, half as fast.
 GATES = [
-    "-O2",
     "-fno-exceptions",
     *(f"-fno-tree-{name}" for name in ("slp-vectorize", "pre", "vrp", "dominator-opts")),
     *(f"-fno-{name}" for name in ("gcse", "ipa-cp", "ipa-icf")),
 ]
+COUNTERS = ["-mprefer-vector-width=512"]
 # First file of the model, which also has the contents of its memories.
 MEMORIES = """\
 asm(R"(
@@ -80,8 +80,10 @@ def _compiled(written: source.Source, *more: str, of: str = "") -> tuple[Path, b
         for package, name in (*names, ("bitlight_sim.native", "drive.hpp"))
     }
     sources |= {"model.inc": written.declared, "rows.bin": written.rows}
-    files = {"harness.cpp": ["-O3", "-mprefer-vector-width=512", "-DCOUNTED"] if more else ["-O2"]}
+    gates = ["-O2", *toolchain.accepted(*GATES)]
+    counting = ["-O3", "-DCOUNTED", *toolchain.accepted(*COUNTERS)]
+    files = {"harness.cpp": counting if more else ["-O2"]}
     for n, text in enumerate(written.files):
         sources[f"model{n}.cpp"] = text if n else text + MEMORIES
-        files[f"model{n}.cpp"] = GATES
-    return programs.compile_files(sources, files, *COMPILE, of=of)
+        files[f"model{n}.cpp"] = gates
+    return programs.compile_files(sources, files, *COMPILE, *toolchain.native(), of=of)
