@@ -6,16 +6,11 @@ that most of what a ring or queue is too small for is shown by its neighbourhood
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from bitlight import SimulationError
 from bitlight_hw.timing import (
-    GIVE,
-    TAKE,
     Buffer,
     Circuit,
     Delay,
@@ -136,14 +131,7 @@ class Regions:
     @cached_property
     def _beats(self) -> dict[int, int]:
         """Beats per image of every stream."""
-        found = {0: self._beats_in}
-        circuit = self._circuit
-        for part, takes, gives in zip(circuit.parts, circuit.takes, circuit.gives, strict=True):
-            factor = next(
-                found[n] * one for n, one in zip(takes, _given_for_one(part), strict=False) if one
-            )
-            found |= dict.fromkeys(gives, int(factor))
-        return found
+        return self._circuit.beats(self._beats_in)
 
     @cached_property
     def _groups(self) -> dict[int, int]:
@@ -198,23 +186,6 @@ def _bridges(near: dict[int, list[tuple[int, int]]]) -> Iterator[int]:
                     low[before] = min(low[before], low[place])
                     if low[place] > entered[before]:
                         yield by
-
-
-def _given_for_one(part: Part) -> tuple[Fraction | int, ...]:
-    """How many beats a part gives on each stream for one that it takes from each; 0 if unknown."""
-    match part:
-        case Step():
-            taken = int(np.count_nonzero(part.actions & TAKE))
-            given = int(np.count_nonzero(part.actions & GIVE))
-            return (Fraction(given, taken) if taken else 0,)
-        case Buffer():
-            read = len(part.offsets) * part.repeats * len(part.releases)
-            return (Fraction(read, int(part.releases.sum())),)
-        case Merge():
-            ways = int(part.takes.max()).bit_length()
-            of_each = [int(np.count_nonzero(part.takes >> way & 1)) for way in range(ways)]
-            return tuple(Fraction(len(part.takes), n) if n else 0 for n in of_each)
-    return (1,)
 
 
 def _form(part: Part) -> tuple[Any, ...]:

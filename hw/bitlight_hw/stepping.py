@@ -54,12 +54,12 @@ def divide(
     group = np.array([number.setdefault(find(s), len(number)) for s in range(streams)], np.int64)
     at_edge = [p for p in range(len(kind)) if kind[p] in EDGES]
     ends = [(group[streams[p, 0]], p) for p in at_edge for streams in (takes, gives)]
-    begin, members = _gather([(group[takes[p, 0]], p) for p in inside], len(number))
-    beside, edges = _gather(ends, len(number))
+    begin, members = gather([(group[takes[p, 0]], p) for p in inside], len(number))
+    beside, edges = gather(ends, len(number))
     return group, begin, members, beside, edges
 
 
-def _gather(pairs: list[tuple[int, int]], count: int) -> tuple[np.ndarray, np.ndarray]:
+def gather(pairs: list[tuple[int, int]], count: int) -> tuple[np.ndarray, np.ndarray]:
     """Where each of so many groups begins, and the parts, group after group."""
     ordered = np.array(sorted(set(pairs)), np.int64).reshape(-1, 2)
     begin = np.searchsorted(ordered[:, 0], np.arange(count + 1)).astype(np.int64)

@@ -2,18 +2,21 @@
 
 Nothing that flows through an accelerator steers its control, so that six kinds of parts describe
 when every unit takes and gives a beat: `Step`, `Delay`, `Queue` and `Buffer` on one stream, `Split`
-from one to several and `Merge` from several to one. A `Circuit` of them is stepped cycle by cycle;
-the source always has the next beat and the sink is always ready, as in the native simulator. A
-whole image of a large network takes well under a second.
+from one to several and `Merge` from several to one. A `Circuit` of them is stepped cycle by cycle,
+or, where it is large and a few images are asked for, its beats are followed one by one; the result
+is the same. The source always has the next beat and the sink is always ready, as in the native
+simulator. A whole image of a large network takes well under a second.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
 
 from bitlight import SimulationError
+from bitlight_hw import moments
 from bitlight_hw.stepping import NEVER, divide, step_through
 
 TAKE, GIVE, AWAIT = 1, 2, 4
@@ -172,6 +175,33 @@ class Circuit:
             parts[index] = replace(part, depth=depth)
         return replace(self, parts=parts)
 
+    def beats(self, beats_in: int) -> dict[int, int]:
+        """Beats per image of every stream, by those of the source's."""
+        found = {0: beats_in}
+        for part, takes, gives in zip(self.parts, self.takes, self.gives, strict=True):
+            factor = next(
+                found[n] * one for n, one in zip(takes, _given_for_one(part), strict=False) if one
+            )
+            found |= dict.fromkeys(gives, int(factor))
+        return found
+
+
+def _given_for_one(part: Part) -> tuple[Fraction | int, ...]:
+    """How many beats a part gives on each stream for one that it takes from each; 0 if unknown."""
+    match part:
+        case Step():
+            taken = int(np.count_nonzero(part.actions & TAKE))
+            given = int(np.count_nonzero(part.actions & GIVE))
+            return (Fraction(given, taken) if taken else 0,)
+        case Buffer():
+            read = len(part.offsets) * part.repeats * len(part.releases)
+            return (Fraction(read, int(part.releases.sum())),)
+        case Merge():
+            ways = int(part.takes.max()).bit_length()
+            of_each = [int(np.count_nonzero(part.takes >> way & 1)) for way in range(ways)]
+            return tuple(Fraction(len(part.takes), n) if n else 0 for n in of_each)
+    return (1,)
+
 
 # A circuit, or the parts of a chain.
 Parts = Circuit | Sequence[Part]
@@ -219,6 +249,10 @@ class Trace:
 
 # Cycles of an image, up to which a chain is stepped at all: minutes for a large network.
 MOST_CYCLES = 1 << 22
+# Images up to which every beat is followed, where an image has so many in all its streams: that is
+# quicker than stepping by then, but is a second loop to compile.
+FOLLOWED = 4
+WORTH_FOLLOWING = 1 << 17
 # The source of an endless stream stops here even if the chain has not settled.
 MOST_IMAGES = 100
 
@@ -352,6 +386,15 @@ def _step(
             tables.append(np.asarray(table, np.int64))
             at += len(table)
     flat = np.concatenate(tables) if tables else np.zeros(0, np.int64)
+    rings = [index for index, part in enumerate(given.parts) if isinstance(part, Buffer)]
+    rows = [index for index, part in enumerate(parts) if isinstance(part, Buffer)]
+    if images is not None and images <= FOLLOWED and not record[0]:
+        whole = moments.Parts(kind, size, repeats, spans, takes, gives)
+        found = _follow(circuit, whole, flat, beats, images, limit)
+        if found is not None:
+            _refuse(given, found.stuck, limit if found.late else None)
+            places = dict(zip(rings, found.held, strict=True))
+            return found.first, found.done, places, dict(zip(rings, rows, strict=True))
     first = np.zeros(images or at_most, np.int64)
     done = np.zeros(images or at_most, np.int64)
     sinks = np.array([circuit.output, *circuit.sinks], np.int64)
@@ -363,15 +406,37 @@ def _step(
     stuck, count = step_through(
         kind, wires, size, repeats, spans, flat, groups, counts, first, done, held, record
     )
-    if count < 0:
-        raise SimulationError(f"an image takes more than {limit} cycles")
+    _refuse(given, stuck, limit if count < 0 else None)
+    places = dict(zip(rings, held[rows].tolist(), strict=True))
+    return first[:count], done[:count], places, dict(zip(rings, rows, strict=True))
+
+
+def _refuse(given: Circuit, stuck: int, late: int | None) -> None:
+    if late is not None:
+        raise SimulationError(f"an image takes more than {late} cycles")
     if stuck >= 0:
         count = len(given.parts)
         raise SimulationError(f"the chain of {count} parts stands still from cycle {stuck}")
-    rings = [index for index, part in enumerate(given.parts) if isinstance(part, Buffer)]
-    rows = [index for index, part in enumerate(parts) if isinstance(part, Buffer)]
-    places = dict(zip(rings, held[rows].tolist(), strict=True))
-    return first[:count], done[:count], places, dict(zip(rings, rows, strict=True))
+
+
+def _follow(
+    circuit: Circuit,
+    parts: moments.Parts,
+    flat: np.ndarray,
+    counts: tuple[int, int],
+    images: int,
+    limit: int,
+) -> moments.Moments | None:
+    """The same of a few images, found beat by beat; None where they are to be stepped."""
+    if len(circuit.sources) > 1 or circuit.sinks:
+        return None
+    found = circuit.beats(counts[0]) | {circuit.output: counts[1]}
+    if sum(found.values()) < WORTH_FOLLOWING:
+        return None
+    beats = np.zeros(1 + max(found), np.int64)
+    beats[[*found]] = [*found.values()]
+    ends = circuit.sources[0], circuit.output
+    return moments.follow_images(parts, flat, ends, beats, images, limit)
 
 
 @dataclass(frozen=True, eq=False)
