@@ -1,6 +1,6 @@
 """Leroux et al.'s Table 2 on flowers12, with natural32 as the extractor: docs/natural.md's table.
 
-python -m bitlight_lab.figures.flowers DATA [--row ROW]
+python -m bitlight_lab.figures.flowers DATA [--row ROW] [--few | --all]
 
 DATA holds flowers12/train and flowers12/test. Every row is trained on all images, or on 20 of each
 species, and answers the same test images. Rows that the hardware takes part in see the bits that
@@ -301,7 +301,8 @@ def tables(found: dict[str, Any]) -> str:
 @click.command()
 @click.argument("data", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--row", "wanted", multiple=True, type=click.Choice(ROWS), help="Only these.")
-def main(data: Path, wanted: tuple[str, ...]) -> None:
+@click.option("--few/--all", "sparse", default=None, help="Only those with few images, or all.")
+def main(data: Path, wanted: tuple[str, ...], sparse: bool | None) -> None:
     """Train what is missing, write docs/raw/natural/flowers12-table2.json, print the tables."""
     (task,) = tasks(data, "flowers12")
     net = extractors.features("natural32")
@@ -314,7 +315,7 @@ def main(data: Path, wanted: tuple[str, ...]) -> None:
     found["work_left"] = {row: work_left(net, cut) for row, cut in CUTS.items()}
     bench = Bench(task, net)
     for row, number, seed in runs(wanted or ROWS):
-        if key(row, number, seed) in found["runs"]:
+        if key(row, number, seed) in found["runs"] or sparse is (number == ALL):
             continue
         print(f"{row}, {number}, seed {seed}", flush=True)
         found["runs"][key(row, number, seed)] = bench.run(row, number, seed)
