@@ -45,12 +45,33 @@ class Unit(wiring.Component):
     _MustUse__silence = True
 
     def __init__(self, i_shape: Any, o_shape: Any) -> None:
-        taken, given = _streams("i", i_shape), _streams("o", o_shape)
-        self.inputs, self.outputs = tuple(taken), tuple(given)
+        # The streams come when one is first asked for: a plan of a large network asks for none.
+        self._shapes = _streams("i", i_shape), _streams("o", o_shape)
+        self._has_streams = False
+        self.inputs, self.outputs = (tuple(side) for side in self._shapes)
+
+    def _make_streams(self) -> None:
+        if self._has_streams:
+            return
+        self._has_streams = True
+        taken, given = self._shapes
         super().__init__(
             {name: In(stream.Signature(shape)) for name, shape in taken.items()}
             | {name: Out(stream.Signature(shape)) for name, shape in given.items()}
         )
+
+    @property
+    def signature(self) -> wiring.Signature:
+        """Its streams, for Amaranth."""
+        self._make_streams()
+        return super().signature
+
+    def __getattr__(self, name: str) -> Any:
+        """A stream that is not there yet."""
+        if self.__dict__.get("_has_streams", True) or name not in (*self.inputs, *self.outputs):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        self._make_streams()
+        return getattr(self, name)
 
     @property
     @abstractmethod
