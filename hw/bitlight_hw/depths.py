@@ -106,36 +106,20 @@ def tight_depths(
 
 
 def _needed(regions: Regions, circuit: Circuit, enough: dict[int, int]) -> dict[int, int]:
-    """A depth of each ring below which a region around it shows that the interval is lost.
-
-    First by its closest neighbours alone; then, where ways part and meet again, by all that is
-    between, in which earlier rings are as deep as was found and later ones as was enough.
-    """
+    """A depth of each ring below which its closest neighbours show that the interval is lost."""
     least: dict[int, int] = {}
 
-    def enough_in(
-        region: frozenset[int], index: int, others: dict[int, int], depth: int
-    ) -> int | None:
-        return None if regions.too_small(region, others | {index: depth}) else depth
+    def enough_near(index: int, depth: int) -> int | None:
+        return None if regions.too_small(regions.near([index]), {index: depth}) else depth
 
     alike: dict[tuple[int, ...], int] = {}
     for index, held in enough.items():
         part = circuit.parts[index]
         assert isinstance(part, Buffer)
         low, form = part.least_depth, _form(part)
-        suffices = partial(enough_in, regions.near([index]), index, {})
+        suffices = partial(enough_near, index)
         least[index] = _least(low, max(held, low), alike.get(form, 0), suffices)
         alike[form] = least[index] - low
-    found = {index: max(depth, enough[index]) for index, depth in least.items()}
-    beyond: dict[tuple[int, ...], int] = {}
-    for index, low in least.items():
-        part, meeting = circuit.parts[index], regions.meeting(index)
-        assert isinstance(part, Buffer)
-        if meeting is not None:
-            form, suffices = _form(part), partial(enough_in, meeting, index, found)
-            least[index] = _least(low, found[index], beyond.get(form), suffices)
-            beyond[form] = least[index] - low
-        found[index] = least[index]
     return least
 
 

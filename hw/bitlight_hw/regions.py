@@ -63,15 +63,6 @@ class Regions:
         """These parts, and those around them, up to the next rings."""
         return self._grown(frozenset(places))
 
-    def meeting(self, place: int) -> frozenset[int] | None:
-        """The ways that part and meet again, one of which the part is on, and what is around them.
-
-        None where no other way goes past the part.
-        """
-        group = self._groups[place]
-        members = frozenset(other for other, number in self._groups.items() if number == group)
-        return self._grown(members) if len(members) > 1 else None
-
     def too_small(self, region: frozenset[int], depths: dict[int, int]) -> bool:
         """Whether the region shows that with these depths of its rings the interval is not kept.
 
@@ -132,60 +123,6 @@ class Regions:
     def _beats(self) -> dict[int, int]:
         """Beats per image of every stream."""
         return self._circuit.beats(self._beats_in)
-
-    @cached_property
-    def _groups(self) -> dict[int, int]:
-        """A number for each part, the same for those between which there are two ways."""
-        ends = [(self._giver[n], self._taker[n], n) for n in self._giver if n in self._taker]
-        near: dict[int, list[tuple[int, int]]] = {p: [] for p in range(len(self._circuit.parts))}
-        for giver, taker, n in ends:
-            near[giver].append((taker, n))
-            near[taker].append((giver, n))
-        bridges = set(_bridges(near))
-        group: dict[int, int] = {}
-        for start in near:
-            if start in group:
-                continue
-            waiting = [start]
-            group[start] = start
-            while waiting:
-                for other, n in near[waiting.pop()]:
-                    if n not in bridges and other not in group:
-                        group[other] = start
-                        waiting.append(other)
-        return group
-
-
-def _bridges(near: dict[int, list[tuple[int, int]]]) -> Iterator[int]:
-    """Edges without which a graph of places, each with (other place, edge), falls apart.
-
-    Tarjan's: an edge of the tree of a depth-first search is one, if nothing behind it leads back.
-    """
-    entered: dict[int, int] = {}
-    low: dict[int, int] = {}
-    for start, beside in near.items():
-        if start in entered:
-            continue
-        entered[start] = low[start] = len(entered)
-        path = [(start, -1, iter(beside))]
-        while path:
-            place, by, rest = path[-1]
-            for other, edge in rest:
-                if edge == by:
-                    continue
-                if other in entered:
-                    low[place] = min(low[place], entered[other])
-                    continue
-                entered[other] = low[other] = len(entered)
-                path.append((other, edge, iter(near[other])))
-                break
-            else:
-                path.pop()
-                if path:
-                    before = path[-1][0]
-                    low[before] = min(low[before], low[place])
-                    if low[place] > entered[before]:
-                        yield by
 
 
 def _form(part: Part) -> tuple[Any, ...]:

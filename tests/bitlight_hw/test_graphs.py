@@ -18,10 +18,11 @@ from bitlight import (
     SimulationError,
     Threshold,
 )
-from bitlight_hw import Accelerator, fold
+from bitlight_hw import Accelerator, fold, plan, timing
 from bitlight_hw.depths import keeps
 from bitlight_hw.layerplans import layers
 from bitlight_hw.pipeline import Pipeline
+from bitlight_hw.plan import Plan
 from bitlight_hw.stages import Beats, circuit, without
 from bitlight_hw.timing import Buffer, run, with_ample_depths
 from bitlight_hw.units import Fork
@@ -118,6 +119,28 @@ def test_the_shorter_way_waits_in_a_queue():
     for depth in (2, acc.units["sum0_queue1"].depth - 1):
         acc.units["sum0_queue1"].depth = depth
         assert not keeps(acc.plan.circuit, acc.beats_in.count, acc.beats_out.count, 64, images=4)
+
+
+def runs_to_settle(net, monkeypatch):
+    """How often the whole of its circuit is run, or a region of it."""
+    count, step = [0], timing._step
+
+    def counted(*given):
+        count[0] += 1
+        return step(*given)
+
+    plan._known.clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(timing, "_step", counted)
+        Plan.of(net, fold(net))
+    return count[0]
+
+
+def test_a_graph_settles_in_few_runs(monkeypatch):
+    """A budget: blocks that are alike are tried together, so that twice as many take few more."""
+    few, many = (runs_to_settle(shortcut(blocks), monkeypatch) for blocks in (4, 8))
+    assert 20 < few <= 45  # 40
+    assert few < many <= 70  # 63
 
 
 def test_two_ways_that_wait_for_each_other_are_told():

@@ -6,9 +6,8 @@ from graphs import draw_graph, shortcut28
 from networks import draw_folding
 
 from bitlight import SimulationError
-from bitlight_hw import fold, moments, plan, timing
+from bitlight_hw import fold, moments, timing
 from bitlight_hw.pipeline import Pipeline
-from bitlight_hw.plan import Plan
 from bitlight_hw.stages import circuit
 from bitlight_hw.timing import AWAIT, GIVE, TAKE, Buffer, Delay, Step, run, with_ample_depths
 
@@ -111,17 +110,3 @@ def test_a_log_that_would_be_too_long_is_not_kept(monkeypatch, followed):
     monkeypatch.setattr(moments, "MOST_WORDS", 10)
     same(monkeypatch, [Delay(1)], 5, 5, 3)
     assert followed[0] == 0
-
-
-def test_so_many_runs_settle_a_graph(monkeypatch):
-    """A budget: each run is a whole circuit, and a network of hundreds of parts needs many."""
-    count, step = [0], timing._step
-
-    def counted(*given):
-        count[0] += 1
-        return step(*given)
-
-    monkeypatch.setattr(timing, "_step", counted)
-    plan._known.clear()
-    Plan.of(shortcut28(), fold(shortcut28()))
-    assert 10 < count[0] <= 40  # 33, of whole circuits and of regions
