@@ -303,7 +303,7 @@ class Depths:
             yield Path("moved", max(ends, given), far=True, part=part)
             moves = [by for by in unit.moves() if by % unit.depth]
             if not whole and unit.columns * unit.rows > 1:
-                yield Path("base", self.known["moves"] * len(moves), place, chains=2, part=part)
+                yield Path("base", self.known["moves"] * len(moves), 2 * place, chains=2, part=part)
         if self.family.in_blocks(unit.depth, unit.width):
             yield Path("memory", start="memory", far=True, part=part)
             yield Path("enable", given, far=True, part=part)
