@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In, Out
 from bitlight import Network
 from bitlight.drawing import Drawing
 from bitlight_hw import family as families
+from bitlight_hw.clock import Clock
 from bitlight_hw.estimate import Estimate
 from bitlight_hw.optics import Projection
 from bitlight_hw.plan import Plan
@@ -110,6 +111,10 @@ class Accelerator(wiring.Component):
     def estimate(self, target: str = "xc7") -> dict[str, Estimate]:
         """What each unit will take on a family of FPGAs; see `Plan.estimate`."""
         return self.plan.estimate(target)
+
+    def clock(self, target: str) -> Clock | None:
+        """The highest clock that it will have on a family of FPGAs; see `Plan.clock`."""
+        return self.plan.clock(target)
 
     def expected(self, images: np.ndarray) -> np.ndarray:
         """What the golden model gives for images, and their projection where there is one."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from bitlight import FoldingError, Network, OpticsError, SimulationError
+from bitlight_hw import clock as clocks
 from bitlight_hw import dataflow as dataflows
 from bitlight_hw import family as families
 from bitlight_hw import folding as foldings
@@ -157,6 +158,15 @@ class Plan:
         """
         family = families.named(target)
         return {name: unit.estimate(family) for name, unit in self.units.items()}
+
+    def clock(self, target: str) -> clocks.Clock | None:
+        """The highest clock that it will have on a family of FPGAs; None where none is predicted.
+
+        Parameters
+        ----------
+        target : "ecp5" or "ice40"
+        """
+        return clocks.predict(self.stages, families.named(target))
 
 
 def check_cycles(cycles: int) -> None:

@@ -102,7 +102,8 @@ class Lanes(Unit):
         return words.reshape(self.folds, self.lanes, -1)
 
     @property
-    def _queue(self) -> Window:
+    def queue(self) -> Window:
+        """Where results wait."""
         return ring(len(self.o.payload), self._latency + 1)
 
     def estimate(self, family: families.Family) -> Estimate:
@@ -146,7 +147,7 @@ class Lanes(Unit):
         give(
             m,
             platform,
-            self._queue,
+            self.queue,
             self.o,
             lent=step,
             room=room,

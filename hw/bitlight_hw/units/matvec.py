@@ -270,7 +270,8 @@ class MatrixVector(Unit):
         return Accumulator(self.pe, self._sum, count, self._turns)
 
     @property
-    def _queue(self) -> Window:
+    def queue(self) -> Window:
+        """Where results wait."""
         return ring(len(self.o.payload), self.places)
 
     def elaborate(self, platform: Any) -> Module:
@@ -321,7 +322,7 @@ class MatrixVector(Unit):
         give(
             m,
             platform,
-            self._queue,
+            self.queue,
             self.o,
             lent=step & last,
             room=room,

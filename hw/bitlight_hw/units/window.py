@@ -101,7 +101,7 @@ class Window(Unit):
         a power of two, which spares wrapping, or divide a move that is not shorter than a window.
         """
         depth = self.least_depth
-        moves = [by for by in self._moves() if by < depth]
+        moves = [by for by in self.moves() if by < depth]
         ways = [self._control(family, depth, moves, name) for name in ("moved", "wrapped")]
         in_tables = not family.in_blocks(depth, self.width)
         around = area.memory(family, depth, self.width) if in_tables else area.Parts()
@@ -126,17 +126,17 @@ class Window(Unit):
     def parts(self, family: families.Family) -> area.Parts:
         """Places that move on, two distances, counters, and what stands around the ring."""
         power = self.depth & (self.depth - 1) == 0
-        moves = [by for by in self._moves() if by % self.depth]
+        moves = [by for by in self.moves() if by % self.depth]
         parts = self._control(family, self.depth, moves, "moved" if power else "wrapped")
         if not power:  # whether a place is beyond the ring is asked even of what does not move
-            still = len(self._moves()) - len(moves)
+            still = len(self.moves()) - len(moves)
             parts += area.sums(family, "compared", area.bits(self.depth), still)
         return parts + area.memory(family, self.depth, self.width)
 
     def _control(
         self, family: families.Family, depth: int, moves: list[int], name: str
     ) -> area.Parts:
-        count, place = self._count_of(depth).width, area.bits(depth)
+        count, place = self.count_of(depth).width, area.bits(depth)
         loaded = 1 + (self.run > 1) + (self.lines > 1)  # what a place is set from
         parts = area.Parts(one=1, picks=self._picks(count), place_bits=loaded * place)
         parts += area.sums(family, "distance", count)
@@ -166,7 +166,7 @@ class Window(Unit):
         bits = np.hstack([(by[:, None] >> np.arange(count)) & 1 for by in (on - 1, -freed)])
         return np.unique(bits[:, (bits != bits[0]).any(axis=0)], axis=1).shape[1]
 
-    def _moves(self) -> list[int]:
+    def moves(self) -> list[int]:
         """By how many words a place moves on, each once for what it is there for."""
         moves = [1, self.image_step]
         if self.run > 1:
@@ -182,9 +182,10 @@ class Window(Unit):
     @property
     def _count(self) -> Shape:
         """Of words from the base on; negative while some that are skipped have not come."""
-        return self._count_of(self.depth)
+        return self.count_of(self.depth)
 
-    def _count_of(self, depth: int) -> Shape:
+    def count_of(self, depth: int) -> Shape:
+        """Of the two distances, in a ring of so many words."""
         most = max(depth, self.image_step, self.row_step, self.least_depth)
         return signed(most.bit_length() + 2)
 

@@ -156,11 +156,11 @@ def synth(
         cells = ""
         if verify:
             cells = synthesis.netlist(Path(folder) / target, device, native=native, say=step)
-    interval = acc.cycles_per_image
+    interval, clock = acc.cycles_per_image, acc.clock(device.family)
     predicted = Estimate.total(acc.estimate(device.family).values())
     _show_area(report, predicted, f"{network} on {device.title}")
     if report.placement:
-        _show_placement(report, interval)
+        _show_placement(report, interval, clock)
     console.print(f"files: {Path(folder) / target}", soft_wrap=True)
     console.print(f"logs: {', '.join(str(log) for log in report.logs)}", soft_wrap=True)
     figures = {
@@ -170,6 +170,7 @@ def synth(
         "cycles_per_image": interval,
         "images_per_s": report.images_per_s(interval),
         "predicted": asdict(predicted),
+        "predicted_clock": None if clock is None else clock.as_dict(),
     }
     figures |= report.as_dict()
     if batch is not None:
@@ -264,7 +265,7 @@ def _show_area(report: Any, predicted: Any, title: str) -> None:
         show_table("area of each unit by itself", ["unit", *names.values()], rows)
 
 
-def _show_placement(report: Any, interval: int) -> None:
+def _show_placement(report: Any, interval: int, clock: Any) -> None:
     placement = report.placement
     rows = [
         [name, used, available, f"{used / available:.0%}"]
@@ -281,6 +282,9 @@ def _show_placement(report: Any, interval: int) -> None:
         ["images/s", report.images_per_s(interval)],
         ["for a board", "no: the harness has arbitrary pins"],
     ]
+    if clock is not None:
+        held = f"{clock.mhz:.1f}, held by {clock.unit} ({clock.what})"
+        summary.insert(1, ["predicted, MHz", held])
     if len(placement.tried) > 1:
         tried = ", ".join(f"{seed}: {mhz:.1f}" for seed, mhz in placement.tried.items())
         summary.insert(1, ["of the seeds", tried])
