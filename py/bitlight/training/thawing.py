@@ -56,7 +56,7 @@ def latent_size(recipe: Recipe, steps: int) -> float:
     Examples
     --------
     >>> round(latent_size(Recipe(learning_rate=1e-3), 4000), 3)
-    0.115
+    0.111
     """
     rates = np.array([recipe.learning_rate_at(step, steps) for step in range(steps)])
     return min(1.0, DEVIATIONS * math.sqrt(float((rates**2).sum())))
