@@ -156,8 +156,10 @@ def compile_files(
         def one(name: str, to: str) -> None:
             work.call([*compiler, *flags, *files[name], "-c", "-o", to, name], environment)
 
+        # The longest first, so that none is compiled alone in the end.
+        ordered = sorted(zip(files, objects, strict=True), key=lambda pair: -len(sources[pair[0]]))
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-            list(pool.map(one, files, objects))
+            list(pool.map(one, *zip(*ordered, strict=True)))
         work.call([*compiler, *flags, "-o", PROGRAM, *objects], environment)
         return work.folder / PROGRAM
 
