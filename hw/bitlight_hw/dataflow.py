@@ -6,7 +6,9 @@ together. Where an output-stationary layer feeds an input-stationary one, both w
 """
 
 import itertools
+import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, get_args
 
 from bitlight import Conv2d, FoldingError, Linear, Network
@@ -50,7 +52,9 @@ def choose(net: Network, folding: Folding, projection: Projection | None = None)
     def rank(flows: list[Dataflow]) -> tuple[int, int]:
         return _latency(net, folding, flows, projection), flows.count("input")
 
-    return min(choices, key=rank)
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        ranks = [*pool.map(rank, choices)]
+    return choices[ranks.index(min(ranks))]
 
 
 def open_to(net: Network, index: int, pe: int) -> tuple[Dataflow, ...]:

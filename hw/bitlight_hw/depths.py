@@ -1,6 +1,7 @@
 """The least depth of each ring and queue of a circuit with which it keeps its interval."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
 from bitlight import SimulationError
@@ -21,6 +22,31 @@ def _kept(form: tuple[int, int, int, int], parts: Parts) -> Trace | None:
     except SimulationError:  # or some stand still
         return None
     return trace if trace.interval == interval else None
+
+
+class _Trials:
+    """Runs of a circuit with another depth of one ring.
+
+    Of a large circuit the next smaller depth is tried at the same time, on another core: mostly one
+    suffices and the other does not, which is the end of the search.
+    """
+
+    def __init__(self, form: tuple[int, int, int, int], is_large: bool) -> None:
+        self._form, self._is_large = form, is_large
+        self._pool = ThreadPoolExecutor(1)
+        self._ahead: dict[tuple[int, int], Future[Trace | None]] = {}
+
+    def kept(self, circuit: Circuit, index: int, depth: int) -> Trace | None:
+        """What happens where a ring has that depth and the interval stays; else None.
+
+        The circuit is the same whenever a ring is asked for, but for that ring.
+        """
+        if (index, depth) in self._ahead:
+            return self._ahead[index, depth].result()
+        if self._is_large:
+            smaller = circuit.with_depths({index: depth - 1})
+            self._ahead[index, depth - 1] = self._pool.submit(_kept, self._form, smaller)
+        return _kept(self._form, circuit.with_depths({index: depth}))
 
 
 def tight_depths(
@@ -47,20 +73,21 @@ def tight_depths(
         If no depths give that interval.
     """
     circuit = with_ample_depths(parts)
+    form = beats_in, beats_out, interval, images
     trace = run(circuit, beats_in, beats_out, images)
     if trace.interval != interval:
         raise SimulationError(f"the chain needs {trace.interval} cycles per image, not {interval}")
     enough = trace.held
     least: dict[int, int] = {}
-    if pay(interval, len(circuit.parts)):
+    is_large = pay(interval, len(circuit.parts))
+    if is_large:
         least = _needed(Regions(circuit, beats_in, interval, known), circuit, enough)
     if least and keeps(circuit.with_depths(least), beats_in, beats_out, interval, images):
         return [*least.values()]
 
     def suffices(index: int, part: Buffer, depth: int) -> int | None:
         nonlocal enough
-        smaller = circuit.with_depths({index: depth})
-        found = _kept((beats_in, beats_out, interval, images), smaller)
+        found = trials.kept(circuit, index, depth)
         if found is None:
             return None
         enough = found.held
@@ -78,13 +105,14 @@ def tight_depths(
         nonlocal enough
         guessed = {rings[place]: guess(place) for place in places}
         depths = {index: depth for index, depth in guessed.items() if depth is not None}
-        found = _kept((beats_in, beats_out, interval, images), circuit.with_depths(depths))
+        found = _kept(form, circuit.with_depths(depths))
         enough = enough if found is None else found.held
         return found is not None
 
     rings = [index for index, part in enumerate(circuit.parts) if isinstance(part, Buffer)]
     alike: dict[tuple[int, ...], int] = {}  # what the last one like it needed beyond a window
     many = 1
+    trials = _Trials(form, is_large)
     for place, index in enumerate(rings):
         part = circuit.parts[index]
         assert isinstance(part, Buffer)

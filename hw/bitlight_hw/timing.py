@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
@@ -20,6 +21,10 @@ from bitlight_hw import moments
 from bitlight_hw.stepping import NEVER, divide, step_through
 
 TAKE, GIVE, AWAIT = 1, 2, 4
+
+# How many beats a part gives on each stream for one that it takes from each; 0 if unknown.
+Given = tuple[Fraction | int, ...]
+AS_MANY: Given = (1,)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +40,20 @@ class Step:
 
     actions: np.ndarray
 
+    @cached_property
+    def gives_for_one(self) -> Given:
+        """Beats that it gives for one that it takes."""
+        taken = int(np.count_nonzero(self.actions & TAKE))
+        given = int(np.count_nonzero(self.actions & GIVE))
+        return (Fraction(given, taken) if taken else 0,)
+
 
 @dataclass(frozen=True)
 class Delay:
     """`stages` registers that move together whenever the last is empty or its beat is taken."""
 
     stages: int
+    gives_for_one: ClassVar[Given] = AS_MANY
 
 
 @dataclass(frozen=True)
@@ -53,6 +66,7 @@ class Queue:
 
     depth: int
     latency: int
+    gives_for_one: ClassVar[Given] = AS_MANY
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +93,12 @@ class Buffer:
     images: int = 1
 
     @cached_property
+    def gives_for_one(self) -> Given:
+        """Words that it gives for one that it takes."""
+        read = len(self.offsets) * self.repeats * len(self.releases)
+        return (Fraction(read, int(self.releases.sum())),)
+
+    @cached_property
     def least_depth(self) -> int:
         """Room for one window; and two words, for a single one would need no address."""
         return max(2, int(self.offsets.max()) + 1)
@@ -96,6 +116,8 @@ class Split:
     The beat is taken in the cycle in which the last of them takes it.
     """
 
+    gives_for_one: ClassVar[Given] = AS_MANY
+
 
 @dataclass(frozen=True, eq=False)
 class Merge:
@@ -108,6 +130,13 @@ class Merge:
     """
 
     takes: np.ndarray
+
+    @cached_property
+    def gives_for_one(self) -> Given:
+        """Beats that it gives for one that it takes from each stream."""
+        ways = int(self.takes.max()).bit_length()
+        of_each = [int(np.count_nonzero(self.takes >> way & 1)) for way in range(ways)]
+        return tuple(Fraction(len(self.takes), n) if n else 0 for n in of_each)
 
 
 Part = Step | Delay | Queue | Buffer | Split | Merge
@@ -180,27 +209,10 @@ class Circuit:
         found = {0: beats_in}
         for part, takes, gives in zip(self.parts, self.takes, self.gives, strict=True):
             factor = next(
-                found[n] * one for n, one in zip(takes, _given_for_one(part), strict=False) if one
+                found[n] * one for n, one in zip(takes, part.gives_for_one, strict=False) if one
             )
             found |= dict.fromkeys(gives, int(factor))
         return found
-
-
-def _given_for_one(part: Part) -> tuple[Fraction | int, ...]:
-    """How many beats a part gives on each stream for one that it takes from each; 0 if unknown."""
-    match part:
-        case Step():
-            taken = int(np.count_nonzero(part.actions & TAKE))
-            given = int(np.count_nonzero(part.actions & GIVE))
-            return (Fraction(given, taken) if taken else 0,)
-        case Buffer():
-            read = len(part.offsets) * part.repeats * len(part.releases)
-            return (Fraction(read, int(part.releases.sum())),)
-        case Merge():
-            ways = int(part.takes.max()).bit_length()
-            of_each = [int(np.count_nonzero(part.takes >> way & 1)) for way in range(ways)]
-            return tuple(Fraction(len(part.takes), n) if n else 0 for n in of_each)
-    return (1,)
 
 
 # A circuit, or the parts of a chain.
@@ -390,7 +402,7 @@ def _step(
     rows = [index for index, part in enumerate(parts) if isinstance(part, Buffer)]
     if images is not None and images <= FOLLOWED and not record[0]:
         whole = moments.Parts(kind, size, repeats, spans, takes, gives)
-        found = _follow(circuit, whole, flat, beats, images, limit)
+        found = _follow(given, whole, flat, beats, images, limit)
         if found is not None:
             _refuse(given, found.stuck, limit if found.late else None)
             places = dict(zip(rings, found.held, strict=True))
