@@ -78,14 +78,14 @@ def test_one_file_for_two_purposes(tmp_path, monkeypatch, words, one, other):
 
 
 def test_every_path_has_a_role():
-    """A parameter that names a file is an Input or an Output, but for the folders of other runs."""
+    """A parameter that names a file is an Input or an Output, but for the folder of a teacher."""
     plain = [
         f"{' '.join(words)} {param.name}"
         for words, command in ALL.items()
         for param in command.params
         if type(param.type) is click.Path
     ]
-    assert plain == ["train teacher", "train start"]
+    assert plain == ["train teacher"]
 
 
 def test_names_are_no_files(tmp_path, monkeypatch):
