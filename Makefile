@@ -112,10 +112,14 @@ pretrain-cifar: $(READY)  ## cifar32 again, from PHOTOS=build/data (cifar10); DE
 	@$(BIN)/bitlight train cnv $(PHOTOS)/cifar10:train build/pretrain/cifar32-taught \
 	  --test $(PHOTOS)/cifar10:test --epochs 68 $(TAUGHT) --teacher build/pretrain/cifar-twin \
 	  --device $(DEVICE)
-	@$(BIN)/bitlight train cnv $(PHOTOS)/cifar10:train build/pretrain/cifar32 \
+	@$(BIN)/bitlight train cnv $(PHOTOS)/cifar10:train build/pretrain/cifar32-alone \
 	  --test $(PHOTOS)/cifar10:test --epochs 14 --whole --shift 4 --estimator approx-sign \
 	  --learning-rate 1e-3 --label-smoothing 0.05 --seed 1 --start build/pretrain/cifar32-taught \
 	  --device $(DEVICE)
+	@$(BIN)/bitlight train cnv $(PHOTOS)/cifar10:train build/pretrain/cifar32 \
+	  --test $(PHOTOS)/cifar10:test --epochs 4 --whole --estimator approx-sign \
+	  --learning-rate 1e-3 --settle 10000 --seed 4 \
+	  --start build/pretrain/cifar32-alone/network.bnn --device $(DEVICE)
 	@cp build/pretrain/cifar32/network.bnn py/bitlight/extractors/cifar32.bnn
 
 training: $(READY)  ## Every run of docs/training.md; hours, and it goes on where it stopped.
