@@ -20,7 +20,6 @@ from bitlight_lab.report import Classes, checking, report
 
 EXTRACTOR = "natural32"
 HOW = "80:20"  # where the photographs are not divided already
-TESTED = ("test", "val", "valid", "validation")
 MOST = 200  # test images that go through the RTL: each takes 73,728 cycles
 SHOWN = 4
 
@@ -53,14 +52,13 @@ class Sides:
                 _read(photographs, net, Reading(split=Split(HOW, "train"))),
                 _read(photographs, net, Reading(split=Split(HOW, "test"))),
             )
-        parts = layout.parts(Path(photographs))
-        tested = next((part for part in TESTED if part in parts), "")
+        parts = layout.divided(Path(photographs))
         sides = [
             _read(f"{photographs}:{part}" if part else photographs, net, Reading())
-            for part in ("train", tested)
+            for part in parts
         ]
         if sides[0].classes != sides[1].classes:
-            raise DataError(f"{photographs}: its parts train and {tested} have other classes")
+            raise DataError(f"{photographs}: its parts {' and '.join(parts)} have other classes")
         return Sides(*sides)
 
 

@@ -22,6 +22,8 @@ from bitlight.errors import DataError
 
 PARTS = ("train", "test", "val", "valid", "validation", "extra")
 ARCHIVES = (".tar.gz", ".tgz")
+# What the part that is tested on is called, the first that is there.
+TESTED = ("test", "val", "valid", "validation")
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,11 @@ class Layout:
     parts: Callable[[Path], tuple[str, ...]]
     read: Callable[..., Pixels | Listing]
     photographs: bool = False
+
+    def divided(self, path: Path) -> tuple[str, str]:
+        """The parts to train and to test on; the second is empty where there is none."""
+        parts = self.parts(path)
+        return "train", next((part for part in TESTED if part in parts), "")
 
 
 def split_part(name: str) -> tuple[Path, str]:

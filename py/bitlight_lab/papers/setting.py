@@ -1,5 +1,6 @@
 """What the experiments on a float backbone have in common: how it is chosen, what a run is of."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,10 +47,20 @@ class BackboneSetting:
         size = self.size or SIZES.get(self.backbone, 96)
         return backbones.load(self.backbone, size, self.weights)
 
-    def parameters(self, backbone: backbones.Backbone, cut: int, target: str) -> dict[str, Any]:
-        """What any run on a target depends on, with the backbone removed from a cut on."""
+    def parameters(
+        self, backbone: backbones.Backbone, cut: int, target: Mapping[str, str]
+    ) -> dict[str, Any]:
+        """What any run on a target depends on, with the backbone removed from a cut on.
+
+        Parameters
+        ----------
+        backbone : Backbone
+        cut : int
+        target : mapping
+            The target's `targets.identity`, which looks at every file of a folder.
+        """
         return {
-            **targets.identity(target),
+            **target,
             "backbone": backbone.name,
             "weights": Path(self.weights).stem,
             "pixels": backbone.prepared.size,

@@ -21,8 +21,6 @@ from bitlight.errors import DataError
 SOURCE_CLASSES = (1, 3, 5, 7, 9)
 TARGET_CLASSES = (0, 2, 4, 6, 8)
 SUBSET = (8000, 2000)  # of Fashion-MNIST, as many as there are animals
-# What the part of a folder that is tested on is called, the first that is there.
-TESTED = ("test", "val", "valid", "validation")
 
 Side = tuple[np.ndarray, np.ndarray]
 
@@ -209,15 +207,14 @@ def _divided(folder: str) -> ImageSplit:
     layout = layout_of(root)
     if layout is None:
         return data.class_folders(root)
-    parts = layout.parts(root)
-    tested = next((part for part in TESTED if part in parts), "")
-    sides = [read_part(root, part) for part in ("train", tested)]
+    parts = layout.divided(root)
+    sides = [read_part(root, part) for part in parts]
     train, test = (side if isinstance(side, Listing) else None for side in sides)
     if train is None or test is None:
         raise DataError(f"{root} ({layout.title}) holds no photographs in folders")
     if train.names != test.names:
         odd = min(set(train.names) ^ set(test.names))
-        raise DataError(f"{root}: the class {odd!r} is in one of train/ and {tested}/ alone")
+        raise DataError(f"{root}: the class {odd!r} is in one of train/ and {parts[1]}/ alone")
     return ImageSplit(tuple(train.files), train.labels, tuple(test.files), test.labels, train.names)
 
 

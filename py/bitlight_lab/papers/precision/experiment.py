@@ -15,7 +15,7 @@ from bitlight_lab.papers.precision import onnxengine
 from bitlight_lab.papers.precision.figure import draw
 from bitlight_lab.papers.precision.report import parts
 from bitlight_lab.papers.setting import BackboneSetting, load_target
-from bitlight_lab.papers.targets import Target
+from bitlight_lab.papers.targets import Target, identity
 from bitlight_lab.papers.transfer.methods import in_torch
 
 TORCH = "PyTorch"
@@ -111,7 +111,7 @@ def _cut(backbone: Backbone, stage: str | None) -> int:
 
 
 def _cells(setting: Setting, backbone: Backbone, cut: int, name: str) -> Iterator[Cell]:
-    bench = _Bench(setting, backbone, cut, name)
+    bench, target = _Bench(setting, backbone, cut, name), identity(name)
     rows = [(TORCH, "float32"), (TORCH, "float16")]
     for provider in onnxengine.providers():
         # On the processor float16 is a float32 network with conversions around each layer.
@@ -120,7 +120,7 @@ def _cells(setting: Setting, backbone: Backbone, cut: int, name: str) -> Iterato
     for engine, precision in rows:
         for seed in range(setting.effort.seeds):
             parameters = {
-                **setting.parameters(backbone, cut, name),
+                **setting.parameters(backbone, cut, target),
                 "engine": ENGINES.get(engine, engine),
                 "precision": precision,
                 "seed": seed,

@@ -9,7 +9,7 @@ from bitlight_lab.papers.backbones import Backbone
 from bitlight_lab.papers.frame import experiment
 from bitlight_lab.papers.journal import Cell, Found
 from bitlight_lab.papers.setting import BackboneSetting, load_target
-from bitlight_lab.papers.targets import check_mirrors
+from bitlight_lab.papers.targets import check_mirrors, identity
 from bitlight_lab.papers.transfer.figure import draw
 from bitlight_lab.papers.transfer.methods import (
     BACKPROP,
@@ -114,7 +114,7 @@ def run(setting: Setting, say: Callable[[str], None] = lambda label: None) -> li
 
 
 def _cells(setting: Setting, backbone: Backbone, name: str) -> Iterator[Cell]:
-    effort = setting.effort
+    effort, target = setting.effort, identity(name)
     # Set up when a run begins: none does where all is in the journal.
     methods = cache(partial(_methods, setting, backbone, name))
     mirrored = [(OPTICAL_MIRRORED, "float32", effort.seeds), (RIDGE_MIRRORED, "float32", 1)]
@@ -130,7 +130,7 @@ def _cells(setting: Setting, backbone: Backbone, name: str) -> Iterator[Cell]:
         ):
             for seed in range(seeds):
                 parameters = {
-                    **setting.parameters(backbone, cut, name),
+                    **setting.parameters(backbone, cut, target),
                     "method": method,
                     "precision": precision,
                     "seed": seed,
