@@ -36,7 +36,7 @@ from bitlight_hw.family import Family
 from bitlight_hw.folding import Folding, choices, folded_layers, layer_cycles
 from bitlight_hw.pipeline import Pipeline, elements_taken
 from bitlight_hw.plan import Plan
-from bitlight_hw.stages import Beats
+from bitlight_hw.stages import Beats, Stage
 from bitlight_hw.timing import MOST_CYCLES
 
 # Steps of a part of a chain, by which accelerators are asked before the search only goes on where
@@ -75,38 +75,6 @@ class Budget:
         )
 
 
-def fastest(net: Network, family: Family, budget: Budget, cycles: int | None = None) -> Folding:
-    """The folding of the fewest cycles that fits; of those, the one of the fewest tables.
-
-    Every folding whose bound is within the budget is asked, until `PATIENCE` is used up. Then what
-    the asked ones took beyond their bounds is put aside, and the first that fits is taken.
-
-    Raises
-    ------
-    FoldingError
-        If no folding fits, or none that fits takes so few cycles.
-    """
-    search = Search(net, family)
-    most = MOST_CYCLES if cycles is None else min(cycles, MOST_CYCLES)
-    search.check_layers(most, budget)
-    intervals = [interval for interval in search.intervals if interval <= most]
-    if not intervals:
-        raise FoldingError(
-            f"no folding reaches {most:,} cycles per image, the fastest is {search.base:,}"
-        )
-    first = search.first_within(intervals, budget)
-    for place in range(first, len(intervals)):
-        found = search.best(intervals[place], budget)
-        if found is not None:
-            return found
-        if search.effort > PATIENCE:
-            found = search.any_within(intervals[place + 1 :], budget)
-            if found is not None:
-                return found
-            break
-    raise search.refusal(intervals, budget)
-
-
 @dataclass(frozen=True)
 class Options:
     """What one layer can be, in arrays of equal lengths; for a (PE, SIMD) there may be several.
@@ -118,6 +86,8 @@ class Options:
         Places in the layer's `outputs`, PE, and `inputs`, the elements of a beat that it takes.
     interval, luts, blocks : int arrays
         Cycles for an image, and the least that its units take.
+    units : list of lists of Stage
+        What each is made of.
     """
 
     outputs: list[int]
@@ -128,11 +98,26 @@ class Options:
     interval: np.ndarray
     luts: np.ndarray
     blocks: np.ndarray
+    units: list[list[Stage]]
+
+    def where(self, kept: np.ndarray) -> "Options":
+        """Those that are kept, a bool array."""
+        places = np.flatnonzero(kept)
+        arrays = ("given", "taken", "interval", "luts", "blocks")
+        return replace(
+            self,
+            pairs=[self.pairs[place] for place in places],
+            units=[self.units[place] for place in places],
+            **{name: getattr(self, name)[places] for name in arrays},
+        )
 
 
 @dataclass
 class Search:
-    """All foldings of a network on a family of FPGAs."""
+    """The foldings of a network on a family of FPGAs: all, or those of the options `listed`.
+
+    `plans` are those that other searches of the network have made.
+    """
 
     net: Network
     family: Family
@@ -140,6 +125,37 @@ class Search:
     effort: int = 0
     excess: int = 0
     listed: dict[int, Options] = field(default_factory=dict)
+    plans: dict[tuple[tuple[int, int], ...], Plan] = field(default_factory=dict)
+
+    def fastest(self, budget: Budget, cycles: int | None = None) -> Folding:
+        """The folding of the fewest cycles that fits; of those, the one of the fewest tables.
+
+        Every folding whose bound is within the budget is asked, until `PATIENCE` is used up. Then
+        what the asked ones took beyond their bounds is put aside, and the first that fits is taken.
+
+        Raises
+        ------
+        FoldingError
+            If no folding fits, or none that fits takes so few cycles.
+        """
+        most = MOST_CYCLES if cycles is None else min(cycles, MOST_CYCLES)
+        self.check_layers(most, budget)
+        intervals = [interval for interval in self.intervals if interval <= most]
+        if not intervals:
+            raise FoldingError(
+                f"no folding reaches {most:,} cycles per image, the fastest is {self.base:,}"
+            )
+        first = self.first_within(intervals, budget)
+        for place in range(first, len(intervals)):
+            found = self.best(intervals[place], budget)
+            if found is not None:
+                return found
+            if self.effort > PATIENCE:
+                found = self.any_within(intervals[place + 1 :], budget)
+                if found is not None:
+                    return found
+                break
+        raise self.refusal(intervals, budget)
 
     def check_layers(self, most: int, budget: Budget) -> None:
         """Refuse at once what some layers alone exceed, beginning with those of few choices."""
@@ -197,12 +213,21 @@ class Search:
 
     def ask(self, folding: Folding, bound: int) -> Estimate:
         """What the accelerator of a folding takes."""
-        plan = Plan.of(self.net, folding)
-        taken = Estimate.total(plan.estimate(self.family.name).values())
-        self.known[tuple(folding)] = taken
-        self.effort += EACH + plan.cycles_per_image * len(plan.stages)
+        taken = self.known[tuple(folding)] = self.taken(folding)
         self.excess = max(self.excess, tables(taken) - bound)
         return taken
+
+    def taken(self, folding: Folding) -> Estimate:
+        """What its plan takes."""
+        return Estimate.total(self.plan(folding).estimate(self.family.name).values())
+
+    def plan(self, folding: Folding) -> Plan:
+        """Its settled plan."""
+        key = tuple(folding)
+        if key not in self.plans:
+            plan = self.plans[key] = Plan.of(self.net, folding)
+            self.effort += EACH + plan.cycles_per_image * len(plan.stages)
+        return self.plans[key]
 
     def refusal(self, intervals: list[int], budget: Budget) -> FoldingError:
         """Why nothing fits."""
@@ -226,7 +251,12 @@ class Search:
     @cached_property
     def layers(self) -> list[Options]:
         """The options of each layer that computes."""
-        return [self.options(index) for index in folded_layers(self.net)]
+        return [self.options(index) for index in self.folded]
+
+    @cached_property
+    def folded(self) -> list[int]:
+        """The indices of the layers that compute."""
+        return folded_layers(self.net)
 
     def options(self, index: int) -> Options:
         """The options of one of them."""
@@ -321,7 +351,7 @@ class Search:
         found = list(choices(self.net, index))
         outputs = sorted({pe for pe, _ in found})
         inputs = sorted({elements_taken(layer, simd) for _, simd in found})
-        pairs, rows = [], []
+        pairs, rows, units = [], [], []
         for pe, simd in found:
             taken = elements_taken(layer, simd)
             beats = Beats(shape, taken, self.net.depth(index))
@@ -330,9 +360,11 @@ class Search:
                 interval = max(*chain.stream_beats, layer_cycles(self.net, index, pe, simd))
                 for least in self._least(chain):
                     pairs.append((pe, simd))
+                    units.append(chain.stages)
                     places = outputs.index(pe), inputs.index(taken)
                     rows.append((*places, interval, tables(least), least.blocks))
-        return Options(outputs, inputs, pairs, *np.array(rows, np.int64).T)
+        given, inside, interval, luts, blocks = np.array(rows, np.int64).T
+        return Options(outputs, inputs, pairs, given, inside, interval, luts, blocks, units)
 
     def _least(self, chain: Pipeline) -> list[Estimate]:
         """What the units of a chain take at least, in each way in which its ring may lie."""

@@ -1,10 +1,13 @@
 """`fold`: the cheapest folding of an interval, or the fastest that a part has room for."""
 
+import math
 from collections.abc import Callable, Iterator
 
 from bitlight import FoldingError, Network
-from bitlight_hw.budget import Budget, fastest
+from bitlight_hw import parts, rates
+from bitlight_hw.budget import Budget, Search
 from bitlight_hw.estimate import Estimate
+from bitlight_hw.family import Family
 from bitlight_hw.folding import (
     Folding,
     choices,
@@ -14,7 +17,7 @@ from bitlight_hw.folding import (
     matrix,
     number_pairs,
 )
-from bitlight_hw.parts import Part, part
+from bitlight_hw.parts import Part
 from bitlight_hw.pipeline import Pipeline
 from bitlight_hw.plan import Plan
 
@@ -29,6 +32,8 @@ def fold(
     *,
     target: str | Part = "xc7",
     blocks: int | None = None,
+    part: str | Part | None = None,
+    clock: float | None = None,
 ) -> Folding:
     """Choose a folding.
 
@@ -44,7 +49,14 @@ def fold(
     target : str or Part
         Whose tables these are: a family, or a part, into which the folding must fit, too.
     blocks : int, optional
-        With `luts`, the smallest block RAMs that it may take; no more than a part has.
+        With `luts` or `part`, the smallest block RAMs that it may take; no more than a part has.
+    part : str or Part, optional
+        The FPGA that it may fill to `bitlight_hw.rates.FULL`, whose clock is predicted. The folding
+        is then that of the most images/s at its predicted clock, of those that are looked at
+        (`bitlight_hw.rates`). Of a graph it is the fastest that fits, of those that are the
+        cheapest for their interval.
+    clock : float, optional
+        With `part`, MHz that it is predicted to reach: the folding is the fastest that does.
 
     Returns
     -------
@@ -56,7 +68,7 @@ def fold(
     Raises
     ------
     FoldingError
-        If no folding is that fast, or that small.
+        If no folding is that fast, or that small; if what is asked for does not go together.
 
     Examples
     --------
@@ -66,6 +78,14 @@ def fold(
     >>> fold(Network((16,), 1, [Linear(weight, np.zeros(8, dtype=np.int32))]), cycles=32)
     [(1, 4)]
     """
+    if part is not None:
+        if cycles is not None:
+            raise FoldingError("give cycles or part, not both: part asks for the most images/s")
+        return _filling(
+            net, parts.part(part) if isinstance(part, str) else part, luts, blocks, clock
+        )
+    if clock is not None:
+        raise FoldingError("a clock is predicted for a part: give part, as in part='ecp5-25k'")
     if luts is not None:
         return _within(net, cycles, luts, target, blocks)
     if cycles is None:
@@ -122,19 +142,52 @@ def _fastest(net: Network, fits: Callable[[Folding], bool]) -> Iterator[Folding]
 def _within(
     net: Network, cycles: int | None, luts: int, target: str | Part, blocks: int | None
 ) -> Folding:
-    found = part(target) if isinstance(target, str) else target
-    limits = [limit for limit in (blocks, found.blocks) if limit is not None]
-    budget = Budget(luts, min(limits, default=None), found.cells)
+    found = parts.part(target) if isinstance(target, str) else target
+    budget = Budget(luts, _fewest(blocks, found.blocks), found.cells)
     if net.is_binary_chain:
-        return fastest(net, found.family, budget, cycles)
+        return Search(net, found.family).fastest(budget, cycles)
+    folding = _fastest_graph(net, found.family, budget)
+    if cycles is not None and Plan.of(net, folding).cycles_per_image > cycles:
+        raise FoldingError(f"none that fits {luts:,} look-up tables reaches {cycles:,} cycles")
+    return folding
 
+
+def _filling(
+    net: Network, found: Part, luts: int | None, blocks: int | None, clock: float | None
+) -> Folding:
+    if found.cells is None:
+        known = ", ".join(parts.PARTS)
+        raise FoldingError(f"part must be an FPGA of known size, {known}, not {found.name!r}")
+    if clock is not None and not 0 < clock < math.inf:
+        raise FoldingError(f"clock must be a number of MHz above 0, not {clock!r}")
+    cells = int(rates.FULL * found.cells)
+    budget = Budget(cells if luts is None else luts, _fewest(blocks, found.blocks), cells)
+    if net.is_binary_chain:
+        choice = rates.Rates(Search(net, found.family), budget)
+        rated = choice.best() if clock is None else choice.fewest_cycles(clock)
+        return rated.folding
+    folding = _fastest_graph(net, found.family, budget)
+    reached = Plan.of(net, folding).clock(found.family.name)
+    if clock is not None and (reached is None or reached.mhz < clock):
+        told = "none" if reached is None else f"{reached.mhz:.0f} MHz"
+        raise FoldingError(
+            f"the fastest folding of a graph that fits is predicted to reach {told}, not {clock:g}"
+        )
+    return folding
+
+
+def _fewest(*limits: int | None) -> int | None:
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _fastest_graph(net: Network, family: Family, budget: Budget) -> Folding:
     def fits(folding: Folding) -> bool:
-        taken = Estimate.total(Plan.of(net, folding).estimate(found.family.name).values())
-        return budget.holds(taken, found.family)
+        taken = Estimate.total(Plan.of(net, folding).estimate(family.name).values())
+        return budget.holds(taken, family)
 
     folding = next(filter(fits, _fastest(net, fits)), None)
     if folding is None:
-        raise FoldingError(f"no folding of a graph that was tried fits {luts:,} look-up tables")
-    if cycles is not None and Plan.of(net, folding).cycles_per_image > cycles:
-        raise FoldingError(f"none that fits {luts:,} look-up tables reaches {cycles:,} cycles")
+        raise FoldingError(
+            f"no folding of a graph that was tried fits {budget.luts:,} look-up tables"
+        )
     return folding

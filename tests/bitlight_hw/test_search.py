@@ -1,34 +1,19 @@
 """The fastest folding within a budget, against all foldings; and how soon it is refused."""
 
-import itertools
 import time
 
 import numpy as np
 import pytest
-from networks import draw_network
+from foldings import foldings, small
 
 from bitlight import Conv2d, FoldingError, Linear, Network
 from bitlight.zoo.topologies import TOPOLOGIES
 from bitlight_hw import Accelerator, fold, timing
-from bitlight_hw.budget import Budget, Search, fastest
+from bitlight_hw.budget import Budget, Search
 from bitlight_hw.estimate import Estimate, tables
 from bitlight_hw.family import FAMILIES
-from bitlight_hw.folding import choices, folded_layers
 
 TARGETS = ("xc7", "ecp5", "ice40")
-
-
-def foldings(net):
-    """All of them."""
-    return [list(f) for f in itertools.product(*(choices(net, i) for i in folded_layers(net)))]
-
-
-def small(seed, most):
-    """A network of at least four foldings, and no more than so many."""
-    rng = np.random.default_rng(seed)
-    while not 4 <= len(foldings(net := draw_network(rng, depth=3))) <= most:
-        pass
-    return net
 
 
 def exhaustive(net, target):
@@ -138,7 +123,7 @@ def test_a_hurried_search_still_fits(monkeypatch):
     monkeypatch.setattr("bitlight_hw.budget.PATIENCE", 0)
     net, family = chain(), FAMILIES["xc7"]
     for luts in (250, 300, 700):
-        acc = Accelerator(net, fastest(net, family, Budget(luts)))
+        acc = Accelerator(net, Search(net, family).fastest(Budget(luts)))
         assert tables(Estimate.total(acc.estimate().values())) <= luts
 
 
@@ -149,7 +134,7 @@ def test_a_hurried_search_says_that_nothing_fits(monkeypatch):
     search = Search(net, family)
     least = int(search.least(search.base, None))
     with pytest.raises(FoldingError, match="no folding fits"):
-        fastest(net, family, Budget(least, cells=least), search.base)
+        search.fastest(Budget(least, cells=least), search.base)
 
 
 @pytest.mark.parametrize("name", ["tfc", "cnv", "alexnet"])

@@ -33,6 +33,16 @@ def folding_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--cycles, only one that reaches these.",
         ),
         click.option(
+            "--fill",
+            is_flag=True,
+            help="The most images/s, at the predicted clock, that fits the FPGA of --target.",
+        ),
+        click.option(
+            "--clock",
+            type=click.FloatRange(0, min_open=True),
+            help="With --fill, MHz that it is predicted to reach: the fewest cycles that do.",
+        ),
+        click.option(
             "--folding",
             help="PE,SIMD of each Conv2d and Linear, as in 16,3/32,32/16,32; or published, for "
             "tfc, sfc, lfc and cnv.",
@@ -67,6 +77,8 @@ def accelerator(
     network: str,
     cycles: int | None = None,
     luts: int | None = None,
+    fill: bool = False,
+    clock: float | None = None,
     folding: str | None = None,
     dataflow: str | None = None,
     project: int | None = None,
@@ -81,33 +93,41 @@ def accelerator(
     Parameters
     ----------
     target : str
-        Family or part whose tables `luts` are, and into which that folding must fit.
+        Family or part whose tables `luts` are, and into which that folding must fit; with `fill`
+        a part.
     bus : "stream" or "axi"
-        With `luts`, what is around the accelerator counts.
+        With `luts` or `fill`, what is around the accelerator counts.
     """
     from bitlight_hw import Accelerator, fold
 
-    if folding is not None and (cycles is not None or luts is not None):
-        raise FoldingError("give one of --cycles and --luts, or both, or --folding")
+    asked = {"--cycles": cycles is not None, "--luts": luts is not None, "--fill": fill}
+    if folding is not None and any(asked.values()):
+        raise FoldingError("give --cycles, --luts or --fill, or else --folding")
+    if fill and cycles is not None:
+        raise FoldingError("give --fill or --cycles: --fill asks for the most images/s")
+    if clock is not None and not fill:
+        raise FoldingError("--clock goes with --fill: what a folding reaches is always told")
     net = sources.network(network)
     flows = dataflow.split("/") if dataflow and "/" in dataflow else dataflow
     projection = _projection(net, project, project_seed, project_shift, project_fold)
     with working("planning"):  # of a large graph, a minute or two
         if folding is not None:
             return Accelerator(net, pairs(network, folding), flows, projection)
-        if luts is None:
+        if luts is None and not fill:
             return Accelerator(net, fold(net, cycles), flows, projection)
-        return _within(net, cycles, luts, target, bus, flows, projection)
+        filling, within = {"part": target, "clock": clock}, {"cycles": cycles, "target": target}
+        chosen = filling if fill else within
+        return _within(net, luts, target, bus, flows, projection, chosen)
 
 
 def _within(
     net: Network,
-    cycles: int | None,
-    luts: int,
+    luts: int | None,
     target: str,
     bus: str,
     flows: Any,
     projection: Any,
+    chosen: dict[str, Any],
 ) -> Any:
     """The fastest that fits with all that is around it: what that takes is put aside."""
     from bitlight_hw import Accelerator, fold
@@ -116,21 +136,22 @@ def _within(
     from bitlight_hw.parts import part
 
     device = part(target)
-    inside, blocks = luts, device.blocks
-    while inside > 0:
-        folded = fold(net, cycles, inside, target=target, blocks=blocks)
+    most = device.cells if luts is None else luts
+    inside, blocks = most, device.blocks
+    while inside is None or inside > 0:
+        folded = fold(net, luts=inside, blocks=blocks, **chosen)
         acc = Accelerator(net, folded, flows, projection)
         taken = Estimate.total(acc.estimate(device.family.name).values())
         taken += Estimate.total(around(acc, bus, device.family).values())
-        beyond = tables(taken) - luts
+        beyond = 0 if most is None else tables(taken) - most
         if device.cells is not None:
             beyond = max(beyond, device.family.occupied(taken) - device.cells)
         too_many = 0 if device.blocks is None else taken.blocks - device.blocks
         if beyond <= 0 and too_many <= 0:
             return acc
-        inside -= max(beyond, 0)
+        inside = None if inside is None else inside - max(beyond, 0)
         blocks = blocks and max(0, blocks - max(too_many, 0))
-    raise FoldingError(f"no folding fits {luts:,} look-up tables with what is around it")
+    raise FoldingError(f"no folding fits {most:,} look-up tables with what is around it")
 
 
 def _projection(net: Network, project: int | None, seed: int, shift: int | None, fold: str) -> Any:
