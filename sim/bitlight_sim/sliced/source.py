@@ -1,19 +1,21 @@
 """A netlist as C++: nets that differ between images are vectors, all others single words."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
 
-from bitlight_sim.sliced import words
+from bitlight_sim.sliced import shapes, words
 from bitlight_sim.sliced.gates import ONE, ZERO
 from bitlight_sim.sliced.netlist import Move, Netlist
-from bitlight_sim.sliced.schedule import Turn, is_write, schedule, split, varying
+from bitlight_sim.sliced.schedule import Turn, schedule, split, varying
 
 STATEMENTS = 150  # of one function: more take the compiler longer, and are no faster
 SLOTS = 8  # numbers of 64 bits in the largest vector
 CHARACTERS = 80_000  # of one file: files are compiled side by side
+REPEATED = 16  # gates from which on those that look alike have one function
 FORMS = {
     "not": "~{}",
     "and": "{} & {}",
@@ -50,6 +52,25 @@ class Source:
     counters: dict[int, int]
 
 
+@dataclass(frozen=True)
+class Function:
+    """A function in C++: its name, statements and parameters."""
+
+    name: str
+    body: Iterable[str]
+    parameters: str = ""
+
+    @property
+    def declared(self) -> str:
+        """Its declaration."""
+        return f"void {self.name}({self.parameters})"
+
+    @property
+    def text(self) -> str:
+        """All of it; its statements are used up."""
+        return "\n".join([f"{self.declared} {{", *self.body, "}"])
+
+
 def write(netlist: Netlist, counted: bool = False) -> Source:
     """C++ for the harness to drive.
 
@@ -65,7 +86,7 @@ def write(netlist: Netlist, counted: bool = False) -> Source:
         Whether the nets of its signals are to be had in each cycle, for `counters.hpp`.
     """
     writer = _Writer(netlist, counted)
-    functions = dict(writer.functions_of_c())
+    functions = {function.declared: function.text for function in writer.functions_of_c()}
     files, size = [['#include "model.hpp"']], 0
     for text in functions.values():
         if size > CHARACTERS:
@@ -101,7 +122,7 @@ class _Writer:
         self.turns = schedule(netlist, [*turns, *self.looks], self.vectors)
         # What the output is, computed when it is wanted.
         self.output = schedule(netlist, [Move(netlist.outputs["o__payload"])], self.vectors)
-        self.functions = list(_cut(self.turns))
+        self.functions = list(_cut(self.turns, self._repeated()))
         changing = [turn.move.q for turn in self.turns if turn.move.q and counted]
         self.numbers = {q: number for number, q in enumerate(changing)}
         self.places: dict[int, int] = {}  # of a net, in V or W
@@ -114,6 +135,20 @@ class _Writer:
         }
         self.bases: dict[int | None, int] = {}  # of a memory, in M
         self.vector_rows = self._place_memories()
+        self.parts = shapes.share(["\n".join(self._part(turns)) for turns in self.functions])
+
+    def _repeated(self) -> set[int]:
+        """Turns (their ids) of many gates that others have as well, between other nets."""
+        alike: dict[object, list[int]] = defaultdict(list)
+        for turn in self.turns:
+            if len(turn.gates) >= REPEATED:
+                names: dict[int, int] = {}
+                gates = (
+                    (self.kinds[net], *(names.setdefault(n, len(names)) for n in self.inputs[net]))
+                    for net in turn.gates
+                )
+                alike[turn.late, len(turn.move.d), *gates].append(id(turn))
+        return {turn for some in alike.values() if len(some) > 1 for turn in some}
 
     def _room(self, vector: bool, size: int) -> int:
         place = self.sizes[vector]
@@ -187,12 +222,16 @@ class _Writer:
         yield f"Word W[{self.sizes[False] + 1}];"
         yield from self._ports()
         yield from words.tables(self.edge, self.places.__getitem__)
-        yield from (f"void {name}();" for name in functions)
-        calls = [f"settle{n}();" for n in range(len(self.settling))]
-        yield _function("settle", iter(calls))[1]
-        calls = [f"part{n}();" for n in range(len(self.functions))]
+        yield from (f"{declared};" for declared in functions)
+        yield Function("settle", [f"settle{n}();" for n in range(len(self.settling))]).text
+        calls = {
+            index: f"part{n}({arguments});"
+            for n, part in enumerate(self.parts)
+            for index, arguments in part.calls.items()
+        }
         edge = "clock_edge(d, value, changes, address, reads);"
-        yield _function("advance", iter([*calls, "late();", edge]))[1]
+        parts = (calls[index] for index in range(len(calls)))
+        yield Function("advance", [*parts, "late();", edge]).text
 
     def _ports(self) -> Iterator[str]:
         """Where ports are, in V or W."""
@@ -223,15 +262,15 @@ class _Writer:
         start = {True: 0, False: self.counted[True]}
         return {net: start[net in self.vectors] + self.places[net] for net in self.seen}
 
-    def functions_of_c(self) -> Iterator[tuple[str, str]]:
-        """Names and texts."""
-        yield _function("start", self._start())
+    def functions_of_c(self) -> Iterator[Function]:
+        """All but those in the tables."""
+        yield Function("start", self._start())
         for n, gates in enumerate(self.settling):
-            yield _function(f"settle{n}", self._settle(gates))
-        for n, turns in enumerate(self.functions):
-            yield _function(f"part{n}", self._part(turns))
-        yield _function("output", self._part(self.output))
-        yield _function("late", self._late())
+            yield Function(f"settle{n}", self._settle(gates))
+        for n, part in enumerate(self.parts):
+            yield Function(f"part{n}", [part.body], part.parameters)
+        yield Function("output", self._part(self.output))
+        yield Function("late", self._late())
 
     def _start(self) -> Iterator[str]:
         """What is there before the first cycle."""
@@ -343,19 +382,15 @@ class _Writer:
         return self._at(net) if net in self.vectors else f"spread({self._at(net)})"
 
 
-def _function(name: str, body: Iterator[str]) -> tuple[str, str]:
-    return name, "\n".join([f"void {name}() {{", *(f"  {line}" for line in body), "}"])
-
-
-def _cut(turns: Sequence[Turn]) -> Iterator[list[Turn]]:
-    """Turns of about so many statements together."""
+def _cut(turns: Sequence[Turn], alone: set[int]) -> Iterator[list[Turn]]:
+    """Turns of about so many statements together, but for some that are to stand alone."""
     some: list[Turn] = []
     count = 0
     for turn in turns:
-        some.append(turn)
-        count += len(turn.gates) + len(turn.move.d)
-        if count >= STATEMENTS:
+        if some and (count >= STATEMENTS or id(turn) in alone):
             yield some
             some, count = [], 0
+        some.append(turn)
+        count += STATEMENTS if id(turn) in alone else len(turn.gates) + len(turn.move.d)
     if some:
         yield some

@@ -72,7 +72,8 @@ def tables(edge: Edge, place: Callable[[int], int]) -> Iterator[str]:
         Where a net is in W. The registers come first and in order, so that they are `d` and
         `value` at their places as well.
     """
-    yield f"constexpr unsigned d[] = {_list(place(net) for move in edge.changes for net in move.d)};"
+    taken = (place(net) for move in edge.changes for net in move.d)
+    yield f"constexpr unsigned d[] = {_list(taken)};"
     yield f"constexpr bool value[] = {_list(chain(*(move.value for move in edge.changes)))};"
     yield f"Change changes[] = {_list(_changes(edge, place))};"
     addresses = (place(net) for move in edge.reads for net in move.address)
