@@ -132,7 +132,10 @@ def compile_object(sources: Mapping[str, str], name: str, *flags: str) -> bytes:
         return work.folder / PROGRAM
 
     path, _ = make(key_of(name, *sources.values(), toolchain.identity(), *flags), sources, compile)
-    return path.read_bytes()
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SimulationError(f"cannot read what was compiled: {error}") from error
 
 
 def compile_harness(

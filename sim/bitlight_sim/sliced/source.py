@@ -323,9 +323,8 @@ class _Writer:
             values = [f"V[{place + n}]" for n in range(len(turn.move.d))]
             yield from self._done(turn.move, values)
 
-    def _row(self, move: Move) -> str:
+    def _row(self, move: Move, depth: int) -> str:
         """Where in a memory; within it, whatever the address is while nothing is read."""
-        depth = len(self.netlist.memories[move.memory])
         bits = [f"({self._word(net)} & {1 << n}u)" for n, net in enumerate(move.address)]
         return f"within({' | '.join(bits)}, {depth})"
 
@@ -353,13 +352,13 @@ class _Writer:
             pairs = zip(move.q, values, strict=True)
             yield from (f"{self._at(net)} = {value};" for net, value in pairs)
         else:
-            yield from self._access(move, values)
+            yield from self._access(move, move.memory, values)
         yield "}"
 
-    def _access(self, move: Move, values: list[str]) -> Iterator[str]:
+    def _access(self, move: Move, memory: int, values: list[str]) -> Iterator[str]:
         """A read or a write of a memory."""
-        base, width = self.bases[move.memory], max(len(move.d), len(move.q))
-        word = f"&M[{base} + {width} * {self._row(move)}]"
+        base, width = self.bases[memory], max(len(move.d), len(move.q))
+        word = f"&M[{base} + {width} * {self._row(move, len(self.netlist.memories[memory]))}]"
         if move.q:
             yield f"copy(&{self._at(move.q[0])}, {word}, {width});"
         else:
