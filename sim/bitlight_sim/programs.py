@@ -117,6 +117,27 @@ def make(
     return entry.path / PROGRAM, False
 
 
+def compile_object(sources: Mapping[str, str], name: str, *flags: str) -> bytes:
+    """What a C++ file compiles to, which may include the others; from the cache if it is there.
+
+    Raises
+    ------
+    SimulationError
+        If there is no compiler or it fails.
+    """
+    compiler, environment = toolchain.compiler(), toolchain.environment()
+
+    def compile(work: Work) -> Path:
+        work.call([*compiler, *flags, "-c", "-o", PROGRAM, name], environment)
+        return work.folder / PROGRAM
+
+    path, _ = make(key_of(name, *sources.values(), toolchain.identity(), *flags), sources, compile)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SimulationError(f"cannot read what was compiled: {error}") from error
+
+
 def compile_harness(
     sources: Mapping[str, str | bytes], *flags: str, of: str = ""
 ) -> tuple[Path, bool]:
@@ -132,7 +153,7 @@ def compile_files(
     Parameters
     ----------
     sources : dict of str to content
-        The files, and what they include.
+        The files, what they include, and what else is linked, named *.o.
     files : dict of str to list of str
         Flags of each file beside those of all.
     of : str
@@ -152,6 +173,7 @@ def compile_files(
 
     def compile(work: Work) -> Path:
         objects = [str(Path(name).with_suffix(".o")) for name in files]
+        linked = [*objects, *(name for name in sources if name.endswith(".o"))]
 
         def one(name: str, to: str) -> None:
             work.call([*compiler, *flags, *files[name], "-c", "-o", to, name], environment)
@@ -160,7 +182,7 @@ def compile_files(
         ordered = sorted(zip(files, objects, strict=True), key=lambda pair: -len(sources[pair[0]]))
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
             list(pool.map(one, *zip(*ordered, strict=True)))
-        work.call([*compiler, *flags, "-o", PROGRAM, *objects], environment)
+        work.call([*compiler, *flags, "-o", PROGRAM, *linked], environment)
         return work.folder / PROGRAM
 
     contents = [part if isinstance(part, str) else part.hex() for part in sources.values()]

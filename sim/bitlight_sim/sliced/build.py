@@ -1,5 +1,7 @@
 """Compiling a netlist into a program, once for each content."""
 
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -19,7 +21,7 @@ GATES = [
     *(f"-fno-{name}" for name in ("gcse", "ipa-cp", "ipa-icf")),
 ]
 COUNTERS = ["-mprefer-vector-width=512"]
-# First file of the model, which also has the contents of its memories.
+# The contents of memories, beside the tables.
 MEMORIES = """\
 asm(R"(
     .pushsection .rodata
@@ -44,7 +46,13 @@ def build(acc: Accelerator) -> tuple[Path, bool]:
     SimulationError
         If there is no compiler, it fails, or the design's control depends on its data.
     """
-    return _compiled(source.write(reading.read(acc)), of=programs.identity(acc, "sliced"))
+    of = programs.identity(acc, "sliced")
+    sources = _texts("harness.cpp", "model.hpp", "drive.hpp")
+    flags = [*COMPILE, *toolchain.native(), "-O2"]
+    with ThreadPoolExecutor(1) as beside:  # the harness is the same for all designs
+        harness = beside.submit(programs.compile_object, sources, "harness.cpp", *flags)
+        written = source.write(reading.read(acc))
+        return _compiled(written, {"harness.o": harness.result()}, {}, of)
 
 
 @dataclass(frozen=True)
@@ -68,22 +76,35 @@ def build_counting(acc: Accelerator, family: Family) -> Counting:
     """The same, in the form for a family, with counters of all that has a name; see `build`."""
     netlist = reading.read(acc, family, signals=True)
     written = source.write(netlist, counted=True)
-    program, _ = _compiled(written, "counters.hpp")
+    sources = _texts("harness.cpp", "drive.hpp", "counters.hpp")
+    flags = ["-O3", "-DCOUNTED", *toolchain.accepted(*COUNTERS)]
+    groups = {"groups.inc": written.groups}
+    program, _ = _compiled(written, sources | groups, {"harness.cpp": flags})
     return Counting(program, netlist, written.counters)
 
 
-def _compiled(written: source.Source, *more: str, of: str = "") -> tuple[Path, bool]:
-    here = "bitlight_sim.sliced"
-    names = [(here, "harness.cpp"), (here, "model.hpp"), *((here, name) for name in more)]
-    sources: dict[str, str | bytes] = {
-        name: resources.files(package).joinpath(name).read_text(encoding="utf-8")
-        for package, name in (*names, ("bitlight_sim.native", "drive.hpp"))
-    }
-    sources |= {"model.inc": written.declared, "rows.bin": written.rows}
+def _compiled(
+    written: source.Source,
+    harness: Mapping[str, str | bytes],
+    files: Mapping[str, list[str]],
+    of: str = "",
+) -> tuple[Path, bool]:
+    """The program of a model and its harness, of which these files are yet to be compiled."""
     gates = ["-O2", *toolchain.accepted(*GATES)]
-    counting = ["-O3", "-DCOUNTED", *toolchain.accepted(*COUNTERS)]
-    files = {"harness.cpp": counting if more else ["-O2"]}
-    for n, text in enumerate(written.files):
-        sources[f"model{n}.cpp"] = text if n else text + MEMORIES
-        files[f"model{n}.cpp"] = gates
-    return programs.compile_files(sources, files, *COMPILE, *toolchain.native(), of=of)
+    names = [f"model{n}.cpp" for n in range(len(written.files))]
+    sources = {
+        **_texts("model.hpp", "edge.hpp"),
+        **harness,
+        "tables.cpp": written.tables + MEMORIES,
+        "rows.bin": written.rows,
+        **dict(zip(names, written.files, strict=True)),
+    }
+    flags = {**files, "tables.cpp": ["-O2"], **dict.fromkeys(names, gates)}
+    return programs.compile_files(sources, flags, *COMPILE, *toolchain.native(), of=of)
+
+
+def _texts(*names: str) -> dict[str, str]:
+    """Files of this folder, or what drives all engines."""
+    package = {"drive.hpp": "bitlight_sim.native"}
+    folders = {name: resources.files(package.get(name, "bitlight_sim.sliced")) for name in names}
+    return {name: folder.joinpath(name).read_text("utf-8") for name, folder in folders.items()}

@@ -18,6 +18,7 @@
 #endif
 
 #include "drive.hpp"
+#include "groups.inc"
 #include "model.hpp"
 
 #ifndef DRAIN

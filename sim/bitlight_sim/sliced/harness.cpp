@@ -1,7 +1,5 @@
 // The model of single gates: every lane has an image of its own.
 
-#include <iterator>
-
 #include "drive.hpp"
 #include "model.hpp"
 #ifdef COUNTED
@@ -35,8 +33,6 @@ void transpose(uint32_t (&block)[32]) {
 
 Word& part(Vector& vector, unsigned group) { return reinterpret_cast<Word*>(&vector)[group]; }
 
-Word& word(const unsigned (&place)[1]) { return W[place[0]]; }
-
 Word spread(bool bit) { return bit ? ~Word(0) : Word(0); }
 
 Counters counters;
@@ -50,13 +46,13 @@ struct Model : Unwatched {
     Model() { start(); }
 
     void inputs(bool reset, bool valid, bool ready) {
-        word(rst) = spread(reset);
-        word(i__valid) = spread(valid);
-        word(o__ready) = spread(ready);
+        W[ports.rst] = spread(reset);
+        W[ports.i__valid] = spread(valid);
+        W[ports.o__ready] = spread(ready);
     }
     void settle() { ::settle(); }
-    bool ready() const { return word(i__ready); }
-    bool valid() const { return word(o__valid); }
+    bool ready() const { return W[ports.i__ready]; }
+    bool valid() const { return W[ports.o__valid]; }
     bool advance() {
         if (counting_) counters.look();
         ::advance();
@@ -72,7 +68,6 @@ struct Model : Unwatched {
     bool end(const char* path) { return counters.write(path); }
 
     void put(const Images& images, uint64_t round, const Beat<const uint32_t>& beat) {
-        constexpr unsigned width = std::size(i__payload);
         for (unsigned group = 0; group < LANES / 32; ++group)
             for (uint64_t word = 0; word < beat.words; ++word) {
                 uint32_t block[32];
@@ -81,18 +76,17 @@ struct Model : Unwatched {
                     block[lane] = image < images.count ? beat.of(image)[word] : 0;
                 }
                 transpose(block);
-                for (unsigned bit = 0; bit < 32 && 32 * word + bit < width; ++bit)
-                    part(V[i__payload[32 * word + bit]], group) = block[bit];
+                for (unsigned bit = 0; bit < 32 && 32 * word + bit < ports.taken; ++bit)
+                    part(V[ports.payload[32 * word + bit]], group) = block[bit];
             }
     }
 
     void get(const Images& images, uint64_t round, const Beat<uint32_t>& beat) {
-        constexpr unsigned width = std::size(O);
         output();
         for (unsigned group = 0; group < LANES / 32; ++group)
             for (uint64_t word = 0; word < beat.words; ++word) {
                 uint32_t block[32] = {};
-                for (unsigned bit = 0; bit < 32 && 32 * word + bit < width; ++bit)
+                for (unsigned bit = 0; bit < 32 && 32 * word + bit < ports.given; ++bit)
                     block[bit] = part(O[32 * word + bit], group);
                 transpose(block);
                 for (unsigned lane = 0; lane < 32; ++lane) {

@@ -1,4 +1,4 @@
-// Words and vectors, and what the generated model does with them.
+// Words and vectors, what a model does with them, and what every model has.
 
 #pragma once
 
@@ -74,6 +74,22 @@ inline void copy(Vector* to, const Vector* from, unsigned width) {
 
 }  // namespace
 
+extern Vector V[], M[], O[];  // M: memories of vectors; O: the output, once it is wanted
+extern Word W[];
 extern "C" const uint64_t rows[];  // of the read-only memories
 
-#include "model.inc"
+// Where ports are, in V or W; `given` is how many vectors O has.
+extern const struct Ports {
+    unsigned rst, i__valid, o__ready, i__ready, o__valid;
+    const unsigned* payload;
+    unsigned taken, given;
+} ports;
+
+void start();    // before the first cycle
+void settle();   // all words but registers
+void output();   // O
+void advance();  // the clock edge
+
+// Around each change of a group of registers that are counted.
+void keep(unsigned group);
+void tally(unsigned group);
