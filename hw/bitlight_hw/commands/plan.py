@@ -64,6 +64,7 @@ def plan(
     bitlight plan fashion28 --cycles 20000      the cheapest with that interval
     bitlight plan fashion28 --luts 5000         the fastest that fits
     bitlight plan fashion28 --luts 9000 --target ecp5-25k
+    bitlight plan fashion28 --fill --target ecp5-25k   the most images/s of that FPGA
     """
     from bitlight_hw.estimate import Estimate
     from bitlight_hw.layerplans import around, layers
@@ -102,7 +103,7 @@ def plan(
     if (device.cells and occupied > device.cells) or (
         device.blocks and total.blocks > device.blocks
     ):
-        console.print(f"it does not fit {target}: try --luts, or more --cycles", soft_wrap=True)
+        console.print(f"it does not fit {target}: try --fill, --luts, or more --cycles", soft_wrap=True)
     rate = mhz * 1e6 / acc.cycles_per_image
     console.print(
         f"interval {acc.cycles_per_image:,} cycles, latency {acc.latency:,} cycles: "
