@@ -111,11 +111,25 @@ def _random(images: np.ndarray) -> Network:
     return freeze(module.eval(), design.input_shape, design.bits, sample[:100])
 
 
-def _bits(net: Network | None, images: np.ndarray) -> np.ndarray:
+def bits_of(net: Network | None, images: np.ndarray, upto: int | None = None) -> np.ndarray:
+    """A network's bits, after so many layers or all; without a network the pixels, uint8."""
     if net is None:
         return images.reshape(len(images), -1)
-    parts = [net.forward(images[k : k + BATCH]) for k in range(0, len(images), BATCH)]
+    parts = [net.forward(images[k : k + BATCH], upto) for k in range(0, len(images), BATCH)]
     return np.concatenate([part.reshape(len(part), -1) for part in parts]).astype(np.uint8)
+
+
+def bits_of_views(net: Network | None, images: np.ndarray, upto: int | None = None) -> np.ndarray:
+    """The bits of every view of images, view by view."""
+    seen = (np.ascontiguousarray(view) for view in VIEWS.of(images))
+    return np.concatenate([bits_of(net, view, upto) for view in seen])
+
+
+def ridge_of_views(net: Network | None, images: np.ndarray, labels: np.ndarray) -> RidgeHead:
+    """A ridge head that has learnt every view of images."""
+    head = RidgeHead()
+    fit_held_out(head, bits_of_views(net, images), labels, hold_out=0, views=VIEWS.count)
+    return head
 
 
 def few(labels: np.ndarray, number: int, seed: int) -> np.ndarray:
@@ -141,19 +155,10 @@ def _scores(task: Task, bits: np.ndarray, tests: np.ndarray) -> dict[str, Any]:
     return found
 
 
-def _head_of_views(task: Task, net: Network | None) -> RidgeHead:
-    bits = np.concatenate(
-        [_bits(net, np.ascontiguousarray(seen)) for seen in VIEWS.of(task.images)]
-    )
-    head = RidgeHead()
-    fit_held_out(head, bits, task.labels, hold_out=0, views=VIEWS.count)
-    return head
-
-
 def _with_views(task: Task, net: Network | None, tests: np.ndarray) -> dict[str, Any]:
     """The same with all images, mirrored and moved as well; test images are seen as they are."""
     started = time.perf_counter()
-    head = _head_of_views(task, net)
+    head = ridge_of_views(net, task.images, task.labels)
     seconds = time.perf_counter() - started
     right = head.predict(tests) == task.test_labels
     accuracy, low, high = bootstrap(right[np.newaxis])
@@ -191,12 +196,13 @@ def _answers(folder: Path, task: Task) -> np.ndarray:
 def compare(task: Task, folders: Sequence[Path]) -> dict[str, Any]:
     """natural32's ridge heads on all images beside networks that know the task's images alone."""
     net = extractors.features("natural32")
-    tests = _bits(net, task.tests)
+    tests = bits_of(net, task.tests)
     head = RidgeHead(selection="leave-one-out")
-    head.fit(_bits(net, task.images), task.labels)
+    head.fit(bits_of(net, task.images), task.labels)
+    viewed = ridge_of_views(net, task.images, task.labels)
     ours = {
         "natural32": head.predict(tests) == task.test_labels,
-        "natural32, ten views": _head_of_views(task, net).predict(tests) == task.test_labels,
+        "natural32, ten views": viewed.predict(tests) == task.test_labels,
     }
     found: dict[str, Any] = {
         name: {"accuracy": bootstrap(right[np.newaxis])} for name, right in ours.items()
@@ -233,7 +239,7 @@ def measure(task: Task, rtl: int | None) -> dict[str, Any]:
             if name in found:
                 continue
             say(f"{task.name}: {name}")
-            bits, tests = _bits(used, task.images), _bits(used, task.tests)
+            bits, tests = bits_of(used, task.images), bits_of(used, task.tests)
             row = {"values": bits.shape[1], **_scores(task, bits, tests)}
             if small:
                 row["views"] = _with_views(task, used, tests)

@@ -1,18 +1,19 @@
-"""Leroux et al.'s Table 2 on flowers12, with natural32 as the extractor: docs/natural.md's table.
+"""Leroux et al.'s Table 2 with natural32 as the extractor: docs/natural.md's tables.
 
-python -m bitlight_lab.figures.flowers DATA [--row ROW] [--few | --all]
+python -m bitlight_lab.figures.table2 DATA TARGET [--row ROW] [--images N]
 
-DATA holds flowers12/train and flowers12/test. Every row is trained on all images, or on 20 of each
-species, and answers the same test images. Rows that the hardware takes part in see the bits that
-the RTL gives. Trainings and answers are kept in build/flowers, so that a run that was cut goes on.
+DATA holds the folders that `bitlight_lab.figures.natural` names. Every row is trained on all images
+of the target, or on some of each class, and answers the same test images. Rows that the hardware
+takes part in see the bits that the RTL gives. Trainings are kept in build/table2, so that a run
+that was cut goes on.
 
-The paper's future work is the last rows: natural32's last layers become float ones in software,
-begin with its own bits as weights, and are trained on the task.
+On flowers12 the paper's future work is the last rows: natural32's last layers become float ones in
+software, begin with its own bits as weights, and are trained on the task.
 """
 
 import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,27 +23,36 @@ import click
 import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
-from torch import nn
 
 from bitlight import Network, extractors
 from bitlight.heads import BinaryHead, LinearHead, RidgeHead
-from bitlight.heads.heldout import fit_held_out
-from bitlight.nn import BinaryConv2d, Scale, Sign, pixels_to_floats
-from bitlight.training import Arrays, Recipe, latent_size, thaw, train
+from bitlight.training import Arrays, Recipe, latent_size, train
+from bitlight.training.recipes import Precision
 from bitlight.training.run import weights_of
 from bitlight.training.session import Session
 from bitlight.zoo.designs import Design
-from bitlight.zoo.modules import logit_scale
 from bitlight_lab.benchmarks.harness import machine
-from bitlight_lab.figures.natural import RAW, SEEDS, VIEWS, Task, few, tasks, write
+from bitlight_lab.figures.natural import (
+    RAW,
+    SEEDS,
+    VIEWS,
+    Task,
+    bits_of,
+    bits_of_views,
+    few,
+    ridge_of_views,
+    tasks,
+    write,
+)
+from bitlight_lab.figures.tails import tail, work_left
 from bitlight_lab.papers.intervals import Interval, bootstrap, right
 from bitlight_lab.papers.leroux.hardware import simulate
 from bitlight_lab.papers.leroux.networks import logits
 from bitlight_lab.papers.leroux.rows import LOGISTIC_C
 from bitlight_lab.papers.markdown import percent, signed, table
 
-BEGUN = Path("build/flowers")
-ALL, FEW = "all", 20
+BEGUN = Path("build/table2")
+ALL = "all"
 SCRATCH, BINARY, TUNED = "float, from scratch", "binary, from scratch", "binary, fine-tuned"
 A, B = "(a) binary last layer", "(b) float last layer"
 RIDGE, VIEWED, LOGISTIC = "ridge", "ridge, ten views", "logistic"
@@ -55,13 +65,13 @@ HEADS: dict[str, Callable[[int], Any]] = {
 }
 # Layers of natural32 that stay hardware.
 CUTS = {TWO: 7, THREE: 6}
-# The trainings of networks; binary ones from scratch and float ones as docs/natural.md has them.
-FROM_SCRATCH = Recipe(epochs=40, batch_size=48, shift=4, estimator="approx-sign")
+# The trainings of networks; their epochs and precision are the target's.
+FROM_SCRATCH = Recipe(batch_size=48, shift=4, estimator="approx-sign")
 RECIPES = {
     BINARY: FROM_SCRATCH,
     SCRATCH: replace(FROM_SCRATCH, learning_rate=1e-3, estimator="ste"),
     # A third of the rate from scratch, as for every fine-tuning of the paper's rows.
-    TUNED: replace(FROM_SCRATCH, epochs=20, learning_rate=1e-3),
+    TUNED: replace(FROM_SCRATCH, learning_rate=1e-3),
     # Of views of bits, ten for each image.
     TWO: Recipe(epochs=4, batch_size=48, learning_rate=1e-3, flip=False),
     THREE: Recipe(epochs=4, batch_size=48, learning_rate=1e-3, flip=False),
@@ -77,6 +87,7 @@ ORDER = (
     (A, BINARY),
     (B, BINARY),
     (RIDGE, BINARY),
+    (VIEWED, BINARY),
     (TUNED, B),
     (TUNED, VIEWED),
     (TUNED, SCRATCH),
@@ -86,17 +97,76 @@ ORDER = (
 )
 
 
+@dataclass(frozen=True)
+class Target:
+    """What the table asks of a task.
+
+    Attributes
+    ----------
+    name : str
+    numbers : tuple
+        How many images of each class rows learn from, or ALL.
+    epochs : callable
+        Of a network from scratch, for so many images; half as many of one that is fine-tuned.
+    precision : str
+        In which networks are trained.
+    rows : tuple of str
+    tests : int, optional
+        Test images of each class that are asked about; by default all.
+    """
+
+    name: str
+    numbers: tuple[int | str, ...]
+    epochs: Callable[[int], int]
+    precision: Precision
+    rows: tuple[str, ...] = ROWS
+    tests: int | None = None
+
+    def task(self, data: Path) -> Task:
+        """Images to learn from, and those that are asked about."""
+        (task,) = tasks(data, self.name)
+        if self.tests is None:
+            return task
+        asked = np.sort(few(task.test_labels, self.tests, seed=0))
+        return replace(task, tests=task.tests[asked], test_labels=task.test_labels[asked])
+
+    def recipe(self, row: str, number: int | str, images: int, seed: int) -> Recipe:
+        """How a row's network is trained on so many images."""
+        recipe = replace(RECIPES[row], seed=seed)
+        if row not in CUTS:
+            epochs = self.epochs(images) // (2 if row == TUNED else 1)
+            recipe = replace(recipe, epochs=epochs, precision=self.precision)
+        return recipe if number == ALL else replace(recipe, batch_size=FEW_BATCH)
+
+
+def _epochs(images: int) -> int:
+    """As many as show 16,000 images, but no fewer than five."""
+    return max(5, 16_000 // images)
+
+
+TARGETS = {
+    target.name: target
+    for target in (
+        Target("flowers12", (ALL, 20), lambda images: 40, "bfloat16"),
+        Target("cifar10", (100, 20), _epochs, "float32", ROWS[:-2], tests=200),
+        Target("unseen50", (100, 20), _epochs, "float32", ROWS[:-2]),
+    )
+}
+
+
 @dataclass(eq=False)
 class Bench:
     """What the rows need, made when it is first wanted.
 
     Attributes
     ----------
+    target : Target
     task : Task
     net : Network
         The extractor.
     """
 
+    target: Target
     task: Task
     net: Network
 
@@ -122,42 +192,39 @@ class Bench:
     def _network(
         self, row: str, images: np.ndarray, labels: np.ndarray, seed: int, number: int | str
     ) -> tuple[np.ndarray, dict[str, Any]]:
-        folder = BEGUN / f"{row.replace(', ', '-').replace(' ', '-')}-{number}-{seed}"
-        recipe = self._recipe(row, number, seed)
+        name = f"{row.replace(', ', '-').replace(' ', '-')}-{number}-{seed}"
+        folder = BEGUN / self.target.name / name
+        recipe = self.target.recipe(row, number, len(images), seed)
         start = self.net if row == TUNED else None
         twin = row == SCRATCH
         session = Session(self.design, recipe, folder, "cpu", twin, start=start)
         session.train(Arrays(images, labels))
+        history = json.loads((folder / "history.json").read_text())["epochs"]
+        figures: dict[str, Any] = {"losses": [round(epoch["loss"], 3) for epoch in history]}
         if twin:
             module = self.design.build(int(labels.max()) + 1, twin=True)
             weights_of(folder, module)
-            return logits(module.eval(), self.task.tests).argmax(1), {}
+            return logits(module.eval(), self.task.tests).argmax(1), figures
         net = Network.load(folder / "network.bnn")
         tests = simulate(net, self.task.tests)
-        return net.logits(tests.values).argmax(1), {"network": net.id, **tests.figures}
-
-    def _recipe(self, row: str, number: int | str, seed: int) -> Recipe:
-        recipe = replace(RECIPES[row], seed=seed)
-        return recipe if number == ALL else replace(recipe, batch_size=FEW_BATCH)
+        return net.logits(tests.values).argmax(1), {"network": net.id, **figures, **tests.figures}
 
     def _head(
         self, row: str, images: np.ndarray, labels: np.ndarray, seed: int
     ) -> tuple[np.ndarray, dict[str, Any]]:
         tests, figures = self.tests(len(self.net.layers))
         if row == VIEWED:
-            bits, labels = self._views(images, labels, len(self.net.layers))
-            head: Any = _ridge_of_views(bits, labels)
+            head: Any = ridge_of_views(self.net, images, labels)
         else:
-            bits = self.net.forward(images)
-            head = HEADS[row](seed).fit(bits, labels)
+            head = HEADS[row](seed).fit(bits_of(self.net, images), labels)
         return head.predict(tests), figures
 
     def _tail(
         self, row: str, images: np.ndarray, labels: np.ndarray, seed: int, number: int | str
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """natural32's last layers as float ones, and a float last layer."""
-        cut, recipe = CUTS[row], self._recipe(row, number, seed)
-        bits, labels = self._views(images, labels, cut)
+        cut, recipe = CUTS[row], self.target.recipe(row, number, len(images), seed)
+        bits, labels = bits_of_views(self.net, images, cut), np.tile(labels, VIEWS.count)
         shape = (-1, *self.net.shapes[cut])
         samples = Arrays(bits.reshape(shape), labels)
         steps = recipe.epochs * (len(bits) // recipe.batch_size)
@@ -168,14 +235,6 @@ class Bench:
         train(module, samples, recipe)
         tests, figures = self.tests(cut)
         return logits(module, tests.reshape(shape)).argmax(1), figures
-
-    def _views(
-        self, images: np.ndarray, labels: np.ndarray, cut: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The bits of every view of images, view by view."""
-        seen = [np.ascontiguousarray(view) for view in VIEWS.of(images)]
-        bits = np.concatenate([self.net.forward(view, cut) for view in seen])
-        return bits, np.tile(labels, VIEWS.count)
 
     def tests(self, cut: int) -> tuple[np.ndarray, dict[str, Any]]:
         """The RTL's bits of the test images after so many layers, and how they were compared."""
@@ -189,67 +248,9 @@ class Bench:
         return {}
 
 
-def _ridge_of_views(bits: np.ndarray, labels: np.ndarray) -> RidgeHead:
-    head = RidgeHead()
-    fit_held_out(head, bits, labels[: len(labels) // VIEWS.count], hold_out=0, views=VIEWS.count)
-    return head
-
-
-class Signed(nn.Module):
-    """Bits as ±1."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """0 and 1 to −1 and 1."""
-        return 2 * x - 1
-
-
-class Softened(nn.Module):
-    """A convolution whose latent weights are no longer seen through their signs.
-
-    Parameters
-    ----------
-    layer : BinaryConv2d
-    latent : float
-        What latent weights are divided by: those of ±latent give the binary layer's sums.
-    """
-
-    def __init__(self, layer: BinaryConv2d, latent: float) -> None:
-        super().__init__()
-        self.layer, self.latent = layer, latent
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(N, in, H, W) to (N, out, H', W')."""
-        return self.layer.sums(x, self.layer.weight / self.latent)
-
-
-def tail(net: Network, cut: int, classes: int, images: np.ndarray, latent: float) -> nn.Sequential:
-    """natural32's layers from `cut` on as float ones, for the bits before them, and a last layer.
-
-    Every sum begins as the binary network's; in the place of the signs is hardtanh, whose gradient
-    the straight-through estimator lends them.
-    """
-    design = Design("vgg32", software_head=True)
-    body = design.extractor(design.build(classes))
-    thaw(net, body, [pixels_to_floats(torch.from_numpy(images))], latent=latent)
-    parts: list[nn.Module] = [Signed()]
-    stage = -1
-    for part in body.children():
-        stage += isinstance(part, BinaryConv2d | nn.MaxPool2d)
-        if stage >= cut:
-            soft = Softened(part, latent) if isinstance(part, BinaryConv2d) else part
-            parts.append(nn.Hardtanh() if isinstance(part, Sign) else soft)
-    last = nn.Linear(net.n_features, classes)
-    return nn.Sequential(*parts, nn.Flatten(), last, Scale(logit_scale(net.n_features)))
-
-
-def work_left(net: Network, cut: int) -> float:
-    """The share of an image's products that leave the hardware, without the last layer's."""
-    return 1 - net.upto(cut).work / net.work
-
-
-def runs(rows: tuple[str, ...]) -> Iterator[tuple[str, int | str, int]]:
+def runs(target: Target, rows: tuple[str, ...]) -> Iterator[tuple[str, int | str, int]]:
     """Row, images of each class and seed, what matters most first."""
-    for number in (ALL, FEW):
+    for number in target.numbers:
         for row in sorted(rows, key=lambda row: row not in SEVERAL):
             fixed = number == ALL and row in (RIDGE, VIEWED, LOGISTIC)
             for seed in SEEDS if row in SEVERAL and not fixed else SEEDS[:1]:
@@ -273,55 +274,63 @@ def difference(found: dict[str, Any], above: str, below: str, number: int | str)
     return bootstrap(*pair) if all(map(len, pair)) else None
 
 
-def summary(found: dict[str, Any]) -> dict[str, Any]:
+def summary(target: Target, found: dict[str, Any]) -> dict[str, Any]:
     """Accuracies and differences with their intervals."""
     accuracies, order = {}, {}
-    for number in (ALL, FEW):
-        have = {row: answers(found, row, number) for row in ROWS}
+    for number in target.numbers:
+        have = {row: answers(found, row, number) for row in target.rows}
         accuracies[str(number)] = {row: bootstrap(a) for row, a in have.items() if len(a)}
         pairs = {f"{a} − {b}": difference(found, a, b, number) for a, b in ORDER}
         order[str(number)] = {name: pair for name, pair in pairs.items() if pair}
     return {"accuracy": accuracies, "order": order}
 
 
-def tables(found: dict[str, Any]) -> str:
+def tables(target: Target, found: dict[str, Any]) -> str:
     """The tables as Markdown."""
-    told = summary(found)
+    told = summary(target, found)
 
-    def cells(kind: str, name: str, form: Callable[[Interval], str]) -> list[str]:
-        columns = (told[kind][str(number)].get(name) for number in (ALL, FEW))
-        return [name, *("" if value is None else form(value) for value in columns)]
+    def lines(kind: str, names: Iterable[str], form: Callable[[Interval], str]) -> list[list[str]]:
+        columns = [told[kind][str(number)] for number in target.numbers]
+        return [
+            [name, *(form(column[name]) if name in column else "" for column in columns)]
+            for name in names
+            if any(name in column for column in columns)
+        ]
 
-    rows = [cells("accuracy", row, percent) for row in ROWS]
-    order = [cells("order", f"{a} − {b}", signed) for a, b in ORDER]
-    head = ["", "all", f"{FEW} of each"]
-    return table(head, rows) + "\n" + table(head, order)
+    head = ["", *(ALL if number == ALL else f"{number} of each" for number in target.numbers)]
+    accuracies = lines("accuracy", target.rows, percent)
+    order = lines("order", (f"{a} − {b}" for a, b in ORDER), signed)
+    return table(head, accuracies) + "\n" + table(head, order)
 
 
 @click.command()
 @click.argument("data", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("name", metavar="TARGET", type=click.Choice(list(TARGETS)))
 @click.option("--row", "wanted", multiple=True, type=click.Choice(ROWS), help="Only these.")
-@click.option("--few/--all", "sparse", default=None, help="Only those with few images, or all.")
-def main(data: Path, wanted: tuple[str, ...], sparse: bool | None) -> None:
-    """Train what is missing, write docs/raw/natural/flowers12-table2.json, print the tables."""
-    (task,) = tasks(data, "flowers12")
+@click.option("--images", "only", metavar="N", help="Only those that learn from N of each class.")
+def main(data: Path, name: str, wanted: tuple[str, ...], only: str | None) -> None:
+    """Train what is missing, write docs/raw/natural/TARGET-table2.json, print the tables."""
+    target = TARGETS[name]
+    task = target.task(data)
     net = extractors.features("natural32")
-    raw = RAW / "flowers12-table2.json"
+    raw = RAW / f"{name}-table2.json"
     about = {"extractor": net.id, "test_images": len(task.tests)}
     kept = json.loads(raw.read_text()) if raw.exists() else {}
-    found = {"machine": machine(), **about, "runs": kept.get("runs", {})}
     if any(kept.get(name, value) != value for name, value in about.items()):
-        found["runs"] = {}
-    found["work_left"] = {row: work_left(net, cut) for row, cut in CUTS.items()}
-    bench = Bench(task, net)
-    for row, number, seed in runs(wanted or ROWS):
-        if key(row, number, seed) in found["runs"] or sparse is (number == ALL):
+        kept = {}
+    found: dict[str, Any] = {"machine": machine(), **about, "runs": {}} | kept
+    if cuts := {row: work_left(net, cut) for row, cut in CUTS.items() if row in target.rows}:
+        found["work_left"] = cuts
+    bench = Bench(target, task, net)
+    for row, number, seed in runs(target, wanted or target.rows):
+        if key(row, number, seed) in found["runs"] or only not in (None, str(number)):
             continue
         print(f"{row}, {number}, seed {seed}", flush=True)
         found["runs"][key(row, number, seed)] = bench.run(row, number, seed)
-        write(raw, found | summary(found))
-    write(raw, found | summary(found))
-    print(tables(found))
+        found["machine"] = machine()
+        write(raw, found | summary(target, found))
+    write(raw, found | summary(target, found))
+    print(tables(target, found))
 
 
 if __name__ == "__main__":

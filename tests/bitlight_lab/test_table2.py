@@ -1,4 +1,4 @@
-"""The paper's second table on flowers12: its rows on a few images, with the golden model as RTL."""
+"""The paper's second table: its rows on a few images, with the golden model as RTL."""
 
 import base64
 import json
@@ -11,11 +11,13 @@ from click.testing import CliRunner
 
 from bitlight import Network, extractors
 from bitlight.nn import pixels_to_floats
-from bitlight_lab.figures import flowers, natural
+from bitlight_lab.figures import natural, table2
+from bitlight_lab.figures.tails import tail, work_left
 from bitlight_lab.papers import intervals
 from bitlight_lab.papers.leroux.hardware import Simulated
 
 torch.set_num_threads(1)
+FLOWERS = table2.TARGETS["flowers12"]
 
 
 @pytest.fixture
@@ -43,14 +45,14 @@ def golden(monkeypatch):
         asked.append(net.id)
         return Simulated(net.forward(images), len(images), 0, 1.0)
 
-    monkeypatch.setattr(flowers, "simulate", simulate)
+    monkeypatch.setattr(table2, "simulate", simulate)
     return asked
 
 
 @pytest.mark.parametrize("cut", [6, 7])
 def test_a_tail_begins_with_the_sums_of_the_binary_network(net, task, cut):
     latent = 0.2
-    module = flowers.tail(net, cut, 2, task.images, latent).eval()
+    module = tail(net, cut, 2, task.images, latent).eval()
     bits = net.forward(task.tests, cut).reshape(-1, *net.shapes[cut])
     with torch.no_grad():
         found = module[:3](pixels_to_floats(torch.from_numpy(bits)))
@@ -63,8 +65,8 @@ def test_a_tail_begins_with_the_sums_of_the_binary_network(net, task, cut):
 
 def test_heads_and_tails_learn_from_bits(net, task, golden, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    bench = flowers.Bench(task, net)
-    for row in (flowers.A, flowers.B, flowers.RIDGE, flowers.VIEWED, flowers.TWO):
+    bench = table2.Bench(FLOWERS, task, net)
+    for row in (table2.A, table2.B, table2.RIDGE, table2.VIEWED, table2.TWO):
         run = bench.run(row, "all", 0)
         assert intervals.right(run["right"], 16).mean() > 0.9, row
         assert (run["images"], run["bits_different"]) == (32, 0)
@@ -73,15 +75,14 @@ def test_heads_and_tails_learn_from_bits(net, task, golden, tmp_path, monkeypatc
 
 def test_a_network_is_fine_tuned_from_natural32(net, task, golden, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    small = {
-        row: replace(recipe, epochs=1, batch_size=16) for row, recipe in flowers.RECIPES.items()
-    }
-    monkeypatch.setattr(flowers, "RECIPES", small)
-    bench = flowers.Bench(task, net)
-    run = bench.run(flowers.TUNED, "all", 0)
-    folder = tmp_path / "build/flowers/binary-fine-tuned-all-0"
+    small = {row: replace(recipe, batch_size=16) for row, recipe in table2.RECIPES.items()}
+    monkeypatch.setattr(table2, "RECIPES", small)
+    bench = table2.Bench(replace(FLOWERS, epochs=lambda images: 2, precision="float32"), task, net)
+    run = bench.run(table2.TUNED, "all", 0)
+    folder = tmp_path / "build/table2/flowers12/binary-fine-tuned-all-0"
     result = json.loads((folder / "result.json").read_text())
     assert (result["start"], result["layers_taken"]) == (net.id, 8)
+    assert (result["recipe"]["epochs"], len(run["losses"])) == (1, 1)
     assert golden == [result["id"]] == [run["network"]]
 
 
@@ -93,22 +94,41 @@ def test_differences_are_those_of_pairs():
     found = {
         "test_images": 240,
         "runs": {
-            flowers.key(flowers.TUNED, "all", 0): run(ours),
-            flowers.key(flowers.BINARY, "all", 0): run(theirs),
+            table2.key(table2.TUNED, "all", 0): run(ours),
+            table2.key(table2.BINARY, "all", 0): run(theirs),
         },
     }
-    value, low, high = flowers.difference(found, flowers.TUNED, flowers.BINARY, "all")
+    value, low, high = table2.difference(found, table2.TUNED, table2.BINARY, "all")
     assert value == pytest.approx(0.1)
     assert 0 < low < value < high < 0.15
-    assert flowers.difference(found, flowers.TUNED, flowers.BINARY, 20) is None
-    text = flowers.tables(found)
+    assert table2.difference(found, table2.TUNED, table2.BINARY, 20) is None
+    text = table2.tables(FLOWERS, found)
     assert "| binary, fine-tuned | 90.0 (" in text
     assert "| binary, fine-tuned − binary, from scratch | +10.0 (" in text
-    assert flowers.summary(found)["accuracy"]["20"] == {}
+    assert table2.summary(FLOWERS, found)["accuracy"]["20"] == {}
+
+
+@pytest.mark.parametrize("name", ["cifar10", "unseen50"])
+def test_networks_from_scratch_see_their_images_twice_as_often(name):
+    for images, epochs in ((200, 80), (1000, 16), (5000, 5)):
+        recipes = [table2.TARGETS[name].recipe(row, 20, images, 7) for row in table2.RECIPES]
+        told = dict(zip(table2.RECIPES, recipes, strict=True))
+        assert told[table2.BINARY].epochs == told[table2.SCRATCH].epochs == epochs
+        assert told[table2.TUNED].epochs == epochs // 2
+        assert {recipe.seed for recipe in recipes} == {7}
+
+
+def test_some_test_images_of_each_class_are_asked_about(task, monkeypatch):
+    monkeypatch.setattr(table2, "tasks", lambda data, only: iter([task]))
+    target = replace(FLOWERS, tests=3)
+    asked = target.task(None)
+    assert np.bincount(asked.test_labels).tolist() == [3, 3]
+    np.testing.assert_array_equal(asked.tests, target.task(None).tests)
+    assert FLOWERS.task(None) is task
 
 
 def test_work_that_leaves_the_hardware(net):
-    shares = [flowers.work_left(net, cut) for cut in (8, 7, 6)]
+    shares = [work_left(net, cut) for cut in (8, 7, 6)]
     assert shares[0] == 0
     assert shares[1] == pytest.approx(37_748_736 / net.work)
     assert shares[2] == pytest.approx(1.5 * shares[1])
@@ -116,12 +136,12 @@ def test_work_that_leaves_the_hardware(net):
 
 def test_the_command_goes_on_where_it_stopped(net, task, golden, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(flowers, "RAW", tmp_path)
-    monkeypatch.setattr(flowers, "tasks", lambda data, only: iter([task]))
-    command = [str(tmp_path), "--row", flowers.RIDGE]
-    assert CliRunner().invoke(flowers.main, command, catch_exceptions=False).exit_code == 0
+    monkeypatch.setattr(table2, "RAW", tmp_path)
+    monkeypatch.setattr(table2, "tasks", lambda data, only: iter([task]))
+    command = [str(tmp_path), "flowers12", "--row", table2.RIDGE]
+    assert CliRunner().invoke(table2.main, command, catch_exceptions=False).exit_code == 0
     first = json.loads((tmp_path / "flowers12-table2.json").read_text())
     assert len(first["runs"]) == 4
-    again = CliRunner().invoke(flowers.main, command, catch_exceptions=False)
+    again = CliRunner().invoke(table2.main, command, catch_exceptions=False)
     assert again.output.startswith("| ")
     assert len(golden) == 1
