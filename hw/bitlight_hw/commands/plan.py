@@ -103,7 +103,9 @@ def plan(
     if (device.cells and occupied > device.cells) or (
         device.blocks and total.blocks > device.blocks
     ):
-        console.print(f"it does not fit {target}: try --fill, --luts, or more --cycles", soft_wrap=True)
+        console.print(
+            f"it does not fit {target}: try --fill, --luts, or more --cycles", soft_wrap=True
+        )
     rate = mhz * 1e6 / acc.cycles_per_image
     console.print(
         f"interval {acc.cycles_per_image:,} cycles, latency {acc.latency:,} cycles: "
