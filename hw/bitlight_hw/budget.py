@@ -100,7 +100,10 @@ def fastest(net: Network, family: Family, budget: Budget, cycles: int | None = N
         if found is not None:
             return found
         if search.effort > PATIENCE:
-            return search.any_within(intervals[place + 1 :], budget)
+            found = search.any_within(intervals[place + 1 :], budget)
+            if found is not None:
+                return found
+            break
     raise search.refusal(intervals, budget)
 
 
@@ -180,13 +183,13 @@ class Search:
                 found = tables(taken), folding
         return found and found[1]
 
-    def any_within(self, intervals: list[int], budget: Budget) -> Folding:
-        """The first that fits, with what bounds leave out put aside."""
+    def any_within(self, intervals: list[int], budget: Budget) -> Folding | None:
+        """The first that fits, with what bounds leave out put aside; None where none does."""
         while True:
             near = replace(budget, luts=budget.luts - self.excess)
             place = self.first_within(intervals, near)
             if place == len(intervals):
-                raise self.refusal(intervals, budget)
+                return None
             bound, folding = next(self.foldings(intervals[place], near))
             if budget.holds(self.ask(folding, bound), self.family):
                 return folding

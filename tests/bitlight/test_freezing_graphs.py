@@ -165,6 +165,7 @@ MODULES = {
 }
 ZOO = {
     "resnet20": (lambda: zoo.resnet20(width=4, blocks=1), (32, 32, 3)),
+    "resnet20 of two bits": (lambda: zoo.resnet20(width=4, blocks=1, levels=3), (32, 32, 3)),
     "resnet18": (lambda: zoo.resnet18(classes=7, width=2), (64, 64, 3)),
     "resnet18, pooled": (
         lambda: zoo.resnet18(classes=7, width=2, binary_shortcut=False),

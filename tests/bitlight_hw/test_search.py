@@ -142,6 +142,16 @@ def test_a_hurried_search_still_fits(monkeypatch):
         assert tables(Estimate.total(acc.estimate().values())) <= luts
 
 
+def test_a_hurried_search_says_that_nothing_fits(monkeypatch):
+    """The shortest interval alone is asked for, where carries take more places than there are."""
+    monkeypatch.setattr("bitlight_hw.budget.PATIENCE", 0)
+    net, family = chain(), FAMILIES["ecp5"]
+    search = Search(net, family)
+    least = int(search.least(search.base, None))
+    with pytest.raises(FoldingError, match="no folding fits"):
+        fastest(net, family, Budget(least, cells=least), search.base)
+
+
 @pytest.mark.parametrize("name", ["tfc", "cnv", "alexnet"])
 def test_a_large_network_is_refused_soon(name):
     net = TOPOLOGIES[name].random(0)

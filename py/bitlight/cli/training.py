@@ -99,6 +99,12 @@ def _recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
     help="Train without every so many-th class, of images in memory.",
 )
 @click.option("--input-bits", type=click.IntRange(1, 8), help="Of each value of the input.")
+@click.option(
+    "--levels",
+    type=click.IntRange(1, 255),
+    default=1,
+    help="L of the activations' levels 0 to L: 1 is their sign, 3 are two bits.",
+)
 @_recipe_options
 @click.option("--device", default="cpu", show_default=True, help="cpu, or cuda.")
 @click.option("--threads", type=click.IntRange(1), help="On the CPU.")
@@ -120,6 +126,7 @@ def train(
     whole: bool,
     leave_out: int | None,
     input_bits: int | None,
+    levels: int,
     device: str,
     threads: int | None,
     workers: int,
@@ -161,7 +168,7 @@ def train(
     recipe = dataclasses.replace(RECIPES.get(topology, Recipe()), **given)
     if threads is not None:
         torch.set_num_threads(threads)
-    design = Design(topology, width, input_bits, software_head)
+    design = Design(topology, width, input_bits, software_head, levels=levels)
     sources.tell_whole(images)
     moved = [name for name in ("shift", "cutout") if getattr(recipe, name)]
     samples = _samples(images, design, workers, reading, number, whole=whole, moved=moved)

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,8 @@ class Run:
     samples : int
         How many there are; a run resumes with the same number alone.
     parts : dict of objects with state_dict and load_state_dict
-        Module, optimizer and whatever else changes with the steps.
+        "module", the optimizer and whatever else changes with the steps. A run resumes with a
+        module of the same layers alone: some, as levels and signs, have no weights that differ.
     classes : sequence of str
         Names of the labels, where they have any; a run resumes with the same ones alone.
     """
@@ -87,6 +89,7 @@ class Run:
             "classes": list(classes),
         }
         self.recipe, self.classes = recipe, classes
+        self.layers = repr(parts["module"]).splitlines()
         self.saved = time.monotonic()
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
@@ -125,11 +128,20 @@ class Run:
         theirs, ours = content.get("classes"), list(self.classes)
         if theirs is not None and theirs != ours:
             differences.append(f"classes: {', '.join(theirs)}, not {', '.join(self.classes)}")
+        if not differences:
+            differences += self._other_layer(content.get("layers"))
         if differences:
             raise TrainingError(
                 f"{path} comes from another run ({'; '.join(differences)}): "
                 "take its recipe, or another folder"
             )
+
+    def _other_layer(self, theirs: list[str] | None) -> list[str]:
+        """The first layer that is another one; of checkpoints that do not tell theirs, none."""
+        for there, here in zip_longest(theirs or self.layers, self.layers, fillvalue="none"):
+            if there != here:
+                return [f"a layer: {there.strip()}, not {here.strip()}"]
+        return []
 
     @property
     def is_due(self) -> bool:
@@ -140,7 +152,7 @@ class Run:
         """Write a checkpoint."""
         if self.folder is None:
             return
-        content = self.origin | dataclasses.asdict(progress)
+        content = self.origin | dataclasses.asdict(progress) | {"layers": self.layers}
         content |= {name: part.state_dict() for name, part in self.parts.items()}
         buffer = io.BytesIO()
         torch.save(content, buffer)

@@ -134,6 +134,7 @@ class Session:
             return module, begun or self._thaw(self.start, module, samples)
         if self.start is not None:
             self._check_classes(self.start, samples.names)
+            self._check_design(self.start)
             weights_of(self.start, module)
         return module, {}
 
@@ -188,6 +189,20 @@ class Session:
             raise TrainingError(
                 f"the network in {folder} knows other classes, or in another order: {theirs}"
             )
+
+    def _check_design(self, folder: Path) -> None:
+        """See that a run's weights are of the same network, as far as that is recorded."""
+        ours, described = self.design.to_json(), self._of_run(folder).get("design")
+        if ours is None or described is None:
+            return
+        theirs = Design.from_json(described).to_json() or {}
+        other = [
+            f"{name} {theirs.get(name)}, not {ours[name]}"
+            for name in ours
+            if theirs.get(name) != ours[name]
+        ]
+        if other:
+            raise TrainingError(f"the network in {folder} is another one: {', '.join(other)}")
 
     def _teacher(self, classes: int) -> nn.Module | None:
         if self.teacher is None:

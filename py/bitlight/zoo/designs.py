@@ -35,6 +35,8 @@ class Design:
         frozen: an extractor, whose head is software anyway.
     own : Topology, optional
         In place of the one that has the name.
+    levels : int
+        L of the activations' levels 0 … L: 1 is their sign, 3 are two bits.
 
     Raises
     ------
@@ -47,6 +49,7 @@ class Design:
     input_bits: int | None = None
     software_head: bool = False
     own: Topology | None = None
+    levels: int = 1
 
     def __post_init__(self) -> None:
         if self.own is None and self.name not in DESIGNS:
@@ -110,10 +113,14 @@ class Design:
         topology = self.topology
         if topology is None:
             outputs = None if self.software_head else classes
-            body: nn.Module = resnet20(outputs, self.channels, estimator=estimator)
+            body: nn.Module = resnet20(
+                outputs, self.channels, estimator=estimator, levels=self.levels
+            )
         else:
             shape = topology.extractor if self.software_head else topology.classifying(classes)
-            body = modules.build(shape, estimator=estimator, pad_bit=pad_bit, dropout=dropout)
+            body = modules.build(
+                shape, estimator=estimator, pad_bit=pad_bit, dropout=dropout, levels=self.levels
+            )
         body = float_twin(body) if twin else body
         if not self.software_head:
             return body

@@ -42,6 +42,9 @@ class BinaryBlock(nn.Module):
     binary_shortcut : bool
         Whether the shortcut of a stride of 2 is the average pool's sign and a binary 1×1
         convolution, as in Bi-Real Net but for its float weights.
+    levels : int
+        L of the levels 0 … L that the convolution takes: 1 is the sign, 3 are two bits, which
+        batch norm spreads the values over.
     """
 
     def __init__(
@@ -52,10 +55,14 @@ class BinaryBlock(nn.Module):
         estimator: Estimator = "approx-sign",
         *,
         binary_shortcut: bool = False,
+        levels: int = 1,
     ) -> None:
         super().__init__()
-        self.sign = RSign(inputs, estimator)
-        self.conv = BinaryConv2d(inputs, outputs, 3, stride, 1)
+        self.sign = _activation(inputs, estimator, levels)
+        # Outside the image stands the level just above 0: there is no 0 itself.
+        self.conv = BinaryConv2d(
+            inputs, outputs, 3, stride, 1, levels=levels, pad_value=(levels + 1) // 2
+        )
         self.norm = IntegerBatchNorm2d(outputs)
         self.shortcut: nn.Module = nn.Identity()
         if binary_shortcut and (stride != 1 or inputs != outputs):
@@ -73,6 +80,15 @@ class BinaryBlock(nn.Module):
         """(N, inputs, H, W) to (N, outputs, H', W')."""
         y = self.norm(self.conv(self.sign(x)))
         return self.act(self.add(y, self.shortcut(x)))
+
+
+def _activation(channels: int, estimator: Estimator, levels: int) -> nn.Module:
+    """What is before a binary convolution: a learned threshold, or batch norm and L of them."""
+    if levels == 1:
+        return RSign(channels, estimator)
+    norm = nn.BatchNorm2d(channels)
+    nn.init.constant_(norm.weight, (levels + 1) / 2)
+    return nn.Sequential(norm, Levels(levels))
 
 
 class PooledShortcut(nn.Module):
@@ -162,6 +178,7 @@ def resnet20(
     *,
     estimator: Estimator = "approx-sign",
     blocks: int = 3,
+    levels: int = 1,
 ) -> ResidualNetwork | ResidualFeatures:
     """ResNet-20 of CIFAR with ReActNet's blocks, for images of 32×32×3.
 
@@ -178,6 +195,9 @@ def resnet20(
     estimator : as in `bitlight.nn.sign`
     blocks : int
         Pairs of convolutions in each stage.
+    levels : int
+        L of the activations' levels 0 … L before each binary convolution: 1 is their sign, 3 are
+        two bits.
 
     Examples
     --------
@@ -192,18 +212,13 @@ def resnet20(
     inputs = width
     for number in range(3):
         outputs = width << number
-        stages += [_block(number, k, inputs, outputs, estimator) for k in range(2 * blocks)]
-        inputs = outputs
+        for k in range(2 * blocks):
+            stride = 2 if number and not k else 1
+            stages.append(BinaryBlock(inputs, outputs, stride, estimator, levels=levels))
+            inputs = outputs
     if classes is None:
         return ResidualFeatures(stem, stages, inputs, estimator)
     return ResidualNetwork(stem, stages, inputs, classes)
-
-
-def _block(number: int, k: int, inputs: int, outputs: int, estimator: Estimator) -> nn.Module:
-    """The k-th of stage `number`; the first of the later ones halve the image."""
-    if k:
-        return BinaryBlock(outputs, outputs, 1, estimator)
-    return BinaryBlock(inputs, outputs, 2 if number else 1, estimator)
 
 
 def resnet18(

@@ -124,3 +124,23 @@ def test_a_run_goes_on_from_another_ones_weights(tmp_path):
     named.names = ("upper", "lower")
     with pytest.raises(TrainingError, match="knows other classes, or in another order"):
         Session(SMALL, still, tmp_path / "more", start=tmp_path / "named").train(named)
+
+
+def test_levels_are_part_of_the_network(tmp_path):
+    """They have no weights: a checkpoint of signs fits the shapes of levels."""
+    signs, levels = Design("small28", 0.25), Design("small28", 0.25, levels=3)
+    rng = np.random.default_rng(0)
+    samples = Arrays(rng.integers(0, 256, (32, 28, 28, 1), np.uint8), rng.integers(0, 2, 32))
+    recipe = Recipe(epochs=1, batch_size=16, precision="float32")
+    result = Session(levels, recipe, tmp_path / "levels").train(samples)
+    assert Design.from_json(result["design"]) == levels
+    net = Network.load(tmp_path / "levels" / "network.bnn")
+    assert net.layers[0].threshold.shape[1] == 3
+    Session(signs, recipe, tmp_path / "signs").train(samples)
+    with pytest.raises(TrainingError, match=r"a layer: \(2\): Sign\(\), not \(2\): Levels\(3\)"):
+        Session(levels, recipe, tmp_path / "signs").train(samples)
+    with pytest.raises(TrainingError, match="levels 1, not 3"):
+        Session(levels, recipe, tmp_path / "new", start=tmp_path / "signs").train(samples)
+    frozen = Network.load(tmp_path / "signs" / "network.bnn")
+    with pytest.raises(TrainingError, match="Levels.*has no place"):
+        Session(levels, recipe, tmp_path / "thawed", start=frozen).train(samples)
