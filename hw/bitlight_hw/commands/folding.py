@@ -38,7 +38,7 @@ def folding_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="The most images/s, at the predicted clock, that fits the FPGA of --target.",
         ),
         click.option(
-            "--clock",
+            "--reach",
             type=click.FloatRange(0, min_open=True),
             help="With --fill, MHz that it is predicted to reach: the fewest cycles that do.",
         ),
@@ -78,7 +78,7 @@ def accelerator(
     cycles: int | None = None,
     luts: int | None = None,
     fill: bool = False,
-    clock: float | None = None,
+    reach: float | None = None,
     folding: str | None = None,
     dataflow: str | None = None,
     project: int | None = None,
@@ -105,8 +105,8 @@ def accelerator(
         raise FoldingError("give --cycles, --luts or --fill, or else --folding")
     if fill and cycles is not None:
         raise FoldingError("give --fill or --cycles: --fill asks for the most images/s")
-    if clock is not None and not fill:
-        raise FoldingError("--clock goes with --fill: what a folding reaches is always told")
+    if reach is not None and not fill:
+        raise FoldingError("--reach goes with --fill: what a folding reaches is always told")
     net = sources.network(network)
     flows = dataflow.split("/") if dataflow and "/" in dataflow else dataflow
     projection = _projection(net, project, project_seed, project_shift, project_fold)
@@ -115,7 +115,7 @@ def accelerator(
             return Accelerator(net, pairs(network, folding), flows, projection)
         if luts is None and not fill:
             return Accelerator(net, fold(net, cycles), flows, projection)
-        filling, within = {"part": target, "clock": clock}, {"cycles": cycles, "target": target}
+        filling, within = {"part": target, "clock": reach}, {"cycles": cycles, "target": target}
         chosen = filling if fill else within
         return _within(net, luts, target, bus, flows, projection, chosen)
 

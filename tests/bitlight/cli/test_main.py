@@ -412,7 +412,7 @@ def test_a_part_is_filled(run, net, tmp_path):
     filled = json.loads(file.read_text())
     assert filled["total"]["occupied"] <= 0.85 * 5280
     mhz = filled["clock"]["mhz"]
-    options = ("--fill", "--clock", f"{0.9 * mhz}", "--target", "ice40-up5k", "--json", file)
+    options = ("--fill", "--reach", f"{0.9 * mhz}", "--target", "ice40-up5k", "--json", file)
     assert run("plan", net, *options)[0] == 0
     assert json.loads(file.read_text())["clock"]["mhz"] >= 0.9 * mhz
 
@@ -423,7 +423,7 @@ def test_a_part_is_filled(run, net, tmp_path):
         (("--folding", "2,3/3,4", "--cycles", "100"), "give --cycles, --luts or --fill"),
         (("--fill", "--cycles", "100"), "--fill asks for the most images/s"),
         (("--fill",), "part must be an FPGA of known size, ecp5-25k"),
-        (("--clock", "50"), "--clock goes with --fill"),
+        (("--reach", "50"), "--reach goes with --fill"),
         (("--folding", "published"), "foldings are published for tfc, sfc, lfc, cnv"),
         (("--dataflow", "both"), "dataflow must be"),
         (("--luts", "3"), "no folding fits 3 look-up tables"),
