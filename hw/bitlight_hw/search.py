@@ -167,8 +167,10 @@ def _filling(
         rated = choice.best() if clock is None else choice.fewest_cycles(clock)
         return rated.folding
     folding = _fastest_graph(net, found.family, budget)
+    if clock is None:
+        return folding
     reached = Plan.of(net, folding).clock(found.family.name)
-    if clock is not None and (reached is None or reached.mhz < clock):
+    if reached is None or reached.mhz < clock:
         told = "none" if reached is None else f"{reached.mhz:.0f} MHz"
         raise FoldingError(
             f"the fastest folding of a graph that fits is predicted to reach {told}, not {clock:g}"

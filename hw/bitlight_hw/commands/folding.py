@@ -100,8 +100,7 @@ def accelerator(
     """
     from bitlight_hw import Accelerator, fold
 
-    asked = {"--cycles": cycles is not None, "--luts": luts is not None, "--fill": fill}
-    if folding is not None and any(asked.values()):
+    if folding is not None and (cycles is not None or luts is not None or fill):
         raise FoldingError("give --cycles, --luts or --fill, or else --folding")
     if fill and cycles is not None:
         raise FoldingError("give --fill or --cycles: --fill asks for the most images/s")
