@@ -131,7 +131,6 @@ def chosen(ways: int) -> int:
 # What kinds of path are called where people read of them.
 WORDS = {
     "added": "sum",
-    "base": "place of the next window",
     "choice": "choice of a pair's sum",
     "clip": "clipping",
     "count": "position of a pool",
@@ -143,7 +142,7 @@ WORDS = {
     "greatest": "comparison",
     "keep": "registers that keep a beat",
     "memory": "block RAM",
-    "moved": "place of the window",
+    "moved": "places in the ring",
     "multiplied": "product in look-up tables",
     "number": "count of mismatches",
     "numbers": "sum of mismatches",
@@ -157,7 +156,9 @@ WORDS = {
     "step": "counters of the weights",
     "tables": "weights in look-up tables",
     "total": "accumulator",
+    "turns": "position of the window in the frame",
     "used": "results on their way",
+    "way": "way to the next word",
     "write": "writing of a word",
 }
 
@@ -288,22 +289,21 @@ class Depths:
                 yield Path("greatest", valid + 1, unit.bits)
 
     def _ring(self, unit: Window, valid: float, ready: float, part: str = "") -> Iterator[Path]:
-        """Its counters choose by how much two distances and two places move."""
-        sizes = [unit.run, unit.lines, unit.repeats, unit.columns, unit.rows]
-        loops = sum(size > 1 for size in sizes)
-        ends = max(compared(size) for size in sizes) + self.known["pick"] * max(loops - 1, 0)
-        width, place = unit.count_of(unit.depth).width, area.bits(unit.depth)
+        """Two distances and a place, which move by what is in registers."""
+        ways = unit.ways(unit.depth)
         given = ready + 1
         # A digit more, by which a carry comes in.
-        yield Path("due", max(ends, given), width + 1, part=part)
-        yield Path("room", max(ends, given, valid), width + 1, part=part)
-        if loops:
-            whole = unit.depth & (unit.depth - 1) == 0
-            yield Path("place", max(ends, given) + (0 if whole else self.known["wrap"]), part=part)
-            yield Path("moved", max(ends, given), far=True, part=part)
-            moves = [by for by in unit.moves() if by % unit.depth]
-            if not whole and unit.columns * unit.rows > 1:
-                yield Path("base", self.known["moves"] * len(moves), 2 * place, chains=2, part=part)
+        yield Path("due", given, ways.due.width + 1, part=part)
+        yield Path("room", max(given, valid), ways.room.width + 1, part=part)
+        place = area.bits(unit.depth)
+        yield Path("moved", max(given, valid) + 1, far=True, part=part)
+        if ways.in_turn:
+            yield Path("place", 0, place, part=part)
+        else:
+            yield Path("place", 0 if ways.whole else 1, place + (not ways.whole), part=part)
+        if ways.sizes:
+            yield Path("way", compared(ways.sizes[0]) + 1, part=part)
+            yield Path("turns", given + 1, far=True, part=part)
         if self.family.in_blocks(unit.depth, unit.width):
             yield Path("memory", start="memory", far=True, part=part)
             yield Path("enable", given, far=True, part=part)

@@ -18,7 +18,7 @@ from bitlight_hw.units.outbox import give
 from bitlight_hw.units.pipeline import delay, register
 from bitlight_hw.units.rom import LATENCY, Rom
 from bitlight_hw.units.separate import separate
-from bitlight_hw.units.unit import Unit, counter
+from bitlight_hw.units.unit import Unit, turn
 from bitlight_hw.units.window import LATENCY as RING
 from bitlight_hw.units.window import Window, ring
 
@@ -130,11 +130,7 @@ class Lanes(Unit):
         read = separate(m, platform, "parameters", rom)
         step, room = Signal(), Signal()
         m.d.comb += [self.i.ready.eq(room), step.eq(self.i.valid & room)]
-        place = Const(0, 1)
-        if self.folds > 1:
-            place = counter(self.folds, "place")
-            with m.If(step):
-                m.d.sync += place.eq(Mux(place == self.folds - 1, 0, place + 1))
+        place, _ = turn(m, step, self.folds, "place")
         stages = self._reading + self.registers
         done = Signal(stages)
         m.d.sync += done.eq(Cat(step, done))

@@ -19,7 +19,7 @@ from bitlight_hw.units.popcount import Popcount
 from bitlight_hw.units.recall import recall_estimate, recall_parts
 from bitlight_hw.units.rom import LATENCY, Rom
 from bitlight_hw.units.separate import separate
-from bitlight_hw.units.unit import Unit, counter
+from bitlight_hw.units.unit import Unit, counter, turn
 from bitlight_hw.units.window import LATENCY as RING
 from bitlight_hw.units.window import Window, ring
 
@@ -149,7 +149,11 @@ class MatrixVector(Unit):
 
     def roms(self, family: families.Family) -> dict[str, Rom]:
         """The memories: weights as the family's popcount wants them, and starts of the sums."""
-        return {name: Rom(held.words) for name, held in self.contents(family).items()}
+        late = {"weight": Popcount.kind(family, self.bits).late}
+        return {
+            name: Rom(held.words, LATENCY + late.get(name, 0))
+            for name, held in self.contents(family).items()
+        }
 
     def contents(self, family: families.Family) -> dict[str, Contents]:
         """What the memories of `roms` hold, by name."""
@@ -227,9 +231,8 @@ class MatrixVector(Unit):
         parts += kind.parts(family, self.pe, self.simd, self.bits, kinds)
         parts += area.registers(2 * self.simd * self.bits + len(self.o.payload))
         if self.places > 1:
-            # Words of a queue: two places that move on and two distances.
-            parts += area.Parts(queue=1, queue_bits=area.bits(self.places))
-            parts += area.memory(family, self.places, len(self.o.payload))
+            queue = self.queue.parts(family)
+            parts += area.Parts({f"queue_{name}": count for name, count in queue.items()})
         if self.input_stationary and outputs > 2:
             parts += recall_parts(family, self.pe * width, outputs - 2)
         return parts
@@ -389,14 +392,10 @@ class MatrixVector(Unit):
 
 def _turn(m: Module, step: Value, size: int, name: str) -> tuple[Value, Value, Value]:
     """A counter that goes around, and registers that tell whether it is at its first and last."""
+    count, last = turn(m, step, size, name)
     if size == 1:
-        return Const(0, 1), Const(1), Const(1)
-    count = counter(size, name)
-    first, last = Signal(name=f"{name}_first", init=1), Signal(name=f"{name}_last")
+        return count, Const(1), last
+    first = Signal(name=f"{name}_first", init=1)
     with m.If(step):
-        m.d.sync += [
-            count.eq(Mux(last, 0, count + 1)),
-            first.eq(last),
-            last.eq(count == size - 2),
-        ]
+        m.d.sync += first.eq(last)
     return count, first, last

@@ -4,13 +4,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from amaranth import Const, Module, Mux, Signal
+from amaranth import Const, Module, Mux, Signal, Value
 
 from bitlight_hw import area
 from bitlight_hw.estimate import Estimate
 from bitlight_hw.family import Family
 from bitlight_hw.timing import AWAIT, GIVE, TAKE, Step
-from bitlight_hw.units.unit import Unit, counter
+from bitlight_hw.units.unit import Unit, turn
 
 
 class Pad(Unit):
@@ -80,23 +80,30 @@ class Pad(Unit):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        sizes = (self.height + 2 * self.rows, self.across + 2 * self.columns, self.inner)
-        y, x, n = counters = [counter(size, name) for size, name in zip(sizes, "yxn", strict=True)]
-        inside = Signal()
-        first = Signal()
-        above = (y < self.rows) | (x < self.columns)
-        below = (y >= self.rows + self.height) | (x >= self.columns + self.across)
+        step = Signal()
+        here: Value = step
+        inside: Value = Const(1)
+        ends: Value = Const(1)
+        for name, size, frame in [
+            ("n", self.inner, 0),
+            ("x", self.across, self.columns),
+            ("y", self.height, self.rows),
+        ]:
+            place, last = turn(m, here, size + 2 * frame, name)
+            if frame:
+                within = Signal(name=f"{name}_within")
+                with m.If(here):
+                    begins, leaves = place == frame - 1, place == frame + size - 1
+                    m.d.sync += within.eq(begins | (within & ~leaves))
+                inside = inside & within
+            here, ends = here & last, ends & last
+        first = Signal(init=1)
+        with m.If(step):
+            m.d.sync += first.eq(ends)
         m.d.comb += [
-            inside.eq(~(above | below)),
-            first.eq((y == 0) & (x == 0) & (n == 0)),
             self.o.valid.eq(self.i.valid | ~(inside | first)),
             self.o.payload.eq(Mux(inside, self.i.payload, Const(self.value, self.width))),
             self.i.ready.eq(self.o.ready & inside),
+            step.eq(self.o.valid & self.o.ready),
         ]
-        turn = self.o.valid & self.o.ready
-        for place, size in zip(reversed(counters), reversed(sizes), strict=True):
-            end = place == size - 1
-            with m.If(turn):
-                m.d.sync += place.eq(Mux(end, 0, place + 1))
-            turn = turn & end
         return m

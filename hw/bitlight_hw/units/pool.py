@@ -14,7 +14,7 @@ from bitlight_hw.timing import GIVE, TAKE, Step
 from bitlight_hw.units.numbers import integers
 from bitlight_hw.units.recall import Recall, Strobe, recall_estimate, recall_parts
 from bitlight_hw.units.separate import separate
-from bitlight_hw.units.unit import Unit, counter
+from bitlight_hw.units.unit import Unit, turn
 
 
 class Pool(Unit):
@@ -90,20 +90,16 @@ class Pool(Unit):
         recall = separate(m, platform, "recall", self._unfinished)
         opening = separate(m, platform, "opening", Strobe(0, self.stride))
         closing = separate(m, platform, "closing", Strobe(self.kernel - 1, self.stride))
-        position = counter(self.length, "position")
         step = Signal()
-        line_end = Signal()
         m.d.comb += [
             self.o.valid.eq(self.i.valid & closing.now),
             self.i.ready.eq(self.o.ready | ~closing.now),
             step.eq(self.i.valid & self.i.ready),
             recall.step.eq(step),
-            line_end.eq(position == self.length - 1),
         ]
+        _, line_end = turn(m, step & recall.last, self.length, "position")
         for strobe in (opening, closing):
             m.d.comb += [strobe.step.eq(step & recall.last), strobe.restart.eq(line_end)]
-        with m.If(step & recall.last):
-            m.d.sync += position.eq(Mux(line_end, 0, position + 1))
 
         windows = [recall.state.word_select(age, self.width) for age in range(kept)]
         aged = [Signal(self.width, name=f"age{age}") for age in range(kept + 1)]

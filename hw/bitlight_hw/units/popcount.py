@@ -25,8 +25,9 @@ ONE_INSTRUCTION = 64
 class Popcount(wiring.Component):
     """count[k] + carry[k] = Σ_n 2^n·popcount(x_n XOR w_k), `stages` cycles later.
 
-    Bit plane n of the SIMD elements of `vector` is x_n, which comes `early` cycles before its
-    words[k], `stored(w_k)`. Without `en` the count is nobody's, and may be anything.
+    Bit plane n of the SIMD elements of `vector` is x_n, which comes `early` cycles before the
+    first of these stages. Its words[k], `stored(w_k)`, come `late` cycles behind that, from
+    registers. Without `en` the count is nobody's, and may be anything.
 
     Parameters
     ----------
@@ -37,6 +38,7 @@ class Popcount(wiring.Component):
 
     stages: int
     early: int = 0
+    late: int = 0
     vector: Any
     en: Any
     words: Any
@@ -127,6 +129,7 @@ class PairPopcount(Popcount):
     """
 
     stages = 3
+    late = 1
 
     @staticmethod
     def stored(words: np.ndarray) -> np.ndarray:
@@ -167,9 +170,8 @@ class PairPopcount(Popcount):
             lanes = range(lane, min(lane + 2, self.simd))
             pairs.append((lanes, [register(m, x) for x in self._sums(lanes)]))
         for pe, word in enumerate(self.words):
-            held = register(m, word, f"word{pe}")
             chosen = [
-                register(m, Array(sums)[held[lanes.start : lanes.stop]], f"pair{pe}")
+                register(m, Array(sums)[word[lanes.start : lanes.stop]], f"pair{pe}")
                 for lanes, sums in pairs
             ]
             m.d.comb += self.count[pe].eq(register(m, _sum(chosen), f"count{pe}"))
@@ -193,12 +195,13 @@ class ParityPopcount(Popcount):
     with the running parities W of the weights, which the memory holds in their place, and X of the
     input, which all words share. A C is one look-up table of six inputs.
 
-    Elements of one bit. Three stages: W and X, the falls, the count. If SIMD is even, the last lane
+    Elements of one bit. Three stages: X, the falls, the count. If SIMD is even, the last lane
     is left out of the parity and is the carry. X of many lanes is too deep for one cycle: the input
-    comes a cycle before the weights, and the parities of its pieces are taken first.
+    comes a cycle before the first stage, and the parities of its pieces are taken first.
     """
 
     stages = 3
+    late = 1
 
     def __init__(self, pe: int, simd: int, bits: int) -> None:
         super().__init__(pe, simd, bits)
@@ -253,7 +256,7 @@ class ParityPopcount(Popcount):
             running = running_parity([*vector[: self._in_pairs]], lut_inputs)
         inputs = register(m, Cat(running, vector[self._in_pairs :]), "inputs")
         for pe, word in enumerate(self.words):
-            parity = register(m, word, f"weights{pe}") ^ inputs
+            parity = word ^ inputs
             falls = Cat(_fall(*parity[lane : lane + 3]) for lane in lanes)
             falls = register(m, falls, f"falls{pe}")
             rest = register(m, parity[self._in_pairs - 1 :], f"rest{pe}")

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from bitlight_hw import area
 from bitlight_hw import family as families
 from bitlight_hw.estimate import Estimate
+from bitlight_hw.units.unit import turn
 
 
 def recall_estimate(family: families.Family, width: int, depth: int) -> Estimate:
@@ -60,23 +61,18 @@ class Recall(wiring.Component):
         family, width = families.of(platform), len(self.update)
         # The word that is fetched must not be the one that is written.
         early = family.in_blocks(self.depth, width) and self.depth > 2
-        index = Signal(range(self.depth))
-        ahead = Signal(range(self.depth), init=1 + early)
+        index, last = turn(m, self.step, self.depth, "index")
+        ahead, _ = turn(m, self.step, self.depth, "ahead", (1 + early) % self.depth)
         m.submodules.memory = memory = family.ram(self.depth, width)
         write, read = memory.write_port(), memory.read_port()
         m.d.comb += [
-            self.last.eq(index == self.depth - 1),
+            self.last.eq(last),
             write.addr.eq(index),
             write.data.eq(self.update),
             write.en.eq(self.step),
             read.addr.eq(ahead),
             read.en.eq(self.step),
         ]
-        with m.If(self.step):
-            m.d.sync += [
-                index.eq(Mux(self.last, 0, index + 1)),
-                ahead.eq(Mux(ahead == self.depth - 1, 0, ahead + 1)),
-            ]
         if early:
             state = Signal(width, reset_less=True)
             m.d.comb += self.state.eq(state)

@@ -17,24 +17,27 @@ from bitlight_hw.family import Family
 from bitlight_hw.units.contents import Contents
 from bitlight_hw.units.pipeline import delay, register
 
-# Cycles from an address to its word.
+# Cycles from an address to its word, at least.
 LATENCY = 2
 # Bits of one constant in the text: tools take time that grows with the square of an initial block.
 CHUNK = 4096
 
 
 class Rom(wiring.Component):
-    """lane k = words[addr, k], two cycles later, if `en` is set in the cycle between.
+    """lane k = words[addr, k], `cycles` later, if `en` is set in the cycle after the address.
 
     For a simulator each lane is a memory of its own, since narrow words are fast there, and reads
     nothing without `en`. For an FPGA
     all lanes are one memory: look-up tables, or block RAM with words side by side where the ROM is
     deeper than a row of blocks; `Family.rom_shape` is the rule. The second register holds what was
-    read from block RAM, and else the address.
+    read from block RAM, and else the address. More are where they take fewest bits: before the
+    address, or behind the choice of one of the words that lie side by side.
 
     Parameters
     ----------
     words : bool array, shape (depth, lanes, width)
+    cycles : int
+        From an address to its word, two at least.
     """
 
     addr: Any
@@ -43,8 +46,9 @@ class Rom(wiring.Component):
     # Some are made for their places or estimate alone; Amaranth would warn of each.
     _MustUse__silence = True
 
-    def __init__(self, words: np.ndarray) -> None:
+    def __init__(self, words: np.ndarray, cycles: int = LATENCY) -> None:
         self.words = words
+        self.cycles = cycles
         self.depth, self.lanes, self.width = words.shape
         self.contents = Contents(words)
         super().__init__(
@@ -89,7 +93,7 @@ class Rom(wiring.Component):
         m = Module()
         family = families.of(platform)
         if family is families.SIMULATION:
-            held = register(m, self.addr, "held")
+            held = delay(m, self.addr, self.cycles - 1, "held")
             for lane in self._stored:
                 m.submodules[f"memory{lane}"] = words = Words(
                     self.words[:, lane], name=f"rom{lane}"
@@ -108,12 +112,16 @@ class Rom(wiring.Component):
         block = family.rom_shape(self.depth, width) is not None
         style = styles.rom(family.name, "block" if block else "tables") if family.block else {}
         m.submodules.memory = words = Words(packed, styles.text(style))
+        before, behind = self.cycles - LATENCY, 0
+        if side > 1:
+            before, behind = behind, before
+        addr = delay(m, self.addr, before, "early")
         # Block RAM is slow to give: nothing but a register is behind it.
-        m.d.comb += words.addr.eq(self.addr if block else register(m, self.addr, "held"))
+        m.d.comb += words.addr.eq(addr if block else register(m, addr, "held"))
         chosen = register(m, words.data, "row") if block else words.data
         if side > 1:
-            part = delay(m, self.addr >> (rows - 1).bit_length(), LATENCY, "part")
-            chosen = chosen.word_select(part, width)
+            part = delay(m, addr >> (rows - 1).bit_length(), LATENCY, "part")
+            chosen = delay(m, chosen.word_select(part, width), behind, "chosen")
         for index, lane in enumerate(self._stored):
             m.d.comb += self.data[lane].eq(chosen.word_select(index, self.width))
 

@@ -4,7 +4,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Cat, Module, Signal
 
 from bitlight_hw import area
 from bitlight_hw.estimate import Estimate
@@ -12,7 +12,7 @@ from bitlight_hw.family import Family
 from bitlight_hw.timing import GIVE, TAKE, Step
 from bitlight_hw.units.recall import Recall, Strobe, recall_estimate, recall_parts
 from bitlight_hw.units.separate import separate
-from bitlight_hw.units.unit import Unit, counter
+from bitlight_hw.units.unit import Unit, turn
 
 
 class Slide(Unit):
@@ -88,24 +88,19 @@ class Slide(Unit):
         lines = separate(m, platform, "lines", self._lines)
         row = separate(m, platform, "row", Strobe(tall - 1, self.stride[0]))
         column = separate(m, platform, "column", Strobe(wide - 1, self.stride[1]))
-        y = counter(self.height, "y")
         complete = Signal()
         step = Signal()
-        image_end = Signal()
         m.d.comb += [
             complete.eq(row.now & column.now),
             self.o.valid.eq(self.i.valid & complete),
             self.i.ready.eq(self.o.ready | ~complete),
             step.eq(self.i.valid & self.i.ready),
             lines.step.eq(step),
-            image_end.eq(y == self.height - 1),
             column.step.eq(step),
             column.restart.eq(lines.last),
             row.step.eq(step & lines.last),
-            row.restart.eq(image_end),
+            row.restart.eq(turn(m, step & lines.last, self.height, "y")[1]),
         ]
-        with m.If(step & lines.last):
-            m.d.sync += y.eq(Mux(image_end, 0, y + 1))
 
         newest = Cat(lines.state[:above], self.i.payload)  # a column of pixels, the top one first
         m.d.comb += lines.update.eq(newest[self.width :])

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from typing import Any
 
-from amaranth import Signal
+from amaranth import Const, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -96,6 +96,29 @@ def _streams(name: str, shape: Any) -> dict[str, Any]:
     return {f"{name}{index}": one for index, one in enumerate(shape)}
 
 
-def counter(size: int, name: str) -> Signal:
+def counter(size: int, name: str, init: int = 0) -> Signal:
     """A register that counts to size − 1, one bit wide at least: Verilog has no empty wires."""
-    return Signal(range(max(size, 2)), name=name)
+    return Signal(range(max(size, 2)), name=name, init=init)
+
+
+def turn(m: Module, step: Value, size: int, name: str, init: int = 0) -> tuple[Value, Value]:
+    """A counter that goes around, and whether it is at its last value, which is a register too.
+
+    Parameters
+    ----------
+    step : one bit, when it counts
+    size : int, how many values it has
+    init : int, the first
+    """
+    if size == 1:
+        return Const(0, 1), Const(1, 1)
+    count = counter(size, name, init)
+    last: Value = count
+    if size > 2:
+        last = Signal(name=f"{name}_last", init=init == size - 1)
+        with m.If(step):
+            m.d.sync += last.eq(count == size - 2)
+    wraps = size & (size - 1) == 0
+    with m.If(step):
+        m.d.sync += count.eq(count + 1 if wraps else Mux(last, 0, count + 1))
+    return count, last

@@ -45,8 +45,9 @@ NOMINAL = {"ecp5": 0.87, "ice40": 1.98}
 GROUPS = {
     "due": {"due"},
     "room": {"room"},
-    "read.addr": {"place", "base"},
-    "base": {"base", "moved"},
+    "place": {"place", "moved"},
+    "written": {"moved"},
+    "way": {"way"},
     "popcount.count": {"number", "numbers", "few"},
     "accumulator.count": {"number", "numbers", "few"},
     "popcount.inputs": {"parity"},
@@ -55,14 +56,13 @@ GROUPS = {
 }
 # What is begun from: levels as they would be thought of, and one of slack.
 KINDS = (
-    *("due", "room", "place", "moved", "base", "read", "write", "step", "used", "keep", "count"),
+    *("due", "room", "place", "moved", "way", "turns", "read", "write", "step", "used", "keep", "count"),
     *("frame", "rows", "choice", "number", "numbers", "few", "parity", "tables", "total"),
 )
 SIGNED = {*KINDS, "gear"}
 START: dict[str, float] = {
     **dict.fromkeys(KINDS, 0.0),
     **{
-        "base": 1.0,
         "number": 0.5,
         "gear": 0.0,
         "gear_state": 0.5,
@@ -74,9 +74,6 @@ START: dict[str, float] = {
         "pad_chain": 1.0,
         "pass": 1.0,
         "offer": 0.5,
-        "pick": 0.5,
-        "wrap": 1.0,
-        "moves": 0.5,
         "into": 0.0,
     },
     **{
@@ -86,7 +83,7 @@ START: dict[str, float] = {
         "slack_tables": 0.0,
         "slack_read": 0.0,
     },
-    **{f"slack_{kind}": 1.0 for kind in ("due", "room", "place", "base", "frame", "used")},
+    **{f"slack_{kind}": 1.0 for kind in ("due", "room", "place", "frame", "used")},
 }
 # Popcounts of 3 to 256 lanes by themselves have that many: nothing else is fitted to few of these.
 KEPT = {"number", "slack_number"}

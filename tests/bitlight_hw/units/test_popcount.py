@@ -46,7 +46,7 @@ class Miter(Elaboratable):
             self.plain.words[0].eq(self.word),
             self.plain.en.eq(self.en),
             self.body.vector.eq(self.vector),
-            self.body.words[0].eq(Cat(*self.body.stored(bits))),
+            self.body.words[0].eq(delay(m, Cat(*self.body.stored(bits)), self.body.late)),
             self.body.en.eq(self.en),
         ]
         expected = delay(m, self.plain.count[0], self.body.stages - self.plain.stages)
