@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from amaranth import Cat, Const, Module, Mux, Shape, Signal, Value, signed
+from amaranth import Cat, Module, Mux, Shape, Signal, Value, signed
 
 from bitlight_hw import area
 from bitlight_hw import family as families

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from amaranth import Cat, Const, Module, Mux, Shape, Signal, Value
@@ -83,7 +84,7 @@ class Ways:
 
     @property
     def room(self) -> Shape:
-        """Of that from a full ring to what is filled; less where words are freed before they come."""
+        """Of that from a full ring to what is filled; less where freed words have not come."""
         steps, freed = self._moves.T
         skipped = max(int(steps[freed > 0].max()) - 1, 0)
         return Shape.cast(range(-self.depth - skipped, 1))
@@ -141,9 +142,7 @@ class Ways:
             m.d.sync += way.eq(following)
         places = self._bits[1]
         every = Cat(way[kind] for kind in kinds.tolist())
-        on, freed, by, beyond = (
-            every[start:end] for start, end in zip(places, places[1:], strict=False)
-        )
+        on, freed, by, beyond = (every[start:end] for start, end in pairwise(places))
         return Chosen(on, freed, by, beyond)
 
 
