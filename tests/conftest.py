@@ -1,11 +1,16 @@
 """The command line as a user meets it."""
 
 import os
+import signal
 import sys
 
 # Several processes test at once: threads of torch that wait in a loop would take the processors
 # from each other, which made the heads' tests take four times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# A shell has what it starts in the background ignore Ctrl-C, and so would all that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest
 
