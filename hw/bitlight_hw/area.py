@@ -143,6 +143,7 @@ class Kinds:
         zero = {place for place, column in enumerate(columns) if not column.any()}
         self._none = min(zero, default=-1)
         self._kinds = kinds.reshape(pe, simd)
+        self._different: dict[range, np.ndarray] = {}
 
     def different(self, lanes: range) -> int:
         """PEs that have other bits there than those before."""
@@ -163,7 +164,10 @@ class Kinds:
         return len(found)
 
     def _rows(self, lanes: range) -> np.ndarray:
-        return np.unique(self._kinds[:, lanes.start : lanes.stop], axis=0)
+        if lanes not in self._different:
+            some = self._kinds[:, lanes.start : lanes.stop]
+            self._different[lanes] = np.unique(some, axis=0)
+        return self._different[lanes]
 
 
 def _sum(family: Family, field: str, unit: str, parts: Mapping[str, float]) -> float:

@@ -137,7 +137,7 @@ class Side(Unit):
         """A choice for each bit, a comparison for each stream, the counter."""
         count = sum(self.inner)
         parts = area.Parts(one=1, ways=len(self.inner), place_bits=area.bits(count))
-        parts += area.Parts(chosen=len(self.o.payload) * family.choice_luts(len(self.inner)))
+        parts += area.Parts(chosen=self.payload_bits("o") * family.choice_luts(len(self.inner)))
         return parts + area.counter(family, count)
 
     def elaborate(self, platform: Any) -> Module:

@@ -104,12 +104,12 @@ class Lanes(Unit):
     @property
     def queue(self) -> Window:
         """Where results wait."""
-        return ring(len(self.o.payload), self._latency + 1)
+        return ring(self.payload_bits("o"), self._latency + 1)
 
     def estimate(self, family: families.Family) -> Estimate:
         """Arithmetic, parameters, the queue, and what counts through them."""
         logic = area.logic(family, type(self).__name__.lower(), self.parts(family))
-        queue = family.ram_estimate(self._latency + 1, len(self.o.payload))
+        queue = family.ram_estimate(self._latency + 1, self.payload_bits("o"))
         product = self.products()
         if product is not None and area.in_multipliers(family, *product):
             logic += Estimate(dsps=self.lanes)
@@ -120,9 +120,9 @@ class Lanes(Unit):
         places = self._latency + 1
         parts = self.arithmetic(family) + Rom(self._words).contents.parts(family)
         parts += area.Parts(one=1, queue=1, queue_bits=area.bits(places))
-        parts += area.memory(family, places, len(self.o.payload))
+        parts += area.memory(family, places, self.payload_bits("o"))
         parts += area.counter(family, self.folds)
-        return parts + area.registers(self._reading * len(self.i.payload))
+        return parts + area.registers(self._reading * self.payload_bits("i"))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

@@ -229,7 +229,7 @@ class MatrixVector(Unit):
         parts += area.Parts({f"{several}_counts": self.pe * count})
         parts += area.counter(family, outputs) + area.counter(family, sums)
         parts += kind.parts(family, self.pe, self.simd, self.bits, kinds)
-        parts += area.registers(2 * self.simd * self.bits + len(self.o.payload))
+        parts += area.registers(2 * self.simd * self.bits + self.payload_bits("o"))
         if self.places > 1:
             queue = self.queue.parts(family)
             parts += area.Parts({f"queue_{name}": count for name, count in queue.items()})
@@ -245,9 +245,9 @@ class MatrixVector(Unit):
 
     def _memories(self, family: families.Family) -> Estimate:
         """The queue, the sums that wait, and shift registers where tables can be these."""
-        total = Estimate(buffer_bits=len(self.o.payload))
+        total = Estimate(buffer_bits=self.payload_bits("o"))
         if self.places > 1:
-            total = family.ram_estimate(self.places, len(self.o.payload))
+            total = family.ram_estimate(self.places, self.payload_bits("o"))
         if self.input_stationary and self.neuron_folds > 2:
             width = self.pe * self._sum.width
             total += recall_estimate(family, width, self.neuron_folds - 2)
@@ -275,7 +275,7 @@ class MatrixVector(Unit):
     @property
     def queue(self) -> Window:
         """Where results wait."""
-        return ring(len(self.o.payload), self.places)
+        return ring(self.payload_bits("o"), self.places)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

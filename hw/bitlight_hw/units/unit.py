@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from typing import Any
 
-from amaranth import Const, Module, Mux, Signal, Value
+from amaranth import Const, Module, Mux, Shape, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -72,6 +72,10 @@ class Unit(wiring.Component):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         self._make_streams()
         return getattr(self, name)
+
+    def payload_bits(self, stream: str) -> int:
+        """Bits of a beat of that stream, without the streams themselves."""
+        return Shape.cast({**self._shapes[0], **self._shapes[1]}[stream]).width
 
     @property
     @abstractmethod
