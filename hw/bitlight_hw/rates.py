@@ -31,6 +31,9 @@ FOLDINGS = 4
 ALL = 200
 # The share of a clock that is asked for which a folding is to have before queues are sized.
 NEAR = 0.95
+# The least share that a clock can be found to have before queues are sized: a ring whose depth
+# becomes a power of two gains so much.
+ROUGH = 0.75
 # How many are planned in full at most.
 PLANS = 12
 # Cycles, as multiples of the fewest that fit, beyond which the most images/s are not looked for.
@@ -85,7 +88,7 @@ class Rates:
             key=lambda rated: -rated.images_per_s,
         )
         for one in rough[:PLANS]:
-            if one.images_per_s <= best.images_per_s:
+            if one.images_per_s <= ROUGH * best.images_per_s:
                 break
             planned = self._fitting(one.folding)
             if planned is not None and planned.images_per_s > best.images_per_s:

@@ -76,6 +76,8 @@ KINDS: dict[type[Unit], str] = {
 DEVICES = ("xc7", "ecp5-85k", "ice40-up5k")
 # How much worse a part too few is than one too many, and how often what is too few is asked.
 TOO_FEW, ROUNDS = 3, 10
+# What parts of a matrix-vector unit's queue are called there.
+QUEUE = "queue_"
 # XNOR lanes of a layer, at most: what an iCE40 can hold, and a synthesis of seconds.
 LANES = 512
 
@@ -293,9 +295,12 @@ def fit(file: Path) -> None:
         family = families.named(TARGETS[device].family)
         counted = units_of(file, device, family)
         for field in ("luts", "carries", "ffs"):
-            found[family.name][field] |= {
-                kind: _factors(rows, field) for kind, rows in counted.items()
-            }
+            known = found[family.name][field]
+            known |= {kind: _factors(rows, field) for kind, rows in counted.items()}
+            if "matvec" not in counted:  # the queue in one is a ring
+                others = {k: v for k, v in known["matvec"].items() if not k.startswith(QUEUE)}
+                rings = {f"{QUEUE}{name}": factor for name, factor in known["window"].items()}
+                known["matvec"] = others | rings
     text = json.dumps(found, indent=1, sort_keys=True) + "\n"
     with replacing(str(FACTORS)) as out:
         out.write(text.encode())
