@@ -138,6 +138,8 @@ class Search:
         FoldingError
             If no folding fits, or none that fits takes so few cycles.
         """
+        self.known.clear()  # what did not fit another budget may fit this one
+        self.effort = self.excess = 0
         most = MOST_CYCLES if cycles is None else min(cycles, MOST_CYCLES)
         self.check_layers(most, budget)
         intervals = [interval for interval in self.intervals if interval <= most]

@@ -82,6 +82,16 @@ def test_the_fewest_cycles_at_a_clock(seed):
             Rates(Search(net, family), budget).fewest_cycles(2 * clocks[-1])
 
 
+def test_a_search_finds_the_same_again():
+    """What did not fit one budget is no answer to another."""
+    net, family = small(14, 40), FAMILIES["ecp5"]
+    search = Search(net, family)
+    free, tight = Budget(1 << 20, None, None), Budget(120, None, None)
+    found = [search.fastest(budget) for budget in (free, tight, free, tight)]
+    assert found[:2] == found[2:]
+    assert found[0] != found[1]
+
+
 def test_fold_fills_a_part():
     net, device = TOPOLOGIES["sampler"].random(0), part("ice40-up5k")
     acc = Accelerator(net, fold(net, part="ice40-up5k"))
