@@ -8,15 +8,18 @@ import sys
 # from each other, which made the heads' tests take four times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-# A shell has what it starts in the background ignore Ctrl-C, and so would all that tests start.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # as under nohup
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
-
 import pytest
 
 from bitlight.cli import main
+
+# A shell has what it starts in the background ignore Ctrl-C, nohup SIGHUP, and so would all that
+# tests start.
+for number, handler in [
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGHUP, signal.SIG_DFL),
+]:
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)
 
 
 @pytest.fixture

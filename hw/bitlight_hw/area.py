@@ -143,7 +143,7 @@ class Kinds:
         zero = {place for place, column in enumerate(columns) if not column.any()}
         self._none = min(zero, default=-1)
         self._kinds = kinds.reshape(pe, simd)
-        self._different: dict[range, np.ndarray] = {}
+        self._distinct: dict[range, np.ndarray] = {}
 
     def different(self, lanes: range) -> int:
         """PEs that have other bits there than those before."""
@@ -164,10 +164,10 @@ class Kinds:
         return len(found)
 
     def _rows(self, lanes: range) -> np.ndarray:
-        if lanes not in self._different:
+        if lanes not in self._distinct:
             some = self._kinds[:, lanes.start : lanes.stop]
-            self._different[lanes] = np.unique(some, axis=0)
-        return self._different[lanes]
+            self._distinct[lanes] = np.unique(some, axis=0)
+        return self._distinct[lanes]
 
 
 def _sum(family: Family, field: str, unit: str, parts: Mapping[str, float]) -> float:

@@ -116,14 +116,16 @@ class Options:
 class Search:
     """The foldings of a network on a family of FPGAs: all, or those of the options `listed`.
 
-    `plans` are those that other searches of the network have made.
+    `plans` are those that other searches of the network have made. `known`, `effort` and
+    `excess` are of the present call of `fastest`: what was asked, what that cost, and by how much
+    it was beyond its bound.
     """
 
     net: Network
     family: Family
-    known: dict[tuple[tuple[int, int], ...], Estimate] = field(default_factory=dict)
-    effort: int = 0
-    excess: int = 0
+    known: dict[tuple[tuple[int, int], ...], Estimate] = field(init=False, default_factory=dict)
+    effort: int = field(init=False, default=0)
+    excess: int = field(init=False, default=0)
     listed: dict[int, Options] = field(default_factory=dict)
     plans: dict[tuple[tuple[int, int], ...], Plan] = field(default_factory=dict)
 

@@ -148,7 +148,7 @@ class Rates:
         """The same search among some options of each layer."""
         search = self.search
         listed = {index: search.options(index).where(which) for index, which in kept.items()}
-        return replace(search, known={}, effort=0, excess=0, listed=listed)
+        return replace(search, listed=listed)
 
     def _alone(self, index: int, most: float) -> np.ndarray:
         """The clock of the units of each option of a layer; below 0 for those that are too slow."""

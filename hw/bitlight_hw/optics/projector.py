@@ -16,7 +16,7 @@ from bitlight_hw.timing import AWAIT, GIVE, TAKE, Queue, Step
 from bitlight_hw.units.popcount import number_of, tables_of_number
 from bitlight_hw.units.separate import separate
 from bitlight_hw.units.unit import Unit, counter
-from bitlight_hw.units.window import Window
+from bitlight_hw.units.window import Window, ring
 
 # Of a step to the next words of a row, and to what the next row starts from.
 WORD_SHIFTS, ROW_SHIFTS = (13, -7, 17), (7, -9)
@@ -124,16 +124,7 @@ class Projector(Unit):
 
     @property
     def _queue(self) -> Window:
-        return Window(
-            len(self.o.payload),
-            height=1,
-            across=1,
-            inner=1,
-            kernel=(1, 1),
-            stride=(1, 1),
-            repeats=1,
-            depth=max(2, self.places * self.line),
-        )
+        return ring(self.payload_bits("o"), max(2, self.places * self.line))
 
     def estimate(self, family: families.Family) -> Estimate:
         """Generator, popcounts and sums of each component, what they share, and the queue.

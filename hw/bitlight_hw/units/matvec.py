@@ -229,7 +229,7 @@ class MatrixVector(Unit):
         if self.places > 1:
             # Words of a queue: two places that move on and two distances.
             parts += area.Parts(queue=1, queue_bits=area.bits(self.places))
-            parts += area.memory(family, self.places, len(self.o.payload))
+            parts += area.memory(family, self.places, self.payload_bits("o"))
         if self.input_stationary and outputs > 2:
             parts += recall_parts(family, self.pe * width, outputs - 2)
         return parts
